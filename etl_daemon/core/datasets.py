@@ -1,0 +1,147 @@
+"""What a dataset is: its columns, its target, and how it is found and loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import pyarrow as pa
+
+PRICE = pa.decimal128(20, 8)
+QUANTITY = pa.decimal128(28, 8)
+RSI = pa.decimal128(7, 4)
+INSTANT = pa.timestamp("us")
+TEXT = pa.string()
+
+
+class Kind(StrEnum):
+    """Which rules a dataset follows."""
+
+    PRICES = "price_data"
+    INDICATORS = "technical_indicators"
+    ANOMALIES = "anomalies"
+
+
+class Mode(StrEnum):
+    """How accepted rows meet the rows that the target has."""
+
+    APPEND = "APPEND"
+    UPSERT = "UPSERT"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the input and where it goes. ``type`` is the target's exact Arrow type."""
+
+    name: str
+    type: pa.DataType
+    target: str
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The input columns of a kind, and the target columns that enrichment adds."""
+
+    columns: tuple[Column, ...]
+    derived: tuple[tuple[str, pa.DataType], ...] = ()
+    primary_key: tuple[str, ...] = ("SYMBOL", "TIMESTAMP")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The input columns."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def target(self) -> pa.Schema:
+        """The target columns in order, without the columns that every target has."""
+        return pa.schema([(column.target, column.type) for column in self.columns] + list(self.derived))
+
+
+def _columns(types: Mapping[str, pa.DataType], optional: Mapping[str, pa.DataType], **renamed: str) -> tuple[Column, ...]:
+    return tuple(
+        Column(name, type_, renamed.get(name, name.upper()), name in types) for name, type_ in {**types, **optional}.items()
+    )
+
+
+SCHEMAS: Mapping[Kind, Schema] = {
+    Kind.PRICES: Schema(
+        _columns(
+            {"symbol": TEXT, "timestamp": INSTANT, "open": PRICE, "high": PRICE, "low": PRICE, "close": PRICE, "volume": QUANTITY},
+            {"source": TEXT},
+            open="OPEN_PRICE",
+            high="HIGH_PRICE",
+            low="LOW_PRICE",
+            close="CLOSE_PRICE",
+        ),
+        (
+            ("PRICE_CHANGE", PRICE),
+            ("PRICE_CHANGE_PERCENT", PRICE),
+            ("PRICE_RANGE", PRICE),
+            ("PRICE_RANGE_PERCENT", PRICE),
+            ("TYPICAL_PRICE", PRICE),
+        ),
+    ),
+    Kind.INDICATORS: Schema(
+        _columns(
+            {"symbol": TEXT, "timestamp": INSTANT, "rsi": RSI, "macd": PRICE},
+            {"macd_signal": PRICE, "macd_histogram": PRICE},
+        )
+        + _columns({"sma_20": PRICE, "sma_50": PRICE}, {}),
+        (("RSI_SIGNAL", TEXT), ("MACD_SIGNAL_TYPE", TEXT), ("SMA_TREND", TEXT)),
+    ),
+    Kind.ANOMALIES: Schema(
+        _columns(
+            {"symbol": TEXT, "timestamp": INSTANT, "anomaly_type": TEXT, "severity": TEXT, "value": QUANTITY},
+            {"threshold": QUANTITY, "description": TEXT},
+        ),
+        (("DETECTED_BY", TEXT),),
+        primary_key=("SYMBOL", "TIMESTAMP", "ANOMALY_TYPE", "DETECTED_BY"),
+    ),
+}
+
+SYSTEM_COLUMNS = pa.schema(
+    [
+        ("_OBJECT_KEY", TEXT),
+        ("_OBJECT_ROW", pa.int64()),
+        ("_OBJECT_MODIFIED", INSTANT),
+        ("_BATCH_ID", TEXT),
+        ("_LOADED_AT", INSTANT),
+    ]
+)
+"""The columns that every target has besides its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A dataset as configured.
+
+    ``prefix`` may hold ``{year} {month} {day} {hour}``. ``table`` is DATABASE.SCHEMA.TABLE. ``columns`` maps source
+    names to column names and comes before the built-in aliases; ``symbol_from_key`` is a regular expression whose
+    group ``symbol`` (or first group) gives the symbol of all rows of an object; ``records_path`` leads to the records in nested JSON, keys separated by
+    dots. ``timestamp_formats`` are strptime formats tried where the standard forms do not fit.
+    """
+
+    name: str
+    kind: Kind
+    prefix: str
+    table: str
+    window_hours: float = 24.0
+    mode: Mode = Mode.UPSERT
+    columns: Mapping[str, str] = field(default_factory=dict)
+    symbol_from_key: str | None = None
+    records_path: str | None = None
+    timestamp_formats: tuple[str, ...] = ()
+    thousands_separators: bool = False
+    immutable_keys: bool = False
+
+    @property
+    def schema(self) -> Schema:
+        """The columns of its kind."""
+        return SCHEMAS[self.kind]
+
+    @property
+    def database(self) -> str:
+        """The first part of the table's name."""
+        return self.table.split(".")[0]

@@ -1,0 +1,83 @@
+"""What the corridor announces. Observers turn events into log lines, metrics and alerts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from etl_daemon.core.model import ObjectRef, Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something happened to a dataset."""
+
+    dataset: str
+
+
+@dataclass(frozen=True, slots=True)
+class CyclePlanned(Event):
+    """Discovery finished. ``ignored`` objects are older than the window and were never loaded."""
+
+    pending: int
+    pending_bytes: int
+    ignored: int
+    oldest_pending: datetime | None
+    swept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraColumns(Event):
+    """A batch has columns that the dataset does not know; they are not loaded."""
+
+    batch_id: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRefused(Event):
+    """An object as a whole cannot be loaded; the ledger keeps the reason."""
+
+    ref: ObjectRef
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectDeferred(Event):
+    """An object could not be read now; it stays pending."""
+
+    ref: ObjectRef
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class RejectShareHigh(Event):
+    """More than the tolerated share of an object's rows was quarantined."""
+
+    ref: ObjectRef
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class BatchCommitted(Event):
+    """A batch is in the destination."""
+
+    receipt: Receipt
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetFailed(Event):
+    """A dataset's cycle ended with an error; what was committed before stays."""
+
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class Retried(Event):
+    """A call to a dependency is made again."""
+
+    dependency: str
+    attempt: int
+    detail: str

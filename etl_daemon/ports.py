@@ -1,0 +1,87 @@
+"""What the corridor asks of the world. Every adapter of a port passes the port's contract suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.events import Event
+from etl_daemon.core.model import BatchPlan, CleanBatch, Cursor, Fence, ObjectRef, RawSlice, Receipt, StagedBatch
+
+
+class Source(Protocol):
+    """Where objects lie. It only reads: no object is changed, moved or deleted."""
+
+    def list(self, bucket: str, prefix: str, start_after: str = "") -> Iterator[ObjectRef]:
+        """All objects whose key begins with ``prefix`` and sorts after ``start_after``, in key order, directory markers left out.
+
+        Raises:
+            TransientError: the store did not answer.
+            SetupError: no such bucket, or access denied.
+        """
+
+    def fetch(self, ref: ObjectRef) -> memoryview:
+        """The object's bytes, exactly the listed version and whole.
+
+        Raises:
+            ObjectChangedError: the object is gone or another version by now.
+            TransientError: the store did not answer, or the body was cut short more often than attempts allow.
+        """
+
+    def close(self) -> None:
+        """Let go of connections and files."""
+
+
+class Decoder(Protocol):
+    """How bytes become rows."""
+
+    def decode(self, ref: ObjectRef, body: memoryview, dataset: Dataset) -> Iterator[RawSlice]:
+        """The object's rows in order, in slices of ``SLICE_ROWS``; an object without rows has none.
+
+        Raises:
+            DataError: the object as a whole cannot be read; the reason says why.
+        """
+
+
+class Destination(Protocol):
+    """Where rows go. Only ``commit`` makes anything visible, all of it at once."""
+
+    def prepare(self, datasets: Sequence[Dataset]) -> None:
+        """Create the control tables and the targets that do not exist yet."""
+
+    def known(self, dataset: Dataset, bucket: str) -> tuple[Mapping[str, str], Cursor]:
+        """The latest version of each key in the ledger, and the dataset's cursor."""
+
+    def stage(self, batch: CleanBatch) -> StagedBatch:
+        """Take the batch to the doorstep; rows of a refused or deferred object are let go."""
+
+    def commit(self, batch: StagedBatch, fence: Fence, now: datetime, swept_at: datetime | None = None) -> Receipt:
+        """Rows, quarantine, anomalies, ledger, cursor and fence in one transaction.
+
+        Raises:
+            LeaseLostError: a later generation has committed.
+            ObjectChangedError: another run has committed one of the objects meanwhile.
+            BusyError: another process holds the destination.
+        """
+
+    def close(self) -> None:
+        """Let go of connections and files."""
+
+
+class Observer(Protocol):
+    """Who hears of events: logs, metrics, alerts."""
+
+    def notice(self, event: Event) -> None:
+        """Take note; never raises into the corridor."""
+
+
+class Clock(Protocol):
+    """What time it is."""
+
+    def now(self) -> datetime:
+        """The current time, UTC."""
+
+
+__all__ = ["BatchPlan", "Clock", "Decoder", "Destination", "Iterable", "Observer", "Source"]
