@@ -1,0 +1,59 @@
+# Needs: GNU make, git, Python 3.11 or later with venv. Everything else comes from the Python package index.
+# `make help` lists the targets.
+
+PYTHON ?= python3
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+LOCK_ARGS ?=
+WORKERS ?= 2
+
+PY := .venv/bin/python
+SETUP := .venv/.setup
+LOCK := $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --quiet --custom-compile-command "make lock" $(LOCK_ARGS)
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check bench lock template clean
+
+help: ## Print the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
+
+setup: $(SETUP) ## Make .venv with everything that the other targets need
+
+$(SETUP): pyproject.toml requirements-dev.txt
+	@PYTHON="$(PYTHON)" .ci/prerequisites
+	@echo "Making .venv (a minute or two the first time)"
+	@$(PYTHON) -m venv .venv
+	@$(PY) -m pip install --quiet --require-hashes --requirement requirements-dev.txt
+	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --no-index --editable .
+	@touch $(SETUP)
+
+run: setup ## Run the demo: real prices, an S3 and a DuckDB file, no account anywhere
+	@$(PY) -m etl_daemon demo
+
+test: setup ## Run the tests; PYTEST_ARGS='-k name' passes through
+	@$(PY) -m pytest --numprocesses $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+
+check: setup ## Check style, types, layers, shell scripts, template and docs
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@.venv/bin/lint-imports --no-cache --no-logo
+	@.venv/bin/shellcheck .ci/run .ci/prerequisites $(wildcard scripts/*.sh)
+	@$(PY) -m pytest --quiet tests/test_docs.py tests/test_architecture.py
+
+bench: setup ## Measure throughput; BENCH_ARGS passes through
+	@$(PY) -m benchmarks $(BENCH_ARGS)
+
+lock: setup ## Remake requirements*.txt from pyproject.toml; LOCK_ARGS=--upgrade takes newer versions
+	@$(LOCK) --output-file requirements.txt
+	@$(LOCK) --extra demo --extra dev --output-file requirements-dev.txt
+
+template: setup ## Remake etl-config.env.template from the settings
+	@$(PY) -c "from etl_daemon.config import template; print(template(), end='')" > etl-config.env.template
+
+clean: ## Remove .venv and what tools leave behind
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist ./*.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,113 @@
+"""What a value must look like; each function returns the value in its normal form or says what is allowed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from string import Formatter
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+PLACEHOLDERS = ("year", "month", "day", "hour")
+SYMBOL_PRESETS = ("us_equity", "us_equity_classes", "crypto_pair", "any")
+"""Names that ``SYMBOL_PATTERN`` may have; ``core.policy`` holds their patterns."""
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
+
+
+def identifier(value: str) -> str:
+    """A name that needs no quotes in SQL, in upper case as the databases store it."""
+    if not _IDENTIFIER.fullmatch(value):
+        raise ValueError("must be letters, digits, _ and $, not beginning with a digit")
+    return value.upper()
+
+
+def table_name(value: str) -> str:
+    """One to three names joined by dots; what is left out comes from SNOWFLAKE_DATABASE and SNOWFLAKE_SCHEMA."""
+    parts = value.split(".")
+    if len(parts) > 3 or not all(_IDENTIFIER.fullmatch(part) for part in parts):
+        raise ValueError("must be DATABASE.SCHEMA.TABLE, each of letters, digits, _ and $, not beginning with a digit")
+    return value.upper()
+
+
+def prefix_template(value: str) -> str:
+    """A key prefix whose only placeholders are the date's."""
+    allowed = " ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+    try:
+        fields = [field[1:] for field in Formatter().parse(value) if field[1] is not None]
+    except ValueError as error:
+        raise ValueError(f"has unbalanced braces; the placeholders are {allowed}") from error
+    for name, spec, conversion in fields:
+        if name not in PLACEHOLDERS or spec or conversion:
+            raise ValueError(f"has an unknown placeholder {{{name}}}; there are {allowed}")
+    return value
+
+
+def pattern(value: str) -> str:
+    """A regular expression that compiles."""
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"is no valid regular expression: {error}") from error
+    return value
+
+
+def symbol_pattern(value: str) -> str:
+    """A regular expression or the name of a preset; lower-case words are names, since symbols are upper case."""
+    if value not in SYMBOL_PRESETS and re.fullmatch(r"[a-z_]+", value):
+        raise ValueError(f"is no preset; there are {', '.join(SYMBOL_PRESETS)}")
+    return pattern(value)
+
+
+def key_pattern(value: str) -> str:
+    """A regular expression with the group that captures the symbol."""
+    if not re.compile(pattern(value)).groups:
+        raise ValueError("needs a group that captures the symbol, as in (?P<symbol>[A-Z]+)")
+    return value
+
+
+def timezone(value: str) -> str:
+    """A name in the time zone database."""
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, KeyError) as error:  # what zoneinfo raises for odd paths, folders and unknown names
+        raise ValueError("is no time zone, such as UTC or America/New_York") from error
+    return value
+
+
+def existing_file(value: Path) -> Path:
+    """A file that is there."""
+    if not value.is_file():
+        raise ValueError("is no file")
+    return value
+
+
+def existing_folder(value: Path) -> Path:
+    """A folder that is there."""
+    if not value.is_dir():
+        raise ValueError("is no folder")
+    return value
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+UPPER = BeforeValidator(_upper)
+LOWER = BeforeValidator(_lower)
+Identifier = Annotated[str, AfterValidator(identifier)]
+TableName = Annotated[str, AfterValidator(table_name)]
+PrefixTemplate = Annotated[str, AfterValidator(prefix_template)]
+SymbolPattern = Annotated[str, AfterValidator(symbol_pattern)]
+KeyPattern = Annotated[str, AfterValidator(key_pattern)]
+Timezone = Annotated[str, AfterValidator(timezone)]
+ExistingFile = Annotated[Path, AfterValidator(existing_file)]
+ExistingFolder = Annotated[Path, AfterValidator(existing_folder)]
+Hours = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]

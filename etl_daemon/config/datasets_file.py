@@ -1,0 +1,87 @@
+"""The TOML file of datasets: a table ``[datasets.NAME]`` with options for a built-in dataset or for another one."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from etl_daemon.config.checks import LOWER, Hours, KeyPattern, PrefixTemplate, TableName
+from etl_daemon.config.problems import unknown, wrong_values
+from etl_daemon.config.settings import Mode
+
+BUILT_IN = ("price_data", "technical_indicators", "anomalies")
+NEEDED = ("kind", "prefix", "table")
+"""What a dataset that is not built in must say."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+
+
+class DatasetOptions(BaseModel):
+    """What the file says of one dataset; ``None`` where it says nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, allow_inf_nan=False)
+
+    enabled: bool = Field(True, description="false leaves the dataset out.")
+    kind: Annotated[Literal["price_data", "technical_indicators", "anomalies"], LOWER] | None = Field(
+        None, description="Which rules it follows."
+    )
+    prefix: PrefixTemplate | None = Field(None, description="Key prefix; may hold {year} {month} {day} {hour}.")
+    table: TableName | None = Field(None, description="DATABASE.SCHEMA.TABLE.")
+    window_hours: Hours | None = Field(None, description="How far back a first start looks (hours).")
+    mode: Mode | None = Field(None, description="UPSERT or APPEND.")
+    columns: dict[str, str] | None = Field(None, description='Source name to column name: { Name = "symbol" }.')
+    symbol_from_key: KeyPattern | None = Field(None, description="Regular expression on the key, with a group.")
+    records_path: str | None = Field(None, description="Where the records are in nested JSON, keys joined by dots.")
+    timestamp_formats: tuple[str, ...] | None = Field(None, description="A list of strptime formats.")
+    thousands_separators: bool | None = Field(None, description="Whether numbers look like 4,787,699.")
+    immutable_keys: bool | None = Field(None, description="Whether keys only grow and objects never change.")
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetsFile:
+    """What the file says, by dataset, and what is wrong with it."""
+
+    options: Mapping[str, DatasetOptions] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+
+def read_datasets_file(path: Path) -> DatasetsFile:
+    """Read and check the file; nothing is raised, so that its problems stand beside those of other settings."""
+    try:
+        document = tomllib.loads(path.read_text("utf-8-sig"))
+    except (OSError, ValueError) as error:
+        return DatasetsFile(problems=(f"ETL_DATASETS_FILE={str(path)!r}: {error}",))
+    tables = document.pop("datasets", {})
+    problems = [unknown(name, ["datasets"], f" ({path})") for name in document]
+    if not isinstance(tables, dict):
+        return DatasetsFile(problems=(*problems, f"datasets ({path}): should be tables [datasets.NAME]."))
+    options: dict[str, DatasetOptions] = {}
+    for name, table in tables.items():
+        read, wrong = _options(name, table, f" ({path} [datasets.{name}])")
+        problems += wrong
+        if read:
+            options[name] = read
+    return DatasetsFile(options, tuple(problems))
+
+
+def _options(name: str, table: object, origin: str) -> tuple[DatasetOptions | None, list[str]]:
+    if not _NAME.fullmatch(name):
+        return None, [f"{name}{origin}: should be letters, digits, _ and -, at most 64, beginning with a letter."]
+    if not isinstance(table, dict):
+        return None, [f"{name}{origin}: should be a table [datasets.{name}]."]
+    fields = DatasetOptions.model_fields
+    problems = [unknown(key, fields, origin) for key in table if key not in fields]
+    needed = () if name in BUILT_IN or table.get("enabled") is False else NEEDED
+    missing = [key for key in needed if key not in table]
+    problems += [f"{key}{origin}: must be set for a dataset that is not built in." for key in missing]
+    try:
+        options = DatasetOptions.model_validate({key: value for key, value in table.items() if key in fields})
+    except ValidationError as error:
+        return None, problems + wrong_values(error, fields, dict.fromkeys(fields, origin))
+    return options, problems

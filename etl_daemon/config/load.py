@@ -1,0 +1,134 @@
+"""Where settings come from: a mapping, or a file and the environment, which wins."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+from dotenv.parser import Binding, parse_stream
+from pydantic import ValidationError
+
+from etl_daemon.config.datasets_file import read_datasets_file
+from etl_daemon.config.problems import config_error, unknown, wrong_values
+from etl_daemon.config.settings import Settings
+from etl_daemon.errors import ConfigError
+
+FILE_NAME = "etl-config.env"
+NAMES = tuple(name.upper() for name in Settings.model_fields)
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What was set, by setting name, and where; ``problems`` came up while reading."""
+
+    values: Mapping[str, object]
+    origins: Mapping[str, str]
+    problems: tuple[str, ...] = ()
+
+
+def load_settings(
+    env: Mapping[str, str] | None = None, file: Path | None = None, *, needs_source: bool = True
+) -> Settings:
+    """The settings of this process.
+
+    The file is ``file``, else the one that ``ETL_CONFIG_FILE`` names, else ``etl-config.env`` in the working
+    directory if there is one. An empty value counts as not set. ``needs_source=False`` is for what reads no objects.
+
+    Raises:
+        ConfigError: with every problem, a line each.
+    """
+    environment = os.environ if env is None else env
+    path = _file(environment, file)
+    from_file = _read_file(path, environment) if path else _Given({}, {})
+    from_env = {name: environment[name] for name in NAMES if environment.get(name)}
+    given = _Given(
+        {**from_file.values, **from_env},
+        {**from_file.origins, **dict.fromkeys(from_env, " (environment)")},
+        from_file.problems,
+    )
+    return _settings(given, str(path) if path else "the environment", needs_source=needs_source)
+
+
+def settings_from(mapping: Mapping[str, object]) -> Settings:
+    """Settings from a mapping of setting names, in any case; neither file nor environment is read.
+
+    Raises:
+        ConfigError: with every problem, a line each.
+    """
+    values = {name.upper(): value for name, value in mapping.items() if value is not None and value != ""}
+    problems = tuple(unknown(name, NAMES) for name in values if name not in NAMES)
+    known = {name: value for name, value in values.items() if name in NAMES}
+    return _settings(_Given(known, {}, problems), "the mapping", needs_source=False)
+
+
+def _settings(given: _Given, where: str, *, needs_source: bool) -> Settings:
+    problems = [*given.problems, *_dataset_problems(given.values)]
+    if needs_source:
+        problems += _missing_source(given.values)
+    try:
+        settings = Settings.model_validate({name.lower(): value for name, value in given.values.items()})
+    except ValidationError as error:
+        fields = {name.upper(): field for name, field in Settings.model_fields.items()}
+        problems += wrong_values(error, fields, given.origins)
+        raise config_error(problems, where) from None
+    if problems:
+        raise config_error(problems, where)
+    return settings
+
+
+def _dataset_problems(values: Mapping[str, object]) -> tuple[str, ...]:
+    path = Path(str(values.get("ETL_DATASETS_FILE", "")))
+    return read_datasets_file(path).problems if path.is_file() else ()
+
+
+def _missing_source(values: Mapping[str, object]) -> list[str]:
+    source = str(values.get("ETL_SOURCE", "s3")).lower()
+    needed = {"s3": "S3_BUCKET", "local": "ETL_LOCAL_DIR"}.get(source)
+    return [f"{needed}: must be set when ETL_SOURCE is {source}."] if needed and not values.get(needed) else []
+
+
+def _file(environment: Mapping[str, str], file: Path | None) -> Path | None:
+    named = file or (Path(environment["ETL_CONFIG_FILE"]) if environment.get("ETL_CONFIG_FILE") else None)
+    if named and not named.is_file():
+        raise ConfigError(f"There is no settings file {named}.", hint="name another with ETL_CONFIG_FILE, or make it.")
+    if named:
+        return named
+    return Path(FILE_NAME) if Path(FILE_NAME).is_file() else None
+
+
+def _read_file(path: Path, environment: Mapping[str, str]) -> _Given:
+    """What the file sets, in python-dotenv's syntax; ``${...}`` stays as it is, and of equal names the last wins."""
+    values: dict[str, object] = {}
+    origins: dict[str, str] = {}
+    problems: list[str] = []
+    try:
+        bindings = list(parse_stream(StringIO(path.read_text("utf-8-sig"))))
+    except (UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"The settings file {path} cannot be read: {error}.", hint="make it UTF-8 text.") from error
+    for binding in bindings:
+        origin = f" ({path}:{_line(binding)})"
+        problem = _line_problem(binding, origin, environment)
+        if problem:
+            problems.append(problem)
+        elif binding.value and binding.key in NAMES:
+            values[binding.key], origins[binding.key] = binding.value, origin
+    return _Given(values, origins, tuple(problems))
+
+
+def _line(binding: Binding) -> int:
+    text = binding.original.string
+    return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
+
+
+def _line_problem(binding: Binding, origin: str, environment: Mapping[str, str]) -> str:
+    name = binding.key
+    if binding.error:
+        return f"{origin.strip()}: the line is no NAME=value."
+    if name is None or name in NAMES:
+        return "" if name is None or binding.value is not None else f"{name}{origin}: has no =value."
+    if not name.startswith("AWS_"):
+        return unknown(name, NAMES, origin)
+    return "" if name in environment else f"{name}{origin}: the AWS SDK reads it from the environment only; export it."

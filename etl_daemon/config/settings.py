@@ -1,0 +1,162 @@
+"""Every setting with its default and its help line; ``S3_BUCKET`` in the file is ``s3_bucket`` here."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from etl_daemon.config.checks import (
+    LOWER,
+    UPPER,
+    ExistingFile,
+    ExistingFolder,
+    Hours,
+    Identifier,
+    PrefixTemplate,
+    Share,
+    SymbolPattern,
+    TableName,
+    Timezone,
+)
+from etl_daemon.config.redact import shown
+
+Mode = Annotated[Literal["APPEND", "UPSERT"], UPPER]
+Whole = Annotated[int, Field(ge=1)]
+Bound = Annotated[Decimal, Field(gt=-(10**12), lt=10**12)]
+"""Prices have twelve digits before the point."""
+
+
+class Settings(BaseSettings):
+    """The settings of a process; made by ``load_settings`` or ``settings_from``."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", str_strip_whitespace=True, allow_inf_nan=False, validate_default=False
+    )
+
+    etl_source: Annotated[Literal["s3", "local"], LOWER] = Field("s3", description="Where objects lie: s3 or local.")
+    s3_bucket: str | None = Field(None, description="Bucket to read; needed when ETL_SOURCE is s3.")
+    s3_region: str | None = Field(None, description="Region of the bucket; empty: what the AWS SDK finds.")
+    etl_local_dir: ExistingFolder | None = Field(
+        None, description="Folder that stands for the bucket; needed when ETL_SOURCE is local."
+    )
+    etl_destination: Annotated[Literal["duckdb"], LOWER] = Field("duckdb", description="Where rows go: duckdb.")
+    etl_duckdb_path: Path = Field(Path("etl.duckdb"), description="Database file; made when it is not there.")
+    snowflake_database: Identifier = Field(
+        "FINANCIAL_DATA", description="Database of the control tables and of tables named without one."
+    )
+    snowflake_schema: Identifier = Field("MARKET_DATA", description="Schema of tables named without one.")
+
+    price_data_prefix: PrefixTemplate = Field(
+        "processed/price_data", description="Key prefix of prices; may hold {year} {month} {day} {hour}."
+    )
+    technical_indicators_prefix: PrefixTemplate = Field(
+        "processed/technical_indicators", description="Key prefix of indicators; may hold {year} {month} {day} {hour}."
+    )
+    anomalies_prefix: PrefixTemplate = Field(
+        "processed/anomalies", description="Key prefix of anomalies; may hold {year} {month} {day} {hour}."
+    )
+    price_data_table: TableName = Field("MARKET_DATA.PRICE_DATA", description="Table of prices: DATABASE.SCHEMA.TABLE.")
+    technical_indicators_table: TableName = Field(
+        "ANALYTICS.TECHNICAL_INDICATORS", description="Table of indicators: DATABASE.SCHEMA.TABLE."
+    )
+    anomalies_table: TableName = Field("ANALYTICS.ANOMALIES", description="Table of anomalies: DATABASE.SCHEMA.TABLE.")
+    price_data_window: Hours = Field(1, description="How far back a first start looks for prices (hours).")
+    technical_indicators_window: Hours = Field(
+        2, description="How far back a first start looks for indicators (hours)."
+    )
+    anomalies_window: Hours = Field(24, description="How far back a first start looks for anomalies (hours).")
+    price_data_mode: Mode = Field("UPSERT", description="How prices meet the table: UPSERT or APPEND.")
+    technical_indicators_mode: Mode = Field("UPSERT", description="How indicators meet the table: UPSERT or APPEND.")
+    anomalies_mode: Mode = Field("UPSERT", description="How anomalies meet the table: UPSERT or APPEND.")
+    etl_datasets_file: ExistingFile | None = Field(
+        None, description="TOML file with further datasets and options per dataset; empty: none."
+    )
+
+    etl_poll_interval_seconds: float = Field(300, gt=0, le=604_800, description="Pause between two cycles (seconds).")
+    etl_lookback_hours: float = Field(
+        2, ge=0, le=876_000, description="How far behind the watermark each cycle looks again (hours)."
+    )
+    etl_sweep_hours: Hours = Field(24, description="Time between two comparisons of everything under a prefix (hours).")
+    etl_batch_size: Whole = Field(1_000_000, description="Rows that one commit brings in, about (rows).")
+    etl_max_retries: int = Field(3, ge=0, le=100, description="How often a failed call is made again (times).")
+    etl_retry_delay: float = Field(
+        5, ge=0, le=3_600, description="Pause before the first retry; it doubles each time (seconds)."
+    )
+    etl_timeout: float = Field(
+        300, gt=0, le=86_400, description="How long a call, its retries or a wait for a lock may take (seconds)."
+    )
+    etl_state_dir: Path = Field(Path("etl-state"), description="Folder for what the process keeps between starts.")
+
+    max_concurrent_jobs: Whole = Field(2, description="Datasets that are worked on at a time (datasets).")
+    memory_limit_mb: int = Field(1024, ge=64, description="Memory for objects under way (MiB).")
+    cpu_limit_cores: int = Field(0, ge=0, description="Cores to use; 0: all (cores).")
+    max_object_mb: Whole = Field(8_192, description="Bigger objects are refused (MiB).")
+    max_expanded_mb: Whole = Field(65_536, description="Objects that unpack to more are refused (MiB).")
+    max_expansion_ratio: float = Field(
+        200, ge=1, description="Objects that unpack to more times their size are refused (times)."
+    )
+
+    symbol_pattern: SymbolPattern = Field(
+        "us_equity", description="Regular expression, or us_equity, us_equity_classes, crypto_pair or any."
+    )
+    min_price_value: Bound = Field(Decimal("0.01"), description="Least price, inclusive (source currency).")
+    max_price_value: Bound = Field(
+        Decimal(1_000_000), validate_default=True, description="Greatest price, inclusive (source currency)."
+    )
+    min_volume_value: Decimal = Field(Decimal(0), description="Least volume, inclusive (units traded).")
+    min_rsi_value: Decimal = Field(Decimal(0), ge=-999, le=999, description="Least RSI, inclusive.")
+    max_rsi_value: Decimal = Field(
+        Decimal(100), ge=-999, le=999, validate_default=True, description="Greatest RSI, inclusive."
+    )
+    scale_overflow: Annotated[Literal["round", "quarantine"], LOWER] = Field(
+        "round", description="Prices and volumes with more than 8 decimals: round (half-even, counted) or quarantine."
+    )
+    source_timezone: Timezone = Field("UTC", description="Time zone of timestamps that name none.")
+    partition_timezone: Timezone = Field("UTC", description="Time zone of {year} {month} {day} {hour} in prefixes.")
+    error_threshold: Share = Field(0.1, description="Share of bad rows in an object that raises an alert (0 to 1).")
+    refuse_above_share: Share | None = Field(
+        None, description="Share of bad rows above which an object is refused (0 to 1); empty: never."
+    )
+    extreme_move_percent: float = Field(
+        20, gt=0, description="Move from open to close that is flagged as extreme_price_movement (percent)."
+    )
+    outlier_method: Annotated[Literal["mad", "quantile"], LOWER] = Field(
+        "mad", description="How outliers are found: mad (median and MAD) or quantile (95th percentile)."
+    )
+    outlier_z: float = Field(3.5, gt=0, description="Robust z-score from which a price is flagged as price_outlier.")
+
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], UPPER] = Field(
+        "INFO", description="Least severity that is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL."
+    )
+    log_format: Annotated[Literal["json", "logfmt", "console"], LOWER] = Field(
+        "json", description="Form of log lines: json, logfmt or console."
+    )
+    log_file: Path | None = Field(None, description="File to log to; empty: standard error.")
+
+    @field_validator("max_price_value", "max_rsi_value")
+    @classmethod
+    def _not_below_least(cls, value: Decimal, info: ValidationInfo) -> Decimal:
+        least = str(info.field_name).replace("max_", "min_")
+        if least in info.data and value < info.data[least]:
+            raise ValueError(f"is below {least.upper()}={info.data[least]}")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is handed over: ``load_settings`` reads file and environment, and knows which line set what."""
+        return (init_settings,)
+
+    def redacted(self) -> dict[str, str]:
+        """Every setting by its name, fit for a log."""
+        return {name.upper(): shown(name, value) for name, value in self}

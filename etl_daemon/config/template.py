@@ -1,0 +1,33 @@
+"""The text of ``etl-config.env.template``."""
+
+from __future__ import annotations
+
+from etl_daemon.config.settings import Settings
+
+GROUPS = {
+    "ETL_SOURCE": "From where to where",
+    "PRICE_DATA_PREFIX": "Datasets",
+    "ETL_POLL_INTERVAL_SECONDS": "Cycles and retries",
+    "MAX_CONCURRENT_JOBS": "Limits",
+    "SYMBOL_PATTERN": "Rules for rows",
+    "LOG_LEVEL": "Logs",
+}
+"""Headings, each before the setting it names."""
+
+HEAD = """\
+# Settings of etl_daemon: copy to etl-config.env and change what differs. The values below are the defaults.
+# The environment wins over this file; ETL_CONFIG_FILE names another file. An empty value counts as not set.
+# Credentials are not settings of this file: the AWS SDK finds them (AWS_PROFILE, AWS_ACCESS_KEY_ID, a role, ...).
+"""
+
+
+def template() -> str:
+    """Every setting with its help line and default, grouped; made of the code by ``make template``."""
+    lines = [HEAD.rstrip()]
+    for field_name, field in Settings.model_fields.items():
+        name = field_name.upper()
+        if name in GROUPS:
+            lines += ["", f"# ---- {GROUPS[name]} ----"]
+        default = "" if field.default is None else field.default
+        lines += ["", f"# {field.description}", f"{name}={default}"]
+    return "\n".join(lines) + "\n"

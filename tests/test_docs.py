@@ -1,0 +1,93 @@
+"""What is written is what the code does."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from dotenv import dotenv_values
+
+from etl_daemon.config import Settings, load_settings, template
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPLATE = ROOT / "etl-config.env.template"
+LOCKS = ("requirements.txt", "requirements-dev.txt")
+
+
+def help_lines_in(text: str) -> dict[str, str]:
+    """The help line of each setting: the comment right above it."""
+    return {name: line for line, name in re.findall(r"^# (.*)\n([A-Z][A-Z0-9_]*)=", text, re.MULTILINE)}
+
+
+def test_template_equals_settings() -> None:
+    text = TEMPLATE.read_text("utf-8")
+    values = dotenv_values(stream=StringIO(text), interpolate=False)
+    fields = {name.upper(): field for name, field in Settings.model_fields.items()}
+
+    assert list(values) == list(fields)
+    assert values == {name: "" if field.default is None else str(field.default) for name, field in fields.items()}
+    assert help_lines_in(text) == {name: field.description for name, field in fields.items()}
+    assert text == template(), "make template"
+
+
+def test_template_is_a_valid_file_but_for_the_bucket() -> None:
+    assert load_settings({}, TEMPLATE, needs_source=False) == Settings()
+
+
+def test_every_setting_with_a_unit_names_it() -> None:
+    numeric = {
+        name: field.description or ""
+        for name, field in Settings.model_fields.items()
+        if isinstance(field.default, int | float) and not isinstance(field.default, bool)
+    }
+    assert "etl_timeout" in numeric
+    without = {name for name, line in numeric.items() if not re.search(r"\(.+\)|z-score", line)}
+    assert without == set()
+
+
+def test_make_help_prints_every_target() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    assert phony
+    assert set(phony[1].split()) == set(re.findall(r"^([a-z-]+):.* ## \S", makefile, re.MULTILINE))
+
+
+def test_readme_names_the_commands_that_start_it() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert "make run" in readme
+    assert "make test" in readme
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_documents_name_make_targets_that_exist(document: str) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    named = re.findall(r"(?:^ *|`)make ([a-z][a-z-]*)", (ROOT / document).read_text("utf-8"), re.MULTILINE)
+    assert named
+    assert set(named) <= targets
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_locks_pin_with_hashes_and_name_no_index(name: str) -> None:
+    text = (ROOT / name).read_text("utf-8")
+    blocks = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
+    assert len(blocks) > 20
+    pinned = [block for block in blocks if re.search(r"==\S+ .*--hash=sha256:", block, re.DOTALL)]
+    assert [block.splitlines()[0] for block in blocks if block not in pinned] == []
+    assert re.findall(r"\S*://\S*|--(?:extra-)?index-url.*|--find-links.*|--trusted-host.*", text) == []
+
+
+def test_locks_hold_what_pyproject_asks_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    runtime, everything = (
+        set(re.findall(r"^([a-z0-9-]+)==", (ROOT / name).read_text("utf-8"), re.MULTILINE)) for name in LOCKS
+    )
+    extras = [item for items in project["optional-dependencies"].values() for item in items]
+    names = {
+        asked: {re.split(r"[\[<>=]", item)[0].replace("_", "-") for item in asked_for}
+        for asked, asked_for in {"runtime": project["dependencies"], "extras": extras}.items()
+    }
+    assert names["runtime"] <= runtime <= everything
+    assert names["extras"] <= everything

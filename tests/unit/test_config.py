@@ -1,0 +1,375 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from etl_daemon.config import Settings, load_settings, settings_from, shown
+from etl_daemon.config.checks import SYMBOL_PRESETS
+from etl_daemon.core.configure import anomalies_dataset, datasets, full_table_name, read_limits, retry_policy, rules
+from etl_daemon.core.datasets import Kind, Mode
+from etl_daemon.core.policy import SYMBOL_PATTERNS, ReadLimits, RetryPolicy, Rules
+from etl_daemon.errors import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def env_file(folder: Path, text: str, name: str = "etl-config.env") -> Path:
+    path = folder / name
+    path.write_text(text, "utf-8")
+    return path
+
+
+def problems(file: Path | None = None, **env: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_settings({"S3_BUCKET": "b", **env}, file)
+    assert caught.value.exit_code == 78
+    return str(caught.value)
+
+
+# ---------------------------------------------------------------- where settings come from
+
+
+def test_environment_wins_over_file_and_file_over_default(empty_folder: Path) -> None:
+    env_file(empty_folder, "S3_BUCKET=from-file\nETL_BATCH_SIZE=7\n")
+    settings = load_settings({"S3_BUCKET": "from-env"})
+    assert (settings.s3_bucket, settings.etl_batch_size, settings.etl_max_retries) == ("from-env", 7, 3)
+
+
+def test_environment_of_the_process_is_read_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("S3_BUCKET", "from-process")
+    assert load_settings().s3_bucket == "from-process"
+
+
+def test_config_file_is_named_by_the_environment(empty_folder: Path) -> None:
+    env_file(empty_folder, "S3_BUCKET=wrong\n")
+    other = env_file(empty_folder, "S3_BUCKET=right\n", "other.env")
+    assert load_settings({"ETL_CONFIG_FILE": str(other)}).s3_bucket == "right"
+    assert load_settings({"ETL_CONFIG_FILE": "missing.env"}, other).s3_bucket == "right"
+
+
+def test_a_named_file_must_be_there() -> None:
+    assert "no settings file missing.env" in problems(ETL_CONFIG_FILE="missing.env")
+    assert "no settings file gone.env" in problems(file=Path("gone.env"))
+
+
+def test_a_mapping_is_all_there_is(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    env_file(empty_folder, "ETL_BATCH_SIZE=7\n")
+    monkeypatch.setenv("S3_BUCKET", "from-process")
+    settings = settings_from({"etl_max_retries": 5, "MIN_PRICE_VALUE": Decimal("0.5"), "LOG_FILE": None})
+    assert (settings.s3_bucket, settings.etl_batch_size, settings.etl_max_retries) == (None, 1_000_000, 5)
+    assert settings.min_price_value == Decimal("0.5")
+
+
+def test_a_mapping_may_leave_out_the_bucket_but_not_misspell_a_name() -> None:
+    assert settings_from({}) == Settings()
+    with pytest.raises(ConfigError, match=r"S3_BUKET: there is no such setting; did you mean S3_BUCKET\?"):
+        settings_from({"S3_BUKET": "b"})
+
+
+def test_an_empty_value_counts_as_not_set(empty_folder: Path) -> None:
+    env_file(empty_folder, "S3_BUCKET=b\nETL_BATCH_SIZE=\nREFUSE_ABOVE_SHARE=\nLOG_LEVEL=debug\n")
+    settings = load_settings({"LOG_LEVEL": ""})
+    assert (settings.etl_batch_size, settings.refuse_above_share, settings.log_level) == (1_000_000, None, "DEBUG")
+
+
+def test_the_file_has_the_syntax_of_python_dotenv(empty_folder: Path) -> None:
+    quoted = "\ufeff# comment\r\nexport S3_BUCKET='a b' # why\r\n\r\n"
+    env_file(empty_folder, quoted + 'SYMBOL_PATTERN="^[A-Z]${X}$"\r\nS3_REGION=a\nS3_REGION=z\n')
+    settings = load_settings({"X": "expanded"})
+    assert (settings.s3_bucket, settings.symbol_pattern, settings.s3_region) == ("a b", "^[A-Z]${X}$", "z")
+
+
+def test_a_file_that_is_no_text_is_a_config_error(empty_folder: Path) -> None:
+    (empty_folder / "etl-config.env").write_bytes(b"S3_BUCKET=\xff\xfe\n")
+    assert "etl-config.env cannot be read" in problems()
+
+
+# ---------------------------------------------------------------- what is wrong with them
+
+
+def test_all_problems_come_at_once_with_name_value_place_and_what_is_allowed(empty_folder: Path) -> None:
+    env_file(empty_folder, "\n\nETL_BATCH_SIZE=many\nLOG_FORMT=json\nno value here\nETL_TIMEOUT\n")
+    said = problems(ETL_SOURCE="ftp", MAX_PRICE_VALUE="0.001", ETL_POLL_INTERVAL_SECONDS="0")
+    lines = said.splitlines()
+    assert lines[0] == "7 settings are wrong:"
+    assert "  LOG_FORMT (etl-config.env:4): there is no such setting; did you mean LOG_FORMAT?" in lines
+    assert "  (etl-config.env:5): the line is no NAME=value." in lines
+    assert "  ETL_TIMEOUT (etl-config.env:6): has no =value." in lines
+    assert "  ETL_SOURCE='ftp' (environment): should be 's3' or 'local'. Where objects lie: s3 or local." in lines
+    assert "  ETL_BATCH_SIZE='many' (etl-config.env:3): should be a valid integer" in said
+    assert "  MAX_PRICE_VALUE='0.001' (environment): is below MIN_PRICE_VALUE=0.01." in said
+    assert "  ETL_POLL_INTERVAL_SECONDS='0' (environment): should be greater than 0." in said
+    assert "correct etl-config.env" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("SYMBOL_PATTERN", "[A-Z", "no valid regular expression"),
+        ("SYMBOL_PATTERN", "us_equitty", "is no preset"),
+        ("SOURCE_TIMEZONE", "Mars/Olympus", "no time zone"),
+        ("PARTITION_TIMEZONE", "America", "no time zone"),
+        ("PARTITION_TIMEZONE", "../etc/passwd", "no time zone"),
+        ("MAX_RSI_VALUE", "-1", "below MIN_RSI_VALUE=0"),
+        ("MIN_PRICE_VALUE", "2000000", "below MIN_PRICE_VALUE=2000000"),
+        ("MIN_PRICE_VALUE", "NaN", "finite"),
+        ("MAX_PRICE_VALUE", "1e12", "less than 1000000000000"),
+        ("PRICE_DATA_TABLE", "A.B.C.D", "DATABASE.SCHEMA.TABLE"),
+        ("PRICE_DATA_TABLE", "A.B.1C", "DATABASE.SCHEMA.TABLE"),
+        ("ANOMALIES_TABLE", "A..C", "DATABASE.SCHEMA.TABLE"),
+        ("ANOMALIES_TABLE", 'A.B.C"; DROP', "DATABASE.SCHEMA.TABLE"),
+        ("SNOWFLAKE_DATABASE", "A.B", "letters, digits"),
+        ("PRICE_DATA_PREFIX", "p/{yaer}/", "unknown placeholder {yaer}"),
+        ("PRICE_DATA_PREFIX", "p/{year:04}/", "unknown placeholder"),
+        ("PRICE_DATA_PREFIX", "p/{}/", "unknown placeholder"),
+        ("ANOMALIES_PREFIX", "p/{year", "unbalanced braces"),
+        ("PRICE_DATA_WINDOW", "0", "greater than 0"),
+        ("PRICE_DATA_WINDOW", "inf", "finite"),
+        ("PRICE_DATA_MODE", "MERGE", "'APPEND' or 'UPSERT'"),
+        ("ETL_DESTINATION", "oracle", "should be 'duckdb'"),
+        ("ETL_LOCAL_DIR", "nowhere", "is no folder"),
+        ("ETL_DATASETS_FILE", "nowhere.toml", "is no file"),
+        ("ERROR_THRESHOLD", "1.5", "less than or equal to 1"),
+        ("REFUSE_ABOVE_SHARE", "-0.1", "greater than or equal to 0"),
+        ("ETL_MAX_RETRIES", "-1", "greater than or equal to 0"),
+        ("MEMORY_LIMIT_MB", "1", "greater than or equal to 64"),
+        ("OUTLIER_Z", "nan", "finite"),
+        ("LOG_LEVEL", "LOUD", "'DEBUG', 'INFO'"),
+    ],
+)
+def test_a_value_out_of_bounds_is_turned_down(name: str, value: str, said: str) -> None:
+    line = problems(None, **{name: value})
+    assert line.startswith("1 setting is wrong:")
+    assert said in line
+
+
+def test_s3_needs_a_bucket_and_local_a_folder(empty_folder: Path) -> None:
+    assert "S3_BUCKET: must be set when ETL_SOURCE is s3." in problems(S3_BUCKET="")
+    assert "ETL_LOCAL_DIR: must be set when ETL_SOURCE is local." in problems(ETL_SOURCE="LOCAL")
+    assert load_settings({"ETL_SOURCE": "local", "ETL_LOCAL_DIR": str(empty_folder)}).etl_local_dir == empty_folder
+    assert load_settings({}, needs_source=False).s3_bucket is None
+
+
+def test_aws_names_in_the_file_are_allowed_only_if_exported_too(empty_folder: Path) -> None:
+    env_file(empty_folder, "S3_BUCKET=b\nAWS_PROFILE=prod\n")
+    assert "AWS_PROFILE (etl-config.env:2): the AWS SDK reads it from the environment only" in problems()
+    assert load_settings({"AWS_PROFILE": "prod"}).s3_bucket == "b"
+
+
+def test_unknown_names_in_the_environment_are_none_of_ours() -> None:
+    assert load_settings({"S3_BUCKET": "b", "ETL_SOMETHING": "1"}).s3_bucket == "b"
+
+
+def test_values_come_in_their_normal_form() -> None:
+    given = {"PRICE_DATA_MODE": "append", "ETL_SOURCE": "Local", "PRICE_DATA_TABLE": "db.s.t$1", "S3_BUCKET": " b "}
+    settings = settings_from(given)
+    assert settings.price_data_mode == "APPEND"
+    assert (settings.etl_source, settings.price_data_table, settings.s3_bucket) == ("local", "DB.S.T$1", "b")
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Settings().etl_batch_size = 1  # type: ignore[misc] # that is the point
+
+
+# ---------------------------------------------------------------- secrets
+
+
+@pytest.mark.parametrize("name", ["SNOWFLAKE_PASSWORD", "snowflake_private_key_passphrase", "API_TOKEN", "AWS_SECRET"])
+def test_secrets_are_starred(name: str) -> None:
+    assert shown(name, "hunter2") == "********"
+    assert shown(name, "") == shown(name, None) == ""
+
+
+def test_passwords_in_urls_are_starred() -> None:
+    assert shown("ALERT_URLS", "mailto://me:hunter2@host/x") == "mailto://********@host/x"
+
+
+def test_redacted_shows_every_setting() -> None:
+    logged = settings_from({"S3_BUCKET": "b", "S3_REGION": "https://me:hunter2@host"}).redacted()
+    assert list(logged) == [name.upper() for name in Settings.model_fields]
+    assert (logged["S3_BUCKET"], logged["ETL_BATCH_SIZE"], logged["LOG_FILE"]) == ("b", "1000000", "")
+    assert "hunter2" not in str(logged)
+
+
+# ---------------------------------------------------------------- what the core makes of them
+
+
+def test_defaults_are_the_defaults_of_the_policies() -> None:
+    settings = Settings()
+    assert rules(settings) == Rules()
+    assert read_limits(settings) == ReadLimits()
+    assert retry_policy(settings) == RetryPolicy(attempts=4)
+
+
+def test_rules_limits_and_retries_follow_the_settings() -> None:
+    given = {
+        "MIN_RSI_VALUE": "1",
+        "MAX_RSI_VALUE": "99",
+        "SOURCE_TIMEZONE": "America/New_York",
+        "OUTLIER_METHOD": "quantile",
+    }
+    limits = {"MAX_OBJECT_MB": 1, "MAX_EXPANDED_MB": 2, "MAX_EXPANSION_RATIO": 3}
+    retries = {"ETL_MAX_RETRIES": 0, "ETL_RETRY_DELAY": 90, "ETL_TIMEOUT": 10}
+    bounds = {"MIN_PRICE_VALUE": "1", "MAX_PRICE_VALUE": "2", "MIN_VOLUME_VALUE": "3", "SCALE_OVERFLOW": "quarantine"}
+    flags = {"EXTREME_MOVE_PERCENT": 5, "OUTLIER_Z": 4, "OUTLIER_METHOD": "quantile"}
+    settings = settings_from({**given, **limits, **retries, **bounds, **flags})
+    assert rules(settings) == Rules(
+        min_price=Decimal(1),
+        max_price=Decimal(2),
+        min_volume=Decimal(3),
+        min_rsi=Decimal(1),
+        max_rsi=Decimal(99),
+        scale_overflow="quarantine",
+        timezone="America/New_York",
+        move_percent=5,
+        outlier_method="quantile",
+        outlier_z=4,
+    )
+    assert read_limits(settings) == ReadLimits(2**20, 2 * 2**20, 3)
+    assert retry_policy(settings) == RetryPolicy(1, 90, 90, 10)
+
+
+def test_symbol_pattern_is_a_preset_or_an_expression() -> None:
+    assert set(SYMBOL_PRESETS) == set(SYMBOL_PATTERNS)
+    assert rules(settings_from({"SYMBOL_PATTERN": "any"})).symbol_pattern == SYMBOL_PATTERNS["any"]
+    assert rules(settings_from({"SYMBOL_PATTERN": "^[A-Z]+$"})).symbol_pattern == "^[A-Z]+$"
+
+
+@pytest.mark.parametrize(
+    ("name", "full"), [("t", "DB.S.T"), ("x.t", "DB.X.T"), ("a.b.c", "A.B.C"), ("DB.S.T", "DB.S.T")]
+)
+def test_table_names_are_completed(name: str, full: str) -> None:
+    settings = settings_from({"SNOWFLAKE_DATABASE": "db", "SNOWFLAKE_SCHEMA": "s"})
+    assert full_table_name(name, settings) == full
+
+
+def test_built_in_datasets_have_the_documented_defaults() -> None:
+    found = [
+        (item.name, item.kind, item.prefix, item.table, item.window_hours, item.mode) for item in datasets(Settings())
+    ]
+    prices, indicators, anomalies = (
+        ("price_data", "MARKET_DATA.PRICE_DATA", 1),
+        ("technical_indicators", "ANALYTICS.TECHNICAL_INDICATORS", 2),
+        ("anomalies", "ANALYTICS.ANOMALIES", 24),
+    )
+    assert found == [
+        (name, Kind(name), f"processed/{name}", f"FINANCIAL_DATA.{table}", hours, Mode.UPSERT)
+        for name, table, hours in (prices, indicators, anomalies)
+    ]
+
+
+def test_built_in_datasets_follow_the_settings() -> None:
+    given = {
+        "SNOWFLAKE_DATABASE": "PROD",
+        "ANOMALIES_PREFIX": "a/{year}/",
+        "ANOMALIES_WINDOW": 3,
+        "ANOMALIES_MODE": "append",
+    }
+    prices, _, anomalies = datasets(settings_from({**given, "PRICE_DATA_TABLE": "p"}))
+    assert prices.table == "PROD.MARKET_DATA.P"
+    assert (anomalies.table, anomalies.prefix) == ("PROD.ANALYTICS.ANOMALIES", "a/{year}/")
+    assert (anomalies.window_hours, anomalies.mode) == (3, Mode.APPEND)
+
+
+def test_duckdb_has_all_tables_in_one_database() -> None:
+    with pytest.raises(ConfigError, match=r"price_data: table OTHER\.S\.T: DuckDB commits to one database"):
+        datasets(settings_from({"PRICE_DATA_TABLE": "OTHER.S.T"}))
+
+
+# ---------------------------------------------------------------- the file of datasets
+
+
+def toml(folder: Path, text: str) -> dict[str, object]:
+    path = folder / "datasets.toml"
+    path.write_text(text, "utf-8")
+    return {"ETL_DATASETS_FILE": path}
+
+
+def test_the_file_overrides_disables_and_adds(empty_folder: Path) -> None:
+    given = toml(
+        empty_folder,
+        """
+        [datasets.price_data]
+        window_hours = 12
+        columns = { Name = "symbol" }
+        [datasets.anomalies]
+        enabled = false
+        [datasets.crypto]
+        kind = "price_data"
+        prefix = "raw/{year}/{month}/"
+        table = "crypto.candles"
+        mode = "append"
+        symbol_from_key = "([A-Z]+)[.]json$"
+        records_path = "data.rows"
+        timestamp_formats = ["%d/%m/%Y"]
+        thousands_separators = true
+        immutable_keys = true
+        """,
+    )
+    prices, indicators, crypto = datasets(settings_from({**given, "PRICE_DATA_PREFIX": "mine"}))
+    assert (prices.window_hours, prices.columns, prices.prefix) == (12, {"Name": "symbol"}, "mine")
+    assert indicators == datasets(Settings())[1]
+    assert (crypto.name, crypto.kind, crypto.mode) == ("crypto", Kind.PRICES, Mode.APPEND)
+    assert (crypto.prefix, crypto.table) == ("raw/{year}/{month}/", "FINANCIAL_DATA.CRYPTO.CANDLES")
+    assert (crypto.symbol_from_key, crypto.records_path) == ("([A-Z]+)[.]json$", "data.rows")
+    assert (crypto.timestamp_formats, crypto.thousands_separators, crypto.immutable_keys) == (("%d/%m/%Y",), True, True)
+    assert crypto.window_hours == 24
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "[datasets.price_data]\nprefx = 'p'",
+            "[datasets.price_data]): there is no such setting; did you mean prefix?",
+        ),
+        ("[datset.price_data]\nprefix = 'p'", "datset (datasets.toml): there is no such setting; did you mean dat"),
+        ("datasets = 1", "should be tables [datasets.NAME]"),
+        ("[datasets]\nprice_data = 1", "should be a table [datasets.price_data]"),
+        ("[datasets.'my data']\nkind = 'price_data'", "should be letters, digits"),
+        ("[datasets.more]\nkind = 'price_data'\nprefix = 'p'", "table (datasets.toml [datasets.more]): must be set"),
+        ("[datasets.price_data]\nkind = 'prices'", "kind='prices' (datasets.toml [datasets.price_data]): should be"),
+        ("[datasets.price_data]\ntable = 'a b'", "DATABASE.SCHEMA.TABLE"),
+        ("[datasets.price_data]\nsymbol_from_key = '[A-Z]+'", "needs a group"),
+        ("[datasets.price_data]\nsymbol_from_key = '('", "no valid regular expression"),
+        ("[datasets.price_data]\nwindow_hours = -1", "greater than 0"),
+        ("[datasets.price_data]\ncolumns = { A = 1 }", "should be a valid string"),
+        ("[datasets.price_data", "datasets.toml': "),
+    ],
+)
+def test_what_is_wrong_in_the_file_stands_beside_other_problems(empty_folder: Path, text: str, said: str) -> None:
+    toml(empty_folder, text)
+    line = problems(ETL_DATASETS_FILE="datasets.toml", ETL_BATCH_SIZE="many")
+    assert line.startswith("2 settings are wrong:")
+    assert said in line
+    assert "ETL_BATCH_SIZE='many'" in line
+
+
+def test_columns_lead_to_columns_of_the_kind(empty_folder: Path) -> None:
+    settings = settings_from(toml(empty_folder, "[datasets.price_data]\ncolumns = { Last = 'clse', Q = 'quantum' }"))
+    with pytest.raises(
+        ConfigError, match=r"columns Last='clse': is no column of price_data; did you mean close\?"
+    ) as caught:
+        datasets(settings)
+    assert "columns Q='quantum': is no column of price_data; there are symbol, timestamp, open" in str(caught.value)
+    assert caught.value.exit_code == 78
+
+
+def test_detected_anomalies_have_a_table_even_if_the_dataset_is_disabled(empty_folder: Path) -> None:
+    moved = settings_from(toml(empty_folder, "[datasets.anomalies]\ntable = 'x.flags'"))
+    assert anomalies_dataset(moved, datasets(moved)).table == "FINANCIAL_DATA.X.FLAGS"
+    disabled = settings_from(toml(empty_folder, "[datasets.anomalies]\nenabled = false"))
+    assert anomalies_dataset(disabled, datasets(disabled)).table == "FINANCIAL_DATA.ANALYTICS.ANOMALIES"
+
+
+def test_something_must_be_left_to_load(empty_folder: Path) -> None:
+    text = "\n".join(f"[datasets.{kind}]\nenabled = false" for kind in Kind)
+    with pytest.raises(ConfigError, match="every dataset is disabled"):
+        datasets(settings_from(toml(empty_folder, text)))
