@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.events import Event
-from etl_daemon.core.model import BatchPlan, CleanBatch, Cursor, Fence, ObjectRef, RawSlice, Receipt, StagedBatch
+from etl_daemon.core.model import CleanBatch, Fence, Known, ObjectRef, RawSlice, Receipt, StagedBatch
 
 
 class Source(Protocol):
     """Where objects lie. It only reads: no object is changed, moved or deleted."""
 
     def list(self, bucket: str, prefix: str, start_after: str = "") -> Iterator[ObjectRef]:
-        """All objects whose key begins with ``prefix`` and sorts after ``start_after``, in key order, directory markers left out.
+        """All objects whose key begins with ``prefix`` and sorts after ``start_after``, in key order.
+
+        Directory markers are left out.
 
         Raises:
             TransientError: the store did not answer.
@@ -44,20 +46,23 @@ class Decoder(Protocol):
             DataError: the object as a whole cannot be read; the reason says why.
         """
 
+    def close(self) -> None:
+        """Let go of threads and files."""
+
 
 class Destination(Protocol):
     """Where rows go. Only ``commit`` makes anything visible, all of it at once."""
 
     def prepare(self, datasets: Sequence[Dataset]) -> None:
-        """Create the control tables and the targets that do not exist yet."""
+        """Create the control tables, the targets and the cursors that do not exist yet."""
 
-    def known(self, dataset: Dataset, bucket: str) -> tuple[Mapping[str, str], Cursor]:
-        """The latest version of each key in the ledger, and the dataset's cursor."""
+    def recall(self, datasets: Sequence[Dataset], bucket: str) -> Mapping[str, Known]:
+        """What the ledger says of each dataset, by name."""
 
     def stage(self, batch: CleanBatch) -> StagedBatch:
         """Take the batch to the doorstep; rows of a refused or deferred object are let go."""
 
-    def commit(self, batch: StagedBatch, fence: Fence, now: datetime, swept_at: datetime | None = None) -> Receipt:
+    def commit(self, batch: StagedBatch, fence: Fence, now: datetime) -> Receipt:
         """Rows, quarantine, anomalies, ledger, cursor and fence in one transaction.
 
         Raises:
@@ -65,6 +70,9 @@ class Destination(Protocol):
             ObjectChangedError: another run has committed one of the objects meanwhile.
             BusyError: another process holds the destination.
         """
+
+    def mark_swept(self, dataset: Dataset, fence: Fence, swept_at: datetime) -> None:
+        """Note that everything under the dataset's prefix was compared with the ledger at that time."""
 
     def close(self) -> None:
         """Let go of connections and files."""
@@ -82,6 +90,3 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """The current time, UTC."""
-
-
-__all__ = ["BatchPlan", "Clock", "Decoder", "Destination", "Iterable", "Observer", "Source"]

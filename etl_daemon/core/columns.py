@@ -1,4 +1,4 @@
-"""Match an object's columns with a dataset's: configured names first, then the name itself in any case, then aliases."""
+"""An object's columns against a dataset's: configured names first, then the name itself in any case, then aliases."""
 
 from __future__ import annotations
 
@@ -40,7 +40,11 @@ def match_columns(names: Iterable[str], dataset: Dataset, *, per_row: bool = Fal
             [name for name in names if dataset.columns.get(name) == column]
             or [name for name in names if configured.get(name.strip().casefold()) == column],
             [name for name in names if name.strip().casefold() == column and name.strip().casefold() not in configured],
-            [name for name in names if name.strip().casefold() in ALIASES.get(column, ()) and name.strip().casefold() not in configured],
+            [
+                name
+                for name in names
+                if name.strip().casefold() in ALIASES.get(column, ()) and name.strip().casefold() not in configured
+            ],
         )
         match = next((tier for tier in tiers if tier), [])
         spellings = {name.strip().casefold() for name in match}

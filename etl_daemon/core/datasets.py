@@ -59,16 +59,27 @@ class Schema:
         return pa.schema([(column.target, column.type) for column in self.columns] + list(self.derived))
 
 
-def _columns(types: Mapping[str, pa.DataType], optional: Mapping[str, pa.DataType], **renamed: str) -> tuple[Column, ...]:
+def _columns(
+    types: Mapping[str, pa.DataType], optional: Mapping[str, pa.DataType], **renamed: str
+) -> tuple[Column, ...]:
     return tuple(
-        Column(name, type_, renamed.get(name, name.upper()), name in types) for name, type_ in {**types, **optional}.items()
+        Column(name, type_, renamed.get(name, name.upper()), name in types)
+        for name, type_ in {**types, **optional}.items()
     )
 
 
 SCHEMAS: Mapping[Kind, Schema] = {
     Kind.PRICES: Schema(
         _columns(
-            {"symbol": TEXT, "timestamp": INSTANT, "open": PRICE, "high": PRICE, "low": PRICE, "close": PRICE, "volume": QUANTITY},
+            {
+                "symbol": TEXT,
+                "timestamp": INSTANT,
+                "open": PRICE,
+                "high": PRICE,
+                "low": PRICE,
+                "close": PRICE,
+                "volume": QUANTITY,
+            },
             {"source": TEXT},
             open="OPEN_PRICE",
             high="HIGH_PRICE",
@@ -118,9 +129,10 @@ class Dataset:
     """A dataset as configured.
 
     ``prefix`` may hold ``{year} {month} {day} {hour}``. ``table`` is DATABASE.SCHEMA.TABLE. ``columns`` maps source
-    names to column names and comes before the built-in aliases; ``symbol_from_key`` is a regular expression whose
-    group ``symbol`` (or first group) gives the symbol of all rows of an object; ``records_path`` leads to the records in nested JSON, keys separated by
-    dots. ``timestamp_formats`` are strptime formats tried where the standard forms do not fit.
+    names to column names and comes before the built-in aliases. ``symbol_from_key`` is a regular expression whose group
+    ``symbol`` (or first group) gives the symbol of all rows of an object. ``records_path`` leads to the records in
+    nested JSON, keys separated by dots. ``timestamp_formats`` are strptime formats, tried where the standard forms do
+    not fit.
     """
 
     name: str

@@ -52,7 +52,11 @@ class BatchPlan:
     @property
     def batch_id(self) -> str:
         """Twenty hex digits over dataset, target and the sorted object versions: the same work has the same id."""
-        parts = [self.dataset.name, self.dataset.table, *sorted(f"{ref.bucket}\0{ref.key}\0{ref.version}" for ref in self.objects)]
+        parts = [
+            self.dataset.name,
+            self.dataset.table,
+            *sorted(f"{ref.bucket}\0{ref.key}\0{ref.version}" for ref in self.objects),
+        ]
         return sha256("\1".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
 
@@ -68,7 +72,8 @@ class RawSlice:
     gave it: text, floating point (NaN there means "present, but not a number"; null means missing), integer,
     decimal, date or timestamp. ``first_row`` is the 1-based ordinal of the first row in the object; header and blank
     lines do not count. ``malformed`` holds the positions (int64, ascending) of lines that are no records: all their
-    cells are null. ``extra`` names the object's columns that no dataset column matches.
+    cells are null. ``extra`` names the object's columns that no dataset column matches. ``ordinals`` (int64) gives the
+    rows' places in the object where they do not simply follow one another from ``first_row``.
     """
 
     ref: ObjectRef
@@ -77,6 +82,11 @@ class RawSlice:
     malformed: np.ndarray[Any, Any]
     raw: RawText
     extra: tuple[str, ...] = ()
+    ordinals: np.ndarray[Any, Any] | None = None
+
+    def numbers(self, positions: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Positions within the slice as ordinals within the object (int64)."""
+        return positions + self.first_row if self.ordinals is None else self.ordinals[positions]
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +207,7 @@ class Receipt:
     reasons: Mapping[str, int] = field(default_factory=dict)
     anomalies: Mapping[str, int] = field(default_factory=dict)
     replaced: int = 0
+    watermark: datetime | None = None
     committed_at: datetime | None = None
 
     @property
@@ -221,3 +232,11 @@ class Cursor:
     generation: int = 0
     holder: str = ""
     swept_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger says of a dataset: the latest version of each key (kept up by its one owner), and the cursor."""
+
+    versions: dict[str, str] = field(default_factory=dict)
+    cursor: Cursor = Cursor()

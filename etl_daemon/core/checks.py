@@ -1,0 +1,176 @@
+"""The rules of each kind of dataset: columns in, reason flags out. No rule looks beyond its row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etl_daemon.core import reasons
+from etl_daemon.core.datasets import INSTANT, TEXT, Kind, Schema
+from etl_daemon.core.numbers import Numbers, parse_numbers
+from etl_daemon.core.scale import to_scale
+from etl_daemon.core.policy import Rules
+from etl_daemon.core.symbols import Symbols, encode_text, parse_symbols
+from etl_daemon.core.timestamps import Instants, parse_timestamps
+
+Mask = np.ndarray[Any, Any]
+
+PRICE_NAMES = ("open", "high", "low", "close")
+INDICATOR_NAMES = ("rsi", "macd", "sma_20", "sma_50")
+SEVERITIES = ("low", "medium", "high", "critical")
+
+FUTURE_TOLERANCE_MICROS = 86_400_000_000
+"""A row may be a day ahead of its object: exchanges date sessions by their own calendars and clocks."""
+
+DECIMAL_LIMIT = 1e12
+"""What NUMBER(20,8) cannot hold any more."""
+
+QUANTITY_LIMIT = 1e20
+"""What NUMBER(28,8) cannot hold any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """A slice's columns, parsed; each has one entry per row. A column that the object lacks is missing throughout."""
+
+    symbols: Symbols
+    instants: Instants
+    numbers: Mapping[str, Numbers]
+    texts: Mapping[str, pa.DictionaryArray]
+
+    def __len__(self) -> int:
+        return len(self.symbols.codes)
+
+    @property
+    def missing(self) -> Mapping[str, Mask]:
+        """Per column, which rows have no value."""
+        named = {name: column.missing for name, column in self.numbers.items()}
+        blank = {name: ~_filled(column) for name, column in self.texts.items()}
+        return {"symbol": self.symbols.missing, "timestamp": self.instants.missing, **named, **blank}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the text of a dataset is read; see ``Dataset`` for the meaning of the fields."""
+
+    timestamp_formats: tuple[str, ...] = ()
+    thousands_separators: bool = False
+
+
+def read_cells(table: pa.Table, schema: Schema, rules: Rules, reading: Reading) -> Cells:
+    """Parse the columns of a slice (canonical names, any type that a format gives)."""
+
+    def column(name: str) -> pa.ChunkedArray | pa.Array:
+        return table[name] if name in table.column_names else pa.nulls(table.num_rows)
+
+    numeric = [each.name for each in schema.columns if pa.types.is_decimal(each.type)]
+    texts = [each.name for each in schema.columns if each.type == TEXT and each.name != "symbol"]
+    instants = [each.name for each in schema.columns if each.type == INSTANT]
+    return Cells(
+        parse_symbols(column("symbol"), rules.symbol_pattern),
+        parse_timestamps(column(instants[0]), rules.timezone, reading.timestamp_formats),
+        {name: parse_numbers(column(name), thousands_separators=reading.thousands_separators) for name in numeric},
+        {name: encode_text(column(name)) for name in texts},
+    )
+
+
+def check(kind: Kind, cells: Cells, rules: Rules, latest_micros: int) -> reasons.Flags:
+    """All reasons of every row. ``latest_micros``: when the object was last modified, in microseconds since 1970 UTC."""
+    common = reasons.flag(
+        len(cells),
+        symbol_format=cells.symbols.invalid & ~cells.symbols.missing,
+        timestamp_invalid=cells.instants.invalid,
+        timestamp_future=cells.instants.micros > latest_micros + FUTURE_TOLERANCE_MICROS,
+    )
+    return common | _KINDS[kind](cells, rules)
+
+
+def _prices(cells: Cells, rules: Rules) -> reasons.Flags:
+    numbers = cells.numbers
+    opened, high, low, close = (numbers[name].values for name in PRICE_NAMES)
+    volume = numbers["volume"]
+    low_limit, high_limit = float(rules.min_price), float(rules.max_price)
+    # comparisons with NaN are false, so a price that is absent breaks no rule but its own
+    return reasons.flag(
+        len(cells),
+        missing_field=_any(cells.missing[name] for name in ("symbol", "timestamp", *PRICE_NAMES, "volume")),
+        price_not_numeric=_any(numbers[name].invalid for name in PRICE_NAMES),
+        price_range=_any((each < low_limit) | (each > high_limit) for each in (opened, high, low, close)),
+        ohlc_relation=(low > opened) | (low > close) | (high < opened) | (high < close) | (high < low),
+        volume_invalid=volume.invalid,
+        volume_negative=volume.values < float(rules.min_volume),
+        scale_overflow=_overflow(cells, rules, (*PRICE_NAMES, "volume")) | (volume.values >= QUANTITY_LIMIT),
+    )
+
+
+def _indicators(cells: Cells, rules: Rules) -> reasons.Flags:
+    numbers, missing = cells.numbers, cells.missing
+    rsi, averages = numbers["rsi"], [numbers[name] for name in ("sma_20", "sma_50")]
+    convergence = [numbers[name] for name in ("macd", "macd_signal", "macd_histogram")]
+    return reasons.flag(
+        len(cells),
+        missing_field=missing["symbol"] | missing["timestamp"] | _all(missing[name] for name in INDICATOR_NAMES),
+        rsi_range=rsi.invalid | (rsi.values < float(rules.min_rsi)) | (rsi.values > float(rules.max_rsi)),
+        macd_invalid=_any(each.invalid for each in convergence),
+        sma_not_positive=_any(each.invalid | (each.values <= 0) for each in averages),
+        scale_overflow=_any(np.abs(each.values) >= DECIMAL_LIMIT for each in (*convergence, *averages)),
+    )
+
+
+def _anomalies(cells: Cells, _rules: Rules) -> reasons.Flags:
+    value, threshold = cells.numbers["value"], cells.numbers["threshold"]
+    known = pa.array(SEVERITIES)
+    severity = normal_severity(cells.texts["severity"])
+    unknown = ~pc.is_in(severity.dictionary, known).to_numpy(zero_copy_only=False)
+    missing = cells.missing
+    return reasons.flag(
+        len(cells),
+        missing_field=_any(missing[name] for name in ("symbol", "timestamp", "anomaly_type", "severity", "value")),
+        severity_unknown=_lookup(unknown, severity) & ~missing["severity"],
+        value_invalid=value.invalid | threshold.invalid,
+        scale_overflow=(np.abs(value.values) >= QUANTITY_LIMIT) | (np.abs(threshold.values) >= QUANTITY_LIMIT),
+    )
+
+
+_KINDS: Mapping[Kind, Callable[[Cells, Rules], reasons.Flags]] = {
+    Kind.PRICES: _prices,
+    Kind.INDICATORS: _indicators,
+    Kind.ANOMALIES: _anomalies,
+}
+
+
+def normal_severity(column: pa.DictionaryArray) -> pa.DictionaryArray:
+    """Severities stripped and in lower case."""
+    words = pc.utf8_lower(pc.utf8_trim_whitespace(column.dictionary))
+    return pa.DictionaryArray.from_arrays(column.indices, words)
+
+
+def _overflow(cells: Cells, rules: Rules, names: tuple[str, ...]) -> Mask:
+    """Rows with a number finer than its column holds, where the operator wants those kept out."""
+    if rules.scale_overflow == "round":
+        return np.zeros(len(cells), np.bool_)
+    return _any(to_scale(cells.numbers[name].values, 8)[1] for name in names)
+
+
+def _filled(column: pa.DictionaryArray) -> Mask:
+    blank = pc.equal(pc.utf8_trim_whitespace(column.dictionary), "").to_numpy(zero_copy_only=False)
+    return ~_lookup(blank, column, absent=True)
+
+
+def _lookup(table: Mask, column: pa.DictionaryArray, *, absent: bool = False) -> Mask:
+    """``table`` (one entry per distinct value) spread over the rows; nulls give ``absent``."""
+    places = pc.fill_null(column.indices.cast(pa.int32()), len(table)).to_numpy(zero_copy_only=False)
+    return np.append(table, absent)[places]
+
+
+def _any(masks: Any) -> Mask:
+    return np.logical_or.reduce(list(masks))
+
+
+def _all(masks: Any) -> Mask:
+    return np.logical_and.reduce(list(masks))

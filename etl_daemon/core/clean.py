@@ -1,0 +1,195 @@
+"""The rules applied to a slice of rows: validate, deduplicate, enrich, flag, and bring to the target's exact types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etl_daemon.core import dedupe, reasons
+from etl_daemon.core.anomalies import SEVERITIES, Found, price_anomalies, rsi_anomalies
+from etl_daemon.core.checks import Cells, Reading, check, normal_severity, read_cells
+from etl_daemon.core.datasets import INSTANT, SCHEMAS, TEXT, Column, Dataset, Kind, Mode
+from etl_daemon.core.enrich import enrich
+from etl_daemon.core.model import CleanSlice, Counts, RawSlice
+from etl_daemon.core.numbers import quantities
+from etl_daemon.core.policy import Rules
+from etl_daemon.core.scale import decimals, to_scale
+
+Ints = np.ndarray[Any, Any]
+
+OUTSIDE = "external"
+"""``DETECTED_BY`` of anomalies that arrive as objects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A slice's rows after the rules: ``kept`` and ``rejected`` are positions (int64, ascending)."""
+
+    cells: Cells
+    flags: reasons.Flags
+    kept: Ints
+    rejected: Ints
+
+    @property
+    def superseded(self) -> int:
+        """Fit rows that lost to a later row with the same key."""
+        return len(self.flags) - len(self.kept) - len(self.rejected)
+
+
+def clean(raw: RawSlice, dataset: Dataset, rules: Rules) -> CleanSlice:
+    """Everything that the rules make of a slice."""
+    judged = judge(
+        raw.table, dataset, rules, latest_micros=int(raw.ref.modified.timestamp() * 1e6), malformed=raw.malformed
+    )
+    accepted, rounded = _accepted(judged, dataset)
+    accepted = accepted.append_column("_OBJECT_ROW", pa.array(raw.numbers(judged.kept)))
+    found = find_anomalies(judged, dataset.kind, rules)
+    return CleanSlice(
+        raw.ref,
+        accepted,
+        _quarantined(raw, judged),
+        anomaly_table(found, accepted, dataset.name),
+        Counts(len(judged.flags), len(judged.kept), len(judged.rejected), judged.superseded),
+        reasons.count(judged.flags),
+        rounded,
+        judged.cells.instants.truncated,
+        raw.extra,
+    )
+
+
+def judge(
+    table: pa.Table, dataset: Dataset, rules: Rules, *, latest_micros: int, malformed: Ints | None = None
+) -> Judged:
+    """Parse, check and deduplicate.
+
+    ``table`` has canonical column names; ``malformed`` holds the positions of lines that are no rows.
+    """
+    reading = Reading(dataset.timestamp_formats, dataset.thousands_separators)
+    cells = read_cells(table, dataset.schema, rules, reading)
+    flags = check(dataset.kind, cells, rules, latest_micros)
+    if malformed is not None:
+        flags[malformed] = reasons.Reason.undecodable
+    fit = flags == 0
+    rejected = np.flatnonzero(~fit)
+    kept = np.flatnonzero(fit)
+    if dataset.mode is not Mode.APPEND:
+        kept = kept[dedupe.last_of_each(_keys(cells, dataset, kept))]
+    return Judged(cells, flags, kept, rejected)
+
+
+def _keys(cells: Cells, dataset: Dataset, rows: Ints) -> Ints:
+    micros = cells.instants.micros[rows]
+    # distance from the earliest instant: a small range makes a small table in dedupe, whatever the era
+    instants = _shrunk(micros - micros.min()) if len(micros) else micros
+    keys = dedupe.combine(instants, cells.symbols.codes[rows])
+    if dataset.kind is Kind.ANOMALIES:
+        types = cells.texts["anomaly_type"].indices.cast(pa.int32()).to_numpy(zero_copy_only=False)[rows]
+        keys = dedupe.combine(keys, types)
+    return keys
+
+
+def _shrunk(offsets: Ints) -> Ints:
+    """Offsets divided by the largest round unit that all share: minute bars need far fewer codes than microseconds."""
+    for unit in (86_400_000_000, 60_000_000, 1_000_000, 1_000):
+        if not (offsets[:1000] % unit).any() and not (offsets % unit).any():
+            return offsets // unit
+    return offsets
+
+
+def find_anomalies(judged: Judged, kind: Kind, rules: Rules) -> list[Found]:
+    """Anomalies among the kept rows; positions count within the kept rows."""
+    values = {name: column.values[judged.kept] for name, column in judged.cells.numbers.items()}
+    if kind is Kind.PRICES:
+        change = enrich(kind, values)["price_change_percent"]
+        return price_anomalies(judged.cells.symbols.codes[judged.kept], values["close"], change, rules)
+    return rsi_anomalies(values["rsi"]) if kind is Kind.INDICATORS else []
+
+
+def anomaly_table(found: list[Found], accepted: pa.Table, dataset_name: str) -> pa.Table:
+    """Anomalies as rows of the anomalies table, with the row of the object that they point at."""
+    schema = SCHEMAS[Kind.ANOMALIES].target.append(pa.field("_OBJECT_ROW", pa.int64()))
+    parts = [_anomaly_rows(each, accepted, dataset_name, schema) for each in found if len(each.rows)]
+    return pa.concat_tables(parts) if parts else schema.empty_table()
+
+
+def _anomaly_rows(found: Found, accepted: pa.Table, dataset_name: str, schema: pa.Schema) -> pa.Table:
+    rows = accepted.select(["SYMBOL", "TIMESTAMP", "_OBJECT_ROW"]).take(pa.array(found.rows))
+    columns = {
+        "SYMBOL": pc.cast(rows["SYMBOL"], TEXT),
+        "TIMESTAMP": rows["TIMESTAMP"],
+        "ANOMALY_TYPE": _constant(found.anomaly_type, len(found.rows)),
+        "SEVERITY": pa.array(SEVERITIES).take(pa.array(found.severity)),
+        "VALUE": decimals(to_scale(found.value, 8)[0], schema.field("VALUE").type),
+        "THRESHOLD": decimals(to_scale(found.threshold, 8)[0], schema.field("THRESHOLD").type),
+        "DESCRIPTION": sentences(found),
+        "DETECTED_BY": _constant(f"etl_daemon:{dataset_name}", len(found.rows)),
+        "_OBJECT_ROW": rows["_OBJECT_ROW"],
+    }
+    return pa.table(columns, schema=schema)
+
+
+def sentences(found: Found) -> pa.Array:
+    """What each anomaly is, in words (text, one per anomaly)."""
+    value, threshold = (pc.cast(pa.array(np.round(each, 4)), TEXT) for each in (found.value, found.threshold))
+    name = found.anomaly_type.replace("_", " ")
+    return pc.binary_join_element_wise(f"{name}: ", value, " is beyond ", threshold, "")
+
+
+def _constant(text: str, length: int) -> pa.Array:
+    return pa.repeat(pa.scalar(text, TEXT), length)
+
+
+def _quarantined(raw: RawSlice, judged: Judged) -> pa.Table:
+    rows = judged.rejected
+    return pa.table(
+        {
+            "OBJECT_ROW": pa.array(raw.numbers(rows), pa.int64()),
+            "REASONS": reasons.codes(judged.flags[rows]),
+            "RAW": raw.raw(rows) if len(rows) else pa.array([], TEXT),
+        }
+    )
+
+
+def _accepted(judged: Judged, dataset: Dataset) -> tuple[pa.Table, int]:
+    """The kept rows in the target's exact types, and how many values were rounded to fit their scale."""
+    rounded = 0
+    columns: dict[str, pa.Array] = {}
+    for column in dataset.schema.columns:
+        columns[column.target], finer = target_column(judged, column)
+        rounded += finer
+    values = {name: column.values[judged.kept] for name, column in judged.cells.numbers.items()}
+    types = dict(dataset.schema.derived)
+    for name, derived in enrich(dataset.kind, values).items():
+        columns[name.upper()] = _derived(derived, types[name.upper()])
+    if dataset.kind is Kind.ANOMALIES:
+        columns["DETECTED_BY"] = _constant(OUTSIDE, len(judged.kept))
+    return pa.table(columns), rounded
+
+
+def target_column(judged: Judged, column: Column) -> tuple[pa.Array, int]:
+    """A column's kept rows in its target type, and how many values had more decimals than that holds."""
+    cells, rows = judged.cells, judged.kept
+    if column.name == "symbol":
+        return pa.DictionaryArray.from_arrays(pa.array(cells.symbols.codes[rows]), cells.symbols.dictionary), 0
+    if column.type == INSTANT:
+        return pa.array(cells.instants.micros[rows]).cast(INSTANT), 0
+    if column.type == TEXT:
+        text = cells.texts[column.name]
+        return (normal_severity(text) if column.name == "severity" else text).take(pa.array(rows)), 0
+    numbers = cells.numbers[column.name]
+    if column.type.precision > 20:
+        values, finer, _ = quantities(numbers, rows, column.type)
+        return values, int(finer.sum())
+    present = ~numbers.missing[rows]
+    units, finer = to_scale(numbers.values[rows], column.type.scale)
+    return decimals(units, column.type, present), int((finer & present).sum())
+
+
+def _derived(values: Any, type_: pa.DataType) -> pa.Array:
+    if isinstance(values, pa.DictionaryArray):
+        return values
+    return decimals(to_scale(values, type_.scale)[0], type_, ~np.isnan(values))

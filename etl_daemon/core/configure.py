@@ -1,0 +1,120 @@
+"""Settings become the values that the core works with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from etl_daemon.config import DatasetsFile, Settings, read_datasets_file
+from etl_daemon.core.datasets import SCHEMAS, Dataset, Kind, Mode
+from etl_daemon.core.policy import SYMBOL_PATTERNS, ReadLimits, RetryPolicy, Rules
+from etl_daemon.errors import ConfigError
+
+MIB = 2**20
+
+
+def rules(settings: Settings) -> Rules:
+    """What a row must hold."""
+    return Rules(
+        min_price=settings.min_price_value,
+        max_price=settings.max_price_value,
+        min_volume=settings.min_volume_value,
+        min_rsi=settings.min_rsi_value,
+        max_rsi=settings.max_rsi_value,
+        symbol_pattern=SYMBOL_PATTERNS.get(settings.symbol_pattern, settings.symbol_pattern),
+        scale_overflow=settings.scale_overflow,
+        timezone=settings.source_timezone,
+        move_percent=settings.extreme_move_percent,
+        outlier_method=settings.outlier_method,
+        outlier_z=settings.outlier_z,
+    )
+
+
+def read_limits(settings: Settings) -> ReadLimits:
+    """How much of an object is read."""
+    return ReadLimits(
+        max_object_bytes=settings.max_object_mb * MIB,
+        max_expanded_bytes=settings.max_expanded_mb * MIB,
+        max_expansion_ratio=settings.max_expansion_ratio,
+    )
+
+
+def retry_policy(settings: Settings) -> RetryPolicy:
+    """How calls are repeated: the first attempt and ``ETL_MAX_RETRIES`` more."""
+    return RetryPolicy(
+        attempts=settings.etl_max_retries + 1,
+        delay_seconds=settings.etl_retry_delay,
+        max_delay_seconds=max(RetryPolicy().max_delay_seconds, settings.etl_retry_delay),
+        timeout_seconds=settings.etl_timeout,
+    )
+
+
+def datasets(settings: Settings) -> tuple[Dataset, ...]:
+    """The built-in datasets and those of ``ETL_DATASETS_FILE``, without the disabled ones.
+
+    Raises:
+        ConfigError: with every problem of the file, of a column's name, or of a table elsewhere than the destination.
+    """
+    path = settings.etl_datasets_file
+    file = read_datasets_file(path) if path else DatasetsFile()
+    given = {kind.value: _built_in(settings, kind) for kind in Kind}
+    for name, options in file.options.items():
+        given[name] = {**given.get(name, {}), **options.model_dump(exclude_none=True)}
+    enabled = {name: values for name, values in given.items() if values.pop("enabled", True)}
+    found = tuple(_dataset(name, values, settings) for name, values in enabled.items())
+    problems = [*file.problems, *(line for dataset in found for line in _problems(dataset, settings))]
+    if not found:
+        problems.append(f"every dataset is disabled in {path}.")
+    if problems:
+        text = "\n  ".join(["the datasets are wrong:", *problems])
+        raise ConfigError(f"{text}\n", hint=f"correct {path or 'the settings'}, then start again.")
+    return found
+
+
+def anomalies_dataset(settings: Settings, given: Sequence[Dataset]) -> Dataset:
+    """The dataset whose table takes detected anomalies: the configured one, else the built-in."""
+    named = {dataset.name: dataset for dataset in given}
+    kind = Kind.ANOMALIES
+    return named.get(kind.value) or _dataset(kind.value, _built_in(settings, kind), settings)
+
+
+def full_table_name(name: str, settings: Settings) -> str:
+    """DATABASE.SCHEMA.TABLE in upper case; what the name leaves out comes from the settings."""
+    parts = name.upper().split(".")
+    return ".".join([settings.snowflake_database, settings.snowflake_schema][: 3 - len(parts)] + parts)
+
+
+def _built_in(settings: Settings, kind: Kind) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "prefix": getattr(settings, f"{kind.value}_prefix"),
+        "table": getattr(settings, f"{kind.value}_table"),
+        "window_hours": getattr(settings, f"{kind.value}_window"),
+        "mode": getattr(settings, f"{kind.value}_mode"),
+    }
+
+
+def _dataset(name: str, values: Mapping[str, Any], settings: Settings) -> Dataset:
+    typed = {
+        "kind": Kind(values["kind"]),
+        "mode": Mode(values.get("mode", Mode.UPSERT)),
+        "table": full_table_name(values["table"], settings),
+    }
+    return Dataset(name, **{**values, **typed})
+
+
+def _problems(dataset: Dataset, settings: Settings) -> list[str]:
+    names = SCHEMAS[dataset.kind].names
+    problems = []
+    for source, name in dataset.columns.items():
+        if name not in names:
+            close = get_close_matches(name, names, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}."
+            problems.append(f"{dataset.name}: columns {source}={name!r}: is no column of {dataset.kind}; {hint}")
+    if dataset.database != settings.snowflake_database:
+        problems.append(
+            f"{dataset.name}: table {dataset.table}: DuckDB commits to one database; "
+            f"should be {settings.snowflake_database} as SNOWFLAKE_DATABASE says."
+        )
+    return problems

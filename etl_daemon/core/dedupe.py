@@ -1,0 +1,43 @@
+"""Which of several rows with one key stays: the last, in the order of the object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+DIRECT_TABLE_CELLS = 2**26
+"""Up to this many possible keys a table with one cell per key (4 bytes) is quicker than sorting."""
+
+Codes = np.ndarray[Any, Any]
+
+
+def combine(first: Codes, second: Codes) -> Codes:
+    """One int64 code per row for the pair of two non-negative codes; dense when the product would not fit."""
+    width = int(second.max(initial=0)) + 1
+    if (int(first.max(initial=0)) + 1) * width >= 2**62:
+        first, second = _dense(first), _dense(second)
+        width = int(second.max(initial=0)) + 1
+    return first.astype(np.int64) * width + second
+
+
+def last_of_each(keys: Codes) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Marks the last row of every key. ``keys``: non-negative int64, one per row."""
+    rows = np.arange(len(keys), dtype=np.int64)
+    if not len(keys):
+        return np.zeros(0, np.bool_)
+    cells = int(keys.max()) + 1
+    if cells <= max(DIRECT_TABLE_CELLS, len(keys)):
+        last = np.empty(cells, np.int32)
+        last[keys] = rows  # NumPy assigns repeated indices in order, so the last row stays
+        return np.equal(last[keys], rows)
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    ends = np.append(ordered[1:] != ordered[:-1], True)
+    winners = np.zeros(len(keys), np.bool_)
+    winners[order[ends]] = True
+    return winners
+
+
+def _dense(codes: Codes) -> Codes:
+    return np.unique(codes, return_inverse=True)[1]
