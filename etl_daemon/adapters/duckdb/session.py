@@ -1,0 +1,85 @@
+"""A DuckDB file, opened for one piece of work and closed again: a writer locks every other process out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import tenacity
+
+from etl_daemon.errors import BusyError, SetupError, TransientError
+
+LOCKED = ("could not set lock", "conflicting lock", "being used by another process")
+
+
+@dataclass(frozen=True, slots=True)
+class DuckDBFile:
+    """Where the file lies, under which database name it is attached, and what a session may use.
+
+    ``wait_seconds``: how long to wait for another process to let go of the file.
+    """
+
+    path: Path
+    database: str
+    threads: int = 2
+    memory_limit_mb: int = 1024
+    wait_seconds: float = 300.0
+
+    @contextmanager
+    def session(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection in which the file is the current database.
+
+        Raises:
+            BusyError: another process held the file all the while.
+            TransientError: the disk is full, or reading or writing failed.
+            SetupError: the file is no DuckDB file, or its folder is missing.
+        """
+        connection = duckdb.connect(
+            config={
+                "threads": self.threads,
+                "memory_limit": f"{self.memory_limit_mb}MB",
+                "autoinstall_known_extensions": False,
+                "preserve_insertion_order": True,
+                "TimeZone": "UTC",
+            }
+        )
+        try:
+            self._attach(connection, read_only=read_only)
+            yield connection
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            raise TransientError(f"DuckDB: {error}", hint=f"check disk space and rights of {self.path}") from error
+        except duckdb.Error as error:
+            raise SetupError(f"DuckDB: {error}", hint="run `etl-daemon init`; compare the target's columns") from error
+        finally:
+            connection.close()
+
+    def _attach(self, connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:
+        path = str(self.path).replace("'", "''")
+        mode = " (READ_ONLY)" if read_only else ""
+        try:
+            for attempt in tenacity.Retrying(
+                retry=tenacity.retry_if_exception(_locked),
+                stop=tenacity.stop_after_delay(self.wait_seconds),
+                wait=tenacity.wait_random_exponential(0.05, max=2.0),
+                reraise=True,
+            ):
+                with attempt:
+                    connection.execute(f"ATTACH '{path}' AS {self.database}{mode}")
+        except duckdb.IOException as error:
+            if _locked(error):
+                raise BusyError(
+                    f"Another process holds {self.path}: {error}",
+                    hint="wait for it to end, or raise ETL_TIMEOUT",
+                ) from error
+            raise SetupError(
+                f"Cannot open {self.path}: {error}",
+                hint="set ETL_DUCKDB_PATH to a file in an existing, writable folder",
+            ) from error
+        connection.execute(f"USE {self.database}")
+
+
+def _locked(error: BaseException) -> bool:
+    return isinstance(error, duckdb.IOException) and any(words in str(error).lower() for words in LOCKED)

@@ -1,0 +1,200 @@
+"""Settings become a runtime: the only module that chooses technologies."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Event as Signal
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+from zoneinfo import ZoneInfo
+
+from etl_daemon.config import Settings
+from etl_daemon.core import configure
+from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.discovery import BatchLimits
+from etl_daemon.core.events import Event, Retried
+from etl_daemon.daemon import Daemon
+from etl_daemon.errors import SetupError
+from etl_daemon.pipeline import Corridor, Reach, Tolerance
+from etl_daemon.ports import Clock, Destination, Observer, Source
+
+if TYPE_CHECKING:
+    from etl_daemon.adapters.decode import ObjectDecoder
+    from etl_daemon.adapters.duckdb.session import DuckDBFile
+    from etl_daemon.adapters.duckdb.survey import Survey
+
+ROW_BYTES = 128
+"""What a row of market data takes, roughly: turns a batch size in rows into bytes of objects."""
+
+MAX_BATCH_OBJECTS = 2_000
+
+
+class SystemClock:
+    """The clock of the machine."""
+
+    def now(self) -> datetime:
+        """The current time, UTC."""
+        return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Everything that a command works with; a context manager that closes it all in reverse order."""
+
+    settings: Settings
+    datasets: tuple[Dataset, ...]
+    corridor: Corridor
+    clock: Clock
+    holder: str
+    stop: Signal
+    _stack: ExitStack
+
+    def daemon(self) -> Daemon:
+        """The loop over all datasets."""
+        return Daemon(self.corridor, self.datasets, self.clock, self.holder)
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def build(settings: Settings, observers: Sequence[Observer] = (), clock: Clock | None = None) -> Runtime:
+    """Put the parts together; nothing is asked of a dependency yet.
+
+    Raises:
+        ConfigError: the datasets are wrong.
+    """
+    stop = Signal()
+    datasets = configure.datasets(settings)
+
+    def tell(event: Event) -> None:
+        for observer in observers:
+            observer.notice(event)
+
+    with ExitStack() as building:
+        source, reader = _source(settings, tell, stop), decoder(settings)
+        destination = _destination(settings, datasets)
+        for part in (source, reader, destination):
+            building.callback(part.close)
+        corridor = Corridor(
+            source,
+            reader,
+            destination,
+            settings.s3_bucket or "",
+            configure.rules(settings),
+            _reach(settings),
+            Tolerance(settings.error_threshold, settings.refuse_above_share),
+            settings.max_concurrent_jobs,
+            settings.memory_limit_mb * 2**20 // 4,
+            tell,
+        )
+        holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        return Runtime(settings, datasets, corridor, clock or SystemClock(), holder, stop, building.pop_all())
+
+
+def _source(settings: Settings, tell: Callable[[Event], None], stop: Signal) -> Source:
+    spool = _state_dir(settings)
+    if settings.etl_source == "local":
+        from etl_daemon.adapters.local.source import LocalSource
+
+        return LocalSource(settings.etl_local_dir or Path.cwd(), spool_directory=spool)
+    from etl_daemon.adapters.s3.clients import Endpoint
+    from etl_daemon.adapters.s3.retry import Retries
+    from etl_daemon.adapters.s3.source import S3Source
+
+    def notice(attempt: int, error: BaseException) -> None:
+        tell(Retried("", "s3", attempt, str(error)))
+
+    retries = Retries(configure.retry_policy(settings), stop, notice)
+    return S3Source(retries, Endpoint(region=settings.s3_region), spool_directory=spool)
+
+
+def decoder(settings: Settings) -> ObjectDecoder:
+    """The decoder alone, for commands that read local files; close it after use."""
+    from etl_daemon.adapters.decode import ObjectDecoder
+
+    return ObjectDecoder(configure.read_limits(settings), threads=cores(settings))
+
+
+def survey(settings: Settings) -> Survey:
+    """What the destination holds; nothing is made or changed.
+
+    Raises:
+        BusyError: another process held it all the while.
+    """
+    from etl_daemon.adapters.duckdb.survey import survey as look
+
+    datasets = configure.datasets(settings)
+    return look(_file(settings), datasets, configure.anomalies_dataset(settings, datasets))
+
+
+def probe(settings: Settings) -> None:
+    """Check that the destination can be written.
+
+    Raises:
+        BusyError: another process held it all the while.
+        SetupError: it cannot.
+    """
+    from etl_daemon.adapters.duckdb.survey import probe as attempt
+
+    attempt(_file(settings))
+
+
+def prepare(settings: Settings) -> None:
+    """Create the control tables, the targets and the cursors that do not exist yet."""
+    datasets = configure.datasets(settings)
+    _destination(settings, datasets).prepare(datasets)
+
+
+def _destination(settings: Settings, datasets: Sequence[Dataset]) -> Destination:
+    from etl_daemon.adapters.duckdb.destination import DuckDBDestination
+
+    return DuckDBDestination(_file(settings), configure.anomalies_dataset(settings, datasets))
+
+
+def _file(settings: Settings) -> DuckDBFile:
+    from etl_daemon.adapters.duckdb.session import DuckDBFile
+
+    return DuckDBFile(
+        settings.etl_duckdb_path,
+        settings.snowflake_database,
+        threads=cores(settings),
+        memory_limit_mb=settings.memory_limit_mb,
+        wait_seconds=settings.etl_timeout,
+    )
+
+
+def _reach(settings: Settings) -> Reach:
+    return Reach(
+        timedelta(hours=settings.etl_lookback_hours),
+        timedelta(hours=settings.etl_sweep_hours),
+        ZoneInfo(settings.partition_timezone),
+        BatchLimits(settings.etl_batch_size * ROW_BYTES, MAX_BATCH_OBJECTS),
+    )
+
+
+def _state_dir(settings: Settings) -> Path:
+    try:
+        settings.etl_state_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        detail = f"Cannot make {settings.etl_state_dir}: {error}."
+        raise SetupError(detail, hint="set ETL_STATE_DIR to a folder that can be written") from error
+    return settings.etl_state_dir
+
+
+def cores(settings: Settings) -> int:
+    """How many cores to use."""
+    return settings.cpu_limit_cores or len(os.sched_getaffinity(0))

@@ -1,0 +1,124 @@
+"""The only loop: cycle after cycle, dataset after dataset, batch after batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from threading import Event as Signal
+
+from etl_daemon.core import discovery
+from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.events import CyclePlanned, DatasetFailed
+from etl_daemon.core.model import BatchPlan, Cursor, Fence, Known, Receipt
+from etl_daemon.errors import BusyError, ConfigError, EtlError, LeaseLostError, ObjectChangedError
+from etl_daemon.pipeline import Corridor, discover, load
+from etl_daemon.ports import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetReport:
+    """What a cycle did for one dataset. ``ignored`` objects are older than the window and were never loaded."""
+
+    dataset: str
+    pending: int = 0
+    ignored: int = 0
+    receipts: tuple[Receipt, ...] = ()
+    error: EtlError | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether something was left undone; a refused object is not: the ledger and the quarantine have it."""
+        return self.error is not None or any(receipt.deferrals for receipt in self.receipts)
+
+
+@dataclass(slots=True)
+class Daemon:
+    """Keeps the destination up with the source. ``holder`` names this process in the fence.
+
+    What the ledger says is read once and kept, so that a cycle with nothing to do asks the destination nothing.
+    """
+
+    corridor: Corridor
+    datasets: Sequence[Dataset]
+    clock: Clock
+    holder: str
+    _known: dict[str, Known] = field(default_factory=dict)
+    _fences: dict[str, Fence] = field(default_factory=dict)
+
+    def run(self, stop: Signal, every: timedelta) -> None:
+        """Cycle until told to stop; an error of one dataset never ends the loop."""
+        while not stop.is_set():
+            try:
+                self.cycle(stop)
+            except (LeaseLostError, BusyError) as error:
+                self.corridor.tell(DatasetFailed("", error))
+            stop.wait(every.total_seconds())
+
+    def cycle(self, stop: Signal | None = None) -> list[DatasetReport]:
+        """Load what has arrived, for every dataset.
+
+        Raises:
+            LeaseLostError, BusyError: someone else is at work; nothing of the batch in hand was committed.
+            ConfigError: the datasets do not fit the destination.
+        """
+        self._recall()
+        return [self._attempt(dataset, stop) for dataset in self.datasets if not (stop and stop.is_set())]
+
+    def _recall(self) -> None:
+        if self._known:
+            return
+        self.corridor.destination.prepare(self.datasets)
+        self._known = dict(self.corridor.destination.recall(self.datasets, self.corridor.bucket))
+        for name, known in self._known.items():
+            self._fences[name] = Fence(known.cursor.generation + 1, self.holder)
+
+    def _attempt(self, dataset: Dataset, stop: Signal | None) -> DatasetReport:
+        try:
+            return self._bring_up(dataset, stop)
+        except (LeaseLostError, BusyError, ConfigError):
+            self._known.clear()
+            raise
+        except ObjectChangedError:
+            self._known.clear()  # another run has committed: read the ledger again in the next cycle
+            return DatasetReport(dataset.name)
+        except EtlError as error:
+            self.corridor.tell(DatasetFailed(dataset.name, error))
+            return DatasetReport(dataset.name, error=error)
+
+    def _bring_up(self, dataset: Dataset, stop: Signal | None) -> DatasetReport:
+        now = self.clock.now()
+        known = self._known[dataset.name]
+        sweep = discovery.sweep_due(known.cursor, now, self.corridor.reach.sweep_every)
+        found = discover(dataset, known, self.corridor, now, sweep=sweep)
+        oldest = found.pending[0].modified if found.pending else None
+        size = sum(ref.size for ref in found.pending)
+        self.corridor.tell(CyclePlanned(dataset.name, len(found.pending), size, found.ignored, oldest, sweep))
+        receipts: list[Receipt] = []
+        for plan in discovery.plan_batches(dataset, found, self.corridor.reach.batch, known.cursor, now):
+            if stop and stop.is_set():
+                break
+            receipts.append(self._load(_held(plan, receipts, known.cursor)))
+        if sweep and sum(len(receipt.objects) for receipt in receipts) == len(found.pending):
+            self._swept(dataset, now)
+        return DatasetReport(dataset.name, len(found.pending), found.ignored, tuple(receipts))
+
+    def _load(self, plan: BatchPlan) -> Receipt:
+        name = plan.dataset.name
+        receipt = load(plan, self.corridor, self._fences[name], self.clock.now())
+        known = self._known[name]
+        known.versions.update({line.ref.key: line.ref.version for line in receipt.objects})
+        marks = [mark for mark in (known.cursor.watermark, receipt.watermark) if mark]
+        self._known[name] = replace(known, cursor=replace(known.cursor, watermark=max(marks, default=None)))
+        return receipt
+
+    def _swept(self, dataset: Dataset, at: datetime) -> None:
+        self.corridor.destination.mark_swept(dataset, self._fences[dataset.name], at)
+        known = self._known[dataset.name]
+        self._known[dataset.name] = replace(known, cursor=replace(known.cursor, swept_at=at))
+
+
+def _held(plan: BatchPlan, receipts: Sequence[Receipt], cursor: Cursor) -> BatchPlan:
+    """An object that an earlier batch of the cycle put off holds the watermark of the later ones too."""
+    late = [item.ref for receipt in receipts for item in receipt.deferrals]
+    return replace(plan, watermark=discovery.held_back(plan.watermark, late, cursor))
