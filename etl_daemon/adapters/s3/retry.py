@@ -1,0 +1,61 @@
+"""Making a call again, as the policy says, until it succeeds or we are told to stop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity.nap import sleep_using_event
+from tenacity.stop import stop_when_event_set
+
+from etl_daemon.core.policy import RetryPolicy
+from etl_daemon.errors import ObjectChangedError, TransientError
+
+T = TypeVar("T")
+
+OnRetry = Callable[[int, Exception], None]
+"""Hears of the number of the attempt that failed, and why, before the wait."""
+
+
+def ignore_retry(_attempt: int, _error: Exception) -> None:
+    """Nobody wants to hear of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """A policy at work. Setting ``stop`` ends a wait at once and lets the last error through."""
+
+    policy: RetryPolicy
+    stop: threading.Event = field(default_factory=threading.Event)
+    on_retry: OnRetry = ignore_retry
+
+    def call(self, attempt: Callable[[], T]) -> T:
+        """What ``attempt`` returns.
+
+        Raises:
+            TransientError: the last attempt's, once there have been as many as the policy allows.
+        """
+        policy = self.policy
+        delay = policy.delay_seconds
+        wait = wait_exponential_jitter(multiplier=delay, max=policy.max_delay_seconds, jitter=delay)
+        return Retrying(
+            stop=stop_after_attempt(max(policy.attempts, 1)) | stop_when_event_set(self.stop),
+            wait=wait,
+            sleep=sleep_using_event(self.stop),
+            retry=retry_if_exception(_may_pass),
+            before_sleep=self._announce,
+            reraise=True,
+        )(attempt)
+
+    def _announce(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, Exception):
+            self.on_retry(state.attempt_number, error)
+
+
+def _may_pass(error: BaseException) -> bool:
+    # A changed object stays changed until the next listing.
+    return isinstance(error, TransientError) and not isinstance(error, ObjectChangedError)

@@ -1,0 +1,115 @@
+"""Objects in S3, or in a store that speaks its language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import obstore
+
+from etl_daemon.adapters.s3.clients import AWS_STANDARD, Endpoint, connect
+from etl_daemon.adapters.s3.failures import translated
+from etl_daemon.adapters.s3.retry import Retries
+from etl_daemon.adapters.spool import SPOOL_FROM_BYTES, spool
+from etl_daemon.core.model import ObjectRef
+from etl_daemon.errors import TransientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef, ObjectTypeDef
+
+CHUNK_BYTES = 8 * 2**20
+
+
+class S3Source:
+    """A version is etag and LastModified, which the listing shows: no request per object, on versioned buckets either.
+
+    Calls are made again as ``retries`` says. ``list_requests`` counts the pages asked for.
+    """
+
+    def __init__(
+        self,
+        retries: Retries,
+        endpoint: Endpoint = AWS_STANDARD,
+        *,
+        spool_directory: Path | None = None,
+        spool_from_bytes: int = SPOOL_FROM_BYTES,
+    ) -> None:
+        self.list_requests = 0
+        self._retries = retries
+        self._clients = connect(endpoint, retries.policy.timeout_seconds)
+        self._spool_directory = spool_directory
+        self._spool_from_bytes = spool_from_bytes
+
+    def list(self, bucket: str, prefix: str, start_after: str = "") -> Iterator[ObjectRef]:
+        """As the port says; a page that fails is asked for again, not the whole listing."""
+        where: dict[str, Any] = {"StartAfter": start_after} if start_after else {}
+        while True:
+            page = self._page({"Bucket": bucket, "Prefix": prefix, **where})
+            yield from (_ref(bucket, entry) for entry in page.get("Contents", ()) if not _is_marker(entry))
+            if not page["IsTruncated"]:
+                return
+            where = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def fetch(self, ref: ObjectRef) -> memoryview:
+        """As the port says.
+
+        Raises:
+            DataError: ``archived``: the object lies in a storage class that must be restored first.
+            SetupError: access denied, or no such bucket any more.
+        """
+        return self._retries.call(lambda: self._fetch(ref))
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._clients.close()
+
+    def _page(self, arguments: dict[str, Any]) -> ListObjectsV2OutputTypeDef:
+        def attempt() -> ListObjectsV2OutputTypeDef:
+            self.list_requests += 1
+            with translated(f"Listing s3://{arguments['Bucket']}/{arguments['Prefix']}"):
+                return self._clients.boto.list_objects_v2(**arguments)
+
+        return self._retries.call(attempt)
+
+    def _fetch(self, ref: ObjectRef) -> memoryview:
+        with translated(f"Reading s3://{ref.bucket}/{ref.key}"):
+            chunks = self._chunks(ref)
+            if ref.size >= self._spool_from_bytes:
+                body = spool(chunks, self._spool_directory)
+            else:
+                parts = list(chunks)
+                body = memoryview(parts[0] if len(parts) == 1 else b"".join(parts))
+        if len(body) != ref.size:
+            raise TransientError(f"Reading s3://{ref.bucket}/{ref.key}: {len(body)} of {ref.size} bytes arrived.")
+        return body
+
+    def _chunks(self, ref: ObjectRef) -> Iterator[Any]:
+        """The body in parts; the store refuses if its ETag is not the listed one any more."""
+        tag = f'"{ref.etag}"'
+        if not _is_plain(ref.key):
+            yield from self._clients.boto.get_object(Bucket=ref.bucket, Key=ref.key, IfMatch=tag)["Body"].iter_chunks(
+                CHUNK_BYTES
+            )
+            return
+        result = obstore.get(self._clients.store(ref.bucket), ref.key, options={"if_match": tag})
+        if ref.size >= self._spool_from_bytes:
+            yield from result.stream(CHUNK_BYTES)
+        else:
+            yield result.bytes()
+
+
+def _is_plain(key: str) -> bool:
+    """Whether obstore takes the key as it is: it rejects or rewrites empty and dotted parts and control characters."""
+    return key.isprintable() and not {"", ".", ".."} & set(key.split("/"))
+
+
+def _is_marker(entry: ObjectTypeDef) -> bool:
+    return entry["Key"].endswith("/") and entry["Size"] == 0
+
+
+def _ref(bucket: str, entry: ObjectTypeDef) -> ObjectRef:
+    etag = entry["ETag"].strip('"')
+    modified = entry["LastModified"].astimezone(UTC)
+    return ObjectRef(modified, entry["Key"], f"{etag}-{modified.isoformat()}", bucket, etag, entry["Size"])

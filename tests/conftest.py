@@ -1,0 +1,51 @@
+"""What all tests share: made-up credentials, and no way out of this machine."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+AWS_ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "TESTAK",
+    "AWS_SECRET_ACCESS_KEY": "TESTSK",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+_REAL_CONNECT = socket.socket.connect
+_LOOPBACK = ("127.", "::1", "localhost")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "xdist_group(name): tests that one worker runs, with --dist loadgroup")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def made_up_credentials() -> Iterator[None]:
+    """Nothing of the developer's own AWS settings reaches a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        for name, value in AWS_ENVIRONMENT.items():
+            patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loopback_only() -> Iterator[None]:
+    """A connection to any other machine is an error of the test."""
+
+    def connect(self: socket.socket, address: Any) -> None:
+        host = address[0] if isinstance(address, tuple) else "localhost"
+        if not str(host).startswith(_LOOPBACK):
+            raise AssertionError(f"A test tried to reach {address}.")
+        _REAL_CONNECT(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", connect)
+        yield

@@ -1,0 +1,74 @@
+"""The console script as a process of its own, with settings of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import AWS_ENVIRONMENT
+
+COMMAND = Path(sys.executable).with_name("etl-daemon")
+_PATIENCE_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended, and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """Standard output, which is one JSON document and nothing else."""
+        return json.loads(self.out)
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """The JSON lines of standard error."""
+        return [json.loads(line) for line in self.err.splitlines() if line.startswith("{")]
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Runs ``etl-daemon`` in ``folder`` with ``settings`` and nothing of the developer's environment."""
+
+    folder: Path
+    settings: Mapping[str, object]
+
+    def environment(self, **more: object) -> dict[str, str]:
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        given = {name: str(value) for name, value in {**self.settings, **more}.items()}
+        return {**inherited, **AWS_ENVIRONMENT, **given}
+
+    def run(self, *words: object, **settings: object) -> Ended:
+        return self.execute([str(COMMAND), *map(str, words)], **settings)
+
+    def execute(self, command: Sequence[str], **settings: object) -> Ended:
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment(**settings),
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE_SECONDS,
+            check=False,
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *words: object, **settings: object) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [str(COMMAND), *map(str, words)],
+            cwd=self.folder,
+            env={**self.environment(**settings), "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )

@@ -1,0 +1,128 @@
+"""A proxy in front of any HTTP server that does to chosen requests what networks and busy servers do."""
+
+from __future__ import annotations
+
+import re
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPResponse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+_SLOW_DOWN = b"<?xml version='1.0'?><Error><Code>%s</Code><Message>injected</Message></Error>"
+_HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "keep-alive"}
+
+
+@dataclass
+class Fault:
+    """What befalls the next ``times`` requests whose line, such as ``GET /bucket/key``, matches.
+
+    ``status`` answers in the server's place, with ``code`` as S3 would put it; ``cut_after`` resets the connection
+    once that many bytes of the body went out; ``short_by`` leaves bytes out of an answer that looks whole; ``silent``
+    never answers.
+    """
+
+    match: str = r"^GET "
+    times: int = 1
+    status: int = 0
+    code: str = "SlowDown"
+    cut_after: int | None = None
+    short_by: int = 0
+    silent: bool = False
+
+
+@dataclass
+class FaultProxy:
+    """``faults`` are used up in order; ``requests`` has the line of every request that came."""
+
+    url: str = ""
+    faults: list[Fault] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    closing: threading.Event = field(default_factory=threading.Event)
+
+    def next_fault(self, line: str) -> Fault:
+        """The fault for this request, or one that does nothing."""
+        with self.lock:
+            self.requests.append(line)
+            for fault in self.faults:
+                if fault.times > 0 and re.search(fault.match, line):
+                    fault.times -= 1
+                    return fault
+        return Fault()
+
+
+@contextmanager
+def fault_proxy(upstream: str) -> Iterator[FaultProxy]:
+    """A proxy on a port of its own in front of ``upstream``, an ``http://host:port``."""
+    proxy = FaultProxy()
+
+    class Handler(_Handler):
+        faults = proxy
+        server_address = urlsplit(upstream).netloc
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        proxy.url = f"http://127.0.0.1:{server.server_port}"
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        try:
+            yield proxy
+        finally:
+            proxy.closing.set()
+            server.shutdown()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    faults: FaultProxy
+    server_address: str
+
+    def _handle(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        fault = self.faults.next_fault(f"{self.command} {self.path}")
+        if fault.silent:
+            self.faults.closing.wait()
+            self.close_connection = True
+        elif fault.status:
+            self._answer(fault.status, {"Content-Type": "application/xml"}, _SLOW_DOWN % fault.code.encode(), fault)
+        else:
+            answer = self._ask(body)
+            kept = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP_BY_HOP}
+            length = answer.getheader("Content-Length")
+            content = answer.read()
+            self._answer(answer.status, kept, content, fault, length if self.command == "HEAD" else None)
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _handle  # noqa: N815 - names of the standard library
+
+    def _ask(self, body: bytes) -> HTTPResponse:
+        connection = HTTPConnection(self.server_address, timeout=60)
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
+        connection.request(self.command, self.path, body, {**headers, "Content-Length": str(len(body))})
+        return connection.getresponse()
+
+    def _answer(
+        self, status: int, headers: dict[str, str], content: bytes, fault: Fault, length: str | None = None
+    ) -> None:
+        sent = content[: len(content) - fault.short_by]
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", length or str(len(sent)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(sent[: fault.cut_after])
+        if fault.cut_after is not None:
+            self._reset()
+
+    def _reset(self) -> None:
+        self.wfile.flush()
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+        self.close_connection = True
+
+    def log_message(self, *_arguments: object) -> None:
+        """Tests look at ``requests`` instead."""
