@@ -1,0 +1,145 @@
+"""Chunks of JSON lines to pieces: one fast reading of all rows, a careful second one of the few that need it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etl_daemon.adapters.decode.digits import restore_digits
+from etl_daemon.adapters.decode.lines import Lines
+from etl_daemon.adapters.decode.pieces import NONE, Piece, Positions
+from etl_daemon.adapters.decode.plan import Keys, Plan, keys_sql
+from etl_daemon.adapters.decode.scratch import Scratch, Workshop
+from etl_daemon.adapters.decode.streams import Block
+
+SAMPLE_FIRST, SAMPLE_SPREAD = 100, 20
+FEW_ROWS = 256
+"""Rows whose keys Python finds sooner than a query does."""
+CAREFUL_SHARE = 0.25
+"""Share of doubtful rows from which all are read carefully at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A chunk as read by a plan: the columns of ``plan.keys``, and which rows are no records."""
+
+    table: pa.Table
+    malformed: Positions
+
+
+class JsonLines:
+    """Decodes the chunks of one object; what it learns of keys in one chunk serves the next."""
+
+    def __init__(self, keys: Keys, workshop: Workshop, max_record_bytes: int) -> None:
+        self.keys = keys
+        self._workshop = workshop
+        self._max_record_bytes = max_record_bytes
+        self._sampled = False
+
+    def pieces(self, chunks: Iterable[Block]) -> Iterator[Piece]:
+        """The rows of chunks that end at line ends."""
+        return self._workshop.in_order(self._piece, self._prepared(chunks))
+
+    def _prepared(self, chunks: Iterable[Block]) -> Iterator[Block]:
+        for chunk in chunks:
+            if not self._sampled:
+                lines = Lines(chunk, self._max_record_bytes)
+                self.keys.sample(lines.binary(np.arange(min(SAMPLE_FIRST, lines.rows))).to_pylist())
+                self._sampled = lines.rows > 0
+            yield chunk
+
+    def _piece(self, chunk: Block) -> Piece:
+        lines = Lines(chunk, self._max_record_bytes)
+        if not lines.rows:
+            return Piece(pa.table({}), NONE, lines.text)
+        self.keys.sample(lines.binary(_spread(lines.rows, SAMPLE_SPREAD)).to_pylist())
+        with self._workshop.scratch() as scratch:
+            plan, reading = self._settled(lines, scratch)
+        table = _with_required(restore_digits(reading.table, plan, lines), plan, lines.rows)
+        if len(reading.malformed) < lines.rows:
+            self.keys.has_records = True
+        return Piece(table, reading.malformed, lines.text, self.keys.extra)
+
+    def _settled(self, lines: Lines, scratch: Scratch) -> tuple[Plan, _Reading]:
+        """Read, and read again as long as reading brings up keys that matter."""
+        while True:
+            plan = self.keys.plan
+            reading = self._read(lines, plan, scratch)
+            if self.keys.plan == plan:
+                return plan, reading
+
+    def _read(self, lines: Lines, plan: Plan, scratch: Scratch) -> _Reading:
+        everything = np.arange(lines.rows)
+        if not plan.simple or not plan.keys:
+            return self._read_carefully(lines, plan, scratch, everything)
+        scratch.load(lines.data)
+        table = scratch.table(plan.fast_sql(scratch.path, lines.longest)).rename_columns([*plan.keys, *plan.probes])
+        self.keys.add(name for name in plan.probes if table[name].null_count < lines.rows)
+        table = table.select(list(plan.keys)).combine_chunks()
+        doubtful = _doubtful(table, plan, lines)
+        if len(doubtful) > CAREFUL_SHARE * lines.rows:
+            return self._read_carefully(lines, plan, scratch, everything)
+        if not len(doubtful):
+            return _Reading(table, NONE)
+        second = self._read_carefully(lines, plan, scratch, doubtful)
+        return _Reading(_replace(table, doubtful, second.table, plan), doubtful[second.malformed])
+
+    def _read_carefully(self, lines: Lines, plan: Plan, scratch: Scratch, rows: Positions) -> _Reading:
+        """Only these rows, each value told apart; keys of rows that lack a required value are taken note of."""
+        scratch.load(lines.data if len(rows) == lines.rows else lines.pick(rows))
+        table = scratch.table(plan.exact_sql(scratch.path, lines.longest)).rename_columns(["_kind", *plan.keys])
+        lacking = not plan.complete or any(table[name].null_count for name in plan.required & plan.keys.keys())
+        if lacking and len(rows) <= FEW_ROWS:
+            self.keys.sample(lines.binary(rows).to_pylist())
+        elif lacking:
+            self.keys.add(scratch.table(keys_sql(scratch.path, lines.longest))["key"].to_pylist())
+        objects = pc.fill_null(pc.equal(table["_kind"], "OBJECT"), False).to_numpy()
+        return _Reading(table.drop_columns(["_kind"]).combine_chunks(), np.flatnonzero(~objects))
+
+
+def _with_required(table: pa.Table, plan: Plan, rows: int) -> pa.Table:
+    """The table with nulls for required columns that no record has had so far."""
+    columns = dict(zip(table.column_names, table.columns, strict=True))
+    for name in sorted(plan.required - plan.keys.keys()):
+        columns[name] = pa.nulls(rows, pa.float64() if name in plan.numeric else pa.string())
+    return pa.table(columns)
+
+
+def _spread(rows: int, count: int) -> Positions:
+    return np.unique(np.linspace(0, rows - 1, min(rows, count)).astype(np.int64))
+
+
+def _doubtful(table: pa.Table, plan: Plan, lines: Lines) -> Positions:
+    """Rows to be looked at again: a number or required text is null, or a number may be a boolean or "1_000"."""
+    doubt = np.zeros(lines.rows, np.bool_)
+    if not plan.complete:
+        doubt[:] = True
+    for name in table.column_names:
+        column = table[name]
+        if column.null_count and (name in plan.numeric or name in plan.required):
+            doubt |= pc.is_null(column).to_numpy()
+        if name in plan.numeric:
+            values = column.to_numpy()
+            doubt |= (values == 0) | (values == 1)
+    doubt[lines.grouped_digits()] = True
+    return np.flatnonzero(doubt)
+
+
+def _replace(table: pa.Table, rows: Positions, second: pa.Table, plan: Plan) -> pa.Table:
+    """The table with the second reading's numbers in these rows; text reads the same both times."""
+    where = pa.array(rows)
+    for at, name in enumerate(table.column_names):
+        if name in plan.numeric and not table[name].take(where).equals(second[name]):
+            mask = np.zeros(table.num_rows, np.bool_)
+            mask[rows] = True
+            column = pc.replace_with_mask(_single(table[name]), pa.array(mask), _single(second[name]))
+            table = table.set_column(at, name, column)
+    return table
+
+
+def _single(column: pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)

@@ -1,0 +1,111 @@
+"""Parquet to pieces, one batch of rows at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from etl_daemon.adapters.decode.pieces import NONE, Piece, Positions, readable
+from etl_daemon.adapters.decode.plan import require
+from etl_daemon.adapters.decode.streams import check_expansion
+from etl_daemon.core.columns import match_columns
+from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.policy import ReadLimits
+from etl_daemon.errors import DataError
+
+BATCH_ROWS = 2**17
+
+
+def parquet_pieces(body: memoryview | bytes, dataset: Dataset, limits: ReadLimits) -> Iterator[Piece]:
+    """The rows of a Parquet file; only matched columns are read.
+
+    Raises:
+        DataError: ``undecodable``, ``too_large``, ``decompression_bomb``, ``missing_columns``, ``ambiguous_columns``.
+    """
+    try:
+        yield from _pieces(pq.ParquetFile(pa.BufferReader(pa.py_buffer(body))), len(body), dataset, limits)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(
+            "undecodable", f"The Parquet file is broken: {error}.", hint="upload the object again"
+        ) from error
+
+
+def _pieces(file: pq.ParquetFile, size: int, dataset: Dataset, limits: ReadLimits) -> Iterator[Piece]:
+    groups = [file.metadata.row_group(index) for index in range(file.metadata.num_row_groups)]
+    check_expansion(sum(group.total_byte_size for group in groups), size, limits)
+    if not file.metadata.num_rows:
+        return
+    schema = file.schema_arrow
+    flat = [field.name for field in schema if not pa.types.is_nested(field.type)]
+    doubled = sorted({name for name in flat if flat.count(name) > 1})
+    matching = match_columns(flat, dataset)
+    if any(name in doubled for names in matching.found.values() for name in names):
+        raise DataError("ambiguous_columns", f"Columns {', '.join(map(repr, doubled))} come more than once.")
+    require(matching, schema.names)
+    sources = {name: names[0] for name, names in matching.found.items()}
+    extra = tuple(name for name in schema.names if name not in sources.values())
+    numeric = {column.name for column in dataset.schema.columns if pa.types.is_decimal(column.type)}
+    for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=list(sources.values())):
+        read = pa.Table.from_batches([batch])
+        columns = {name: _deliverable(read[source], name in numeric) for name, source in sources.items()}
+        yield Piece(pa.table(columns), NONE, _raw_of(read), extra)
+
+
+def _deliverable(column: pa.ChunkedArray, numeric: bool) -> pa.ChunkedArray:
+    """Booleans are no numbers; text comes in one type; the rest as it is."""
+    type_ = column.type
+    if pa.types.is_dictionary(type_) and not pa.types.is_string(type_.value_type):
+        return _deliverable(pc.cast(column, type_.value_type), numeric)
+    if pa.types.is_boolean(type_) and numeric:
+        return pc.if_else(pc.is_valid(column), pa.scalar(np.nan), pa.scalar(None, pa.float64()))
+    if pa.types.is_float16(type_):
+        return pc.cast(column, pa.float64())
+    if pa.types.is_binary(type_) or pa.types.is_large_binary(type_) or pa.types.is_fixed_size_binary(type_):
+        return _text(column)
+    plain = pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_)
+    if plain or pa.types.is_timestamp(type_) or pa.types.is_date(type_) or pa.types.is_dictionary(type_):
+        return column
+    return pc.cast(column, pa.string())
+
+
+def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    try:
+        return pc.cast(pc.cast(column, pa.binary()), pa.string())
+    except pa.ArrowInvalid:
+        texts = [None if value is None else readable([value])[0].as_py() for value in column.to_pylist()]
+        return pa.chunked_array([pa.array(texts, pa.string())])
+
+
+def _raw_of(table: pa.Table) -> Any:
+    def raw(positions: Positions) -> pa.StringArray:
+        return records_text(table.take(pa.array(positions)).to_pylist())
+
+    return raw
+
+
+def records_text(records: list[dict[str, Any]]) -> pa.StringArray:
+    """Records as compact JSON objects; what JSON has no type for comes as text."""
+    texts = [
+        json.dumps(
+            {name: _plain(value) for name, value in record.items()},
+            default=_shown,
+            ensure_ascii=False,
+            separators=(",", ":"),
+        )
+        for record in records
+    ]
+    return pa.array(texts, pa.string())
+
+
+def _plain(value: object) -> object:
+    return repr(value) if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _shown(value: object) -> str:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)

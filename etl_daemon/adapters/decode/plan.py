@@ -1,0 +1,187 @@
+"""Which keys of JSON records carry which columns, as far as the object has been read, and the SQL to get them."""
+
+# ruff: noqa: S608 - SQL text is made here; every name in it is quoted by literal() or identifier()
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from threading import Lock
+
+import pyarrow as pa
+
+from etl_daemon.core.columns import Matching, match_columns
+from etl_daemon.core.datasets import QUANTITY, Dataset
+from etl_daemon.errors import DataError
+
+MAX_EXTRA = 100
+"""Unknown keys that are remembered by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to read records: ``keys`` names the spellings under which each dataset column comes.
+
+    ``numeric`` columns are read as numbers, the others as text. ``probes`` are optional columns not seen yet, looked
+    for under their own name. ``exact`` columns must not lose digits. ``complete``: every required column has a key.
+    """
+
+    keys: dict[str, tuple[str, ...]]
+    numeric: frozenset[str]
+    required: frozenset[str]
+    exact: frozenset[str]
+    probes: tuple[str, ...]
+    complete: bool
+
+    @property
+    def simple(self) -> bool:
+        """Whether one spelling serves each column, so that the reader can pick columns while it parses."""
+        names = [key.casefold() for spellings in self.keys.values() for key in spellings] + list(self.probes)
+        return len(names) == len(set(names)) and all(len(spellings) == 1 for spellings in self.keys.values())
+
+    def fast_sql(self, path: str, longest: int) -> str:
+        """Numbers as DOUBLE: null, 0 and 1 need a second look. Probes come as columns of their own."""
+        types = {key: "DOUBLE" if name in self.numeric else "VARCHAR" for name, (key,) in self.keys.items()}
+        types |= dict.fromkeys(self.probes, "VARCHAR")
+        columns = ", ".join(f"{literal(key)}: '{type_}'" for key, type_ in types.items())
+        wanted = [(name, key) for name, (key,) in self.keys.items()] + [(name, name) for name in self.probes]
+        picked = ", ".join(
+            identifier(key) if name in self.numeric and name in self.keys else f"nullif({identifier(key)}, '')"
+            for name, key in wanted
+        )
+        return f"SELECT {picked or 'NULL'} FROM {_reader('read_ndjson', path, longest, f', columns = {{{columns}}}')}"
+
+    def exact_sql(self, path: str, longest: int) -> str:
+        """``_kind`` (JSON type, null for no JSON), then the columns; numbers are told from anything else."""
+        paths = [pointer(key) for spellings in self.keys.values() for key in spellings]
+        picked, at = [], 0
+        for name, spellings in self.keys.items():
+            spots = [f"v[{at + number}]" for number in range(1, len(spellings) + 1)]
+            at += len(spellings)
+            as_text = "nullif({}::VARCHAR, 'null')" if name in self.numeric else "{} ->> '$'"
+            picked.append(f"coalesce({', '.join(map(as_text.format, spots))}) AS {identifier(name)}")
+        values = f", json_extract(json, [{', '.join(map(literal, paths))}]) AS v" if paths else ""
+        source = f"SELECT json_type(json) AS _kind{values} FROM {_reader('read_ndjson_objects', path, longest)}"
+        columns = [_number(name) if name in self.numeric else f"nullif({identifier(name)}, '')" for name in self.keys]
+        return f"SELECT {', '.join(['_kind', *columns])} FROM (SELECT {', '.join(['_kind', *picked])} FROM ({source}))"
+
+
+def keys_sql(path: str, longest: int) -> str:
+    """The distinct keys of the records."""
+    return f"SELECT DISTINCT unnest(json_keys(json)) AS key FROM {_reader('read_ndjson_objects', path, longest)}"
+
+
+def _reader(function: str, path: str, longest: int, columns: str = "") -> str:
+    size = max(2**20, longest + 64)
+    return f"{function}({literal(path)}, ignore_errors = true, maximum_object_size = {size}{columns})"
+
+
+def _number(name: str) -> str:
+    """A column of JSON text: a number, quoted or not, as DOUBLE, an empty string as NULL, anything else as NaN."""
+    text = identifier(name)
+    return (
+        f"coalesce(try_cast({text} AS DOUBLE), CASE WHEN trim({text}, '\" ') = '' OR {text} IS NULL THEN NULL "
+        f"WHEN starts_with({text}, '\"') AND NOT contains({text}, '_') "
+        f"THEN coalesce(try_cast(trim({text}, '\"') AS DOUBLE), 'nan'::DOUBLE) ELSE 'nan'::DOUBLE END)"
+    )
+
+
+def literal(text: str) -> str:
+    """A SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(text: str) -> str:
+    """A SQL name."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def pointer(key: str) -> str:
+    """The JSON pointer to a key of the record itself."""
+    return "/" + key.replace("~", "~0").replace("/", "~1")
+
+
+class Keys:
+    """The keys seen in an object's records so far. Safe for many threads."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self._lock = Lock()
+        self._relevant: set[str] = set()
+        self._extra: dict[str, None] = {}
+        self.has_records = False
+        self.matching = match_columns((), dataset, per_row=True)
+        self._plan = self._make_plan()
+
+    @property
+    def plan(self) -> Plan:
+        """How to read, by what has been seen."""
+        return self._plan
+
+    @property
+    def extra(self) -> tuple[str, ...]:
+        """Keys that no column matches, as far as seen."""
+        return (*self.matching.extra, *self._extra)
+
+    def add(self, names: Iterable[str]) -> None:
+        """Take note of keys.
+
+        Raises:
+            DataError: ``ambiguous_columns``.
+        """
+        with self._lock:
+            fresh = [name for name in names if name not in self._relevant and name not in self._extra]
+            relevant = {
+                name for name in fresh if name and "\0" not in name and match_columns([name], self.dataset).found
+            }
+            for name in fresh:
+                if name not in relevant and len(self._extra) < MAX_EXTRA:
+                    self._extra[name] = None
+            if relevant:
+                self._relevant |= relevant
+                self.matching = match_columns(sorted(self._relevant), self.dataset, per_row=True)
+                self._plan = self._make_plan()
+
+    def sample(self, lines: Iterable[bytes]) -> None:
+        """Take note of the keys of these lines, where they are records."""
+        names: dict[str, None] = {}
+        for line in lines:
+            try:
+                record = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(record, dict):
+                names.update(dict.fromkeys(record))
+        self.add(names)
+
+    def _make_plan(self) -> Plan:
+        found, columns = self.matching.found, self.dataset.schema.columns
+        return Plan(
+            keys=found,
+            numeric=frozenset(column.name for column in columns if pa.types.is_decimal(column.type)),
+            required=frozenset(
+                column.name
+                for column in columns
+                if column.required and (column.name in found or column.name in self.matching.missing)
+            ),
+            exact=frozenset(column.name for column in columns if column.type == QUANTITY),
+            probes=tuple(column.name for column in columns if not column.required and column.name not in found),
+            complete=not self.matching.missing,
+        )
+
+
+def require(matching: Matching, seen: Iterable[str], *, nested: bool = False) -> None:
+    """Refuse an object that lacks a required column.
+
+    Raises:
+        DataError: ``missing_columns``.
+    """
+    if matching.missing:
+        names = ", ".join(map(repr, list(seen)[:20])) or "no column"
+        hint = f'map it in ETL_DATASETS_FILE: columns = {{ source_name = "{matching.missing[0]}" }}'
+        if nested:
+            hint += ', or name the way to nested records: records_path = "key.key"'
+        raise DataError(
+            "missing_columns", f"No column for {', '.join(matching.missing)}; the object has {names}.", hint=hint
+        )

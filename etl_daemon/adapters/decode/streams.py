@@ -1,0 +1,98 @@
+"""Bytes as they come out of an object, in blocks, within limits, and cut at line ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+
+from etl_daemon.core.policy import ReadLimits
+from etl_daemon.errors import DataError
+
+Block = bytes | memoryview
+
+RATIO_FREE_BYTES = 16 * 2**20
+"""Small objects of blanks or zeros compress better than any limit and harm nobody."""
+BACKWARD_BYTES = 2**16
+
+
+def expand(body: memoryview, codec: str | None, limits: ReadLimits, block_bytes: int) -> Iterator[Block]:
+    """The object's bytes, decompressed, in blocks of at most ``block_bytes``; concatenated streams are one.
+
+    Raises:
+        DataError: ``too_large``, ``decompression_bomb``, ``undecodable`` (truncated or corrupt stream).
+    """
+    if len(body) > limits.max_object_bytes:
+        raise DataError("too_large", f"The object has {len(body)} bytes, more than {limits.max_object_bytes}.")
+    if codec is None:
+        yield from (body[at : at + block_bytes] for at in range(0, len(body), block_bytes))
+        return
+    total = 0
+    with pa.CompressedInputStream(pa.BufferReader(pa.py_buffer(body)), codec) as stream:
+        while block := _read(stream, codec, min(block_bytes, RATIO_FREE_BYTES)):
+            total += len(block)
+            check_expansion(total, len(body), limits)
+            yield block
+
+
+def _read(stream: pa.NativeFile, codec: str, size: int) -> bytes:
+    try:
+        return bytes(stream.read(size))
+    except (OSError, pa.ArrowInvalid) as error:
+        detail = f"The {codec} stream is broken: {error}."
+        raise DataError("undecodable", detail, hint="upload the object again") from error
+
+
+def check_expansion(total: int, compressed: int, limits: ReadLimits) -> None:
+    """Refuse bytes beyond the limits; both sizes in bytes.
+
+    Raises:
+        DataError: ``too_large`` or ``decompression_bomb``.
+    """
+    if total > limits.max_expanded_bytes:
+        raise DataError("too_large", f"The object expands to more than {limits.max_expanded_bytes} bytes.")
+    if total > RATIO_FREE_BYTES and total > compressed * limits.max_expansion_ratio:
+        raise DataError("decompression_bomb", f"The object expands more than {limits.max_expansion_ratio:g} times.")
+
+
+def cut_lines(blocks: Iterable[Block], max_line_bytes: int) -> Iterator[Block]:
+    """The same bytes, each block ending at a line's end.
+
+    Of a line much longer than ``max_line_bytes`` only the beginning is kept, so that memory stays bounded.
+    """
+    carry: list[Block] = []
+    carried = 0
+    for block in blocks:
+        start, end = 0, last_newline(block)
+        if end and carry:
+            start = first_newline(block)
+            yield b"".join([*carry, block[:start]])
+            carry, carried = [], 0
+        if end > start:
+            yield block[start:end]
+        if carried <= max_line_bytes:  # what follows of an overlong line is let go
+            carry.append(block[end:])
+            carried += len(block) - end
+    if carried:
+        yield b"".join(carry)
+
+
+def last_newline(block: Block) -> int:
+    """The position after the last newline; 0 without one."""
+    end = len(block)
+    while end > 0:
+        start = max(0, end - BACKWARD_BYTES)
+        at = bytes(block[start:end]).rfind(b"\n")
+        if at >= 0:
+            return start + at + 1
+        end = start
+    return 0
+
+
+def first_newline(block: Block) -> int:
+    """The position after the first newline; the length without one."""
+    for start in range(0, len(block), BACKWARD_BYTES):
+        at = bytes(block[start : start + BACKWARD_BYTES]).find(b"\n")
+        if at >= 0:
+            return start + at + 1
+    return len(block)
