@@ -29,7 +29,8 @@ class DatasetReport:
     @property
     def failed(self) -> bool:
         """Whether something was left undone; a refused object is not: the ledger and the quarantine have it."""
-        return self.error is not None or any(receipt.deferrals for receipt in self.receipts)
+        late = [item for receipt in self.receipts for item in receipt.deferrals if not item.changed]
+        return self.error is not None or bool(late)
 
 
 @dataclass(slots=True)
@@ -109,7 +110,13 @@ class Daemon:
         known = self._known[name]
         known.versions.update({line.ref.key: line.ref.version for line in receipt.objects})
         marks = [mark for mark in (known.cursor.watermark, receipt.watermark) if mark]
-        self._known[name] = replace(known, cursor=replace(known.cursor, watermark=max(marks, default=None)))
+        watermark = max(marks, default=None)
+        keys = [line.ref.key for line in receipt.objects if watermark and line.ref.modified <= watermark]
+        self._known[name] = replace(
+            known,
+            cursor=replace(known.cursor, watermark=watermark),
+            settled_key=max([known.settled_key, *keys]),
+        )
         return receipt
 
     def _swept(self, dataset: Dataset, at: datetime) -> None:

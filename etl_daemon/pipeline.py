@@ -44,7 +44,7 @@ from etl_daemon.core.model import (
     StagedBatch,
 )
 from etl_daemon.core.policy import Rules
-from etl_daemon.errors import DataError, SetupError, TransientError
+from etl_daemon.errors import DataError, ObjectChangedError, SetupError, TransientError
 from etl_daemon.ports import Decoder, Destination, Source
 
 
@@ -90,7 +90,7 @@ def discover(dataset: Dataset, known: Known, corridor: Corridor, now: datetime, 
     if sweep:
         since = discovery.sweep_bound(known.cursor, since, reach.lookback)
         prefixes = [discovery.static_prefix(dataset.prefix)]
-    after = max(known.versions, default="") if dataset.immutable_keys and not sweep else ""
+    after = known.settled_key if dataset.immutable_keys and not sweep else ""
     listing = chain.from_iterable(corridor.source.list(corridor.bucket, prefix, after) for prefix in prefixes)
     return discovery.pending(listing, known.versions, since)
 
@@ -164,7 +164,7 @@ def _results(each: RawObject, dataset: Dataset, corridor: Corridor) -> Iterator[
     except DataError as error:
         yield Refusal(each.ref, error.reason, str(error))
     except (TransientError, SetupError, OSError, MemoryError) as error:
-        yield Deferral(each.ref, f"{type(error).__name__}: {error}")
+        yield Deferral(each.ref, f"{type(error).__name__}: {error}", isinstance(error, ObjectChangedError))
     else:
         limit = corridor.tolerance.refuse
         if limit is not None and _share(counts) > limit:

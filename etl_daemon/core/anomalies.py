@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,14 +40,16 @@ class Found:
 
 
 def price_anomalies(symbols: Ints, close: Floats, change_percent: Floats, rules: Rules) -> list[Found]:
-    """Anomalies of price rows; all arrays have one entry per row, ``symbols`` are codes from 0."""
+    """Anomalies of price rows; all arrays have one entry per row, NaN where unknown; ``symbols`` are codes from 0."""
     size = np.abs(change_percent)
     moved = np.flatnonzero(size >= rules.move_percent)
     limit = np.full(len(moved), rules.move_percent)
     found = [Found("extreme_price_movement", moved, change_percent[moved], limit, size[moved] / rules.move_percent)]
-    if rules.outlier_method == "quantile":
-        return [*found, _above_quantile(symbols, size, rules)]
-    return [*found, _off_the_median(symbols, close, rules)]
+    find, values = (_above_quantile, size) if rules.outlier_method == "quantile" else (_off_the_median, close)
+    known = np.flatnonzero(~np.isnan(values))
+    with np.errstate(over="ignore"):  # frames may hold any double
+        outliers = find(symbols[known], values[known], rules)
+    return [*found, replace(outliers, rows=known[outliers.rows])]
 
 
 def rsi_anomalies(rsi: Floats) -> list[Found]:
@@ -90,7 +92,7 @@ class _Groups:
         self.starts = np.cumsum(self.sizes) - self.sizes
 
     def quantile(self, values: Floats, share: float) -> Floats:
-        """The quantile of each group by linear interpolation; NaN for an empty group. Values are not negative."""
+        """The quantile of each group by linear interpolation; NaN for an empty group."""
         ordered = self._ordered(values)
         place = np.maximum(self.sizes - 1, 0) * share
         low = np.floor(place).astype(np.int64)
@@ -104,12 +106,12 @@ class _Groups:
     def _ordered(self, values: Floats) -> Floats:
         """Values in ascending order within their group, groups in code order; rounded to 8 decimals.
 
-        Group and scaled value share one 64-bit key where they fit: one plain sort is many times quicker than an
-        indirect one.
+        Group and scaled value share one 64-bit key where they fit, which negative values do not: one plain sort is
+        many times quicker than an indirect one.
         """
         value_bits = 64 - len(self.sizes).bit_length()
         units = np.rint(values * 1e8)
-        if units.max(initial=0.0) >= 2.0**value_bits:
+        if units.max(initial=0.0) >= 2.0**value_bits or units.min(initial=0.0) < 0:
             return values[np.lexsort((values, self.codes))]
         shift, mask = np.uint64(value_bits), np.uint64(2**value_bits - 1)
         keys = np.sort((self.codes.astype(np.uint64) << shift) | units.astype(np.uint64))

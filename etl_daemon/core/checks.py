@@ -11,9 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl_daemon.core import reasons
-from etl_daemon.core.datasets import INSTANT, TEXT, Kind, Schema
-from etl_daemon.core.numbers import Numbers, parse_numbers
-from etl_daemon.core.scale import to_scale
+from etl_daemon.core.datasets import INSTANT, PRICE, QUANTITY, TEXT, Kind, Schema
+from etl_daemon.core.numbers import Numbers, parse_numbers, quantities
 from etl_daemon.core.policy import Rules
 from etl_daemon.core.symbols import Symbols, encode_text, parse_symbols
 from etl_daemon.core.timestamps import Instants, parse_timestamps
@@ -104,7 +103,7 @@ def _prices(cells: Cells, rules: Rules) -> reasons.Flags:
         ohlc_relation=(low > opened) | (low > close) | (high < opened) | (high < close) | (high < low),
         volume_invalid=volume.invalid,
         volume_negative=volume.values < float(rules.min_volume),
-        scale_overflow=_overflow(cells, rules, (*PRICE_NAMES, "volume")) | (volume.values >= QUANTITY_LIMIT),
+        scale_overflow=_overflow(cells, rules) | (volume.values >= QUANTITY_LIMIT),
     )
 
 
@@ -150,11 +149,12 @@ def normal_severity(column: pa.DictionaryArray) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(column.indices, words)
 
 
-def _overflow(cells: Cells, rules: Rules, names: tuple[str, ...]) -> Mask:
-    """Rows with a number finer than its column holds, where the operator wants those kept out."""
+def _overflow(cells: Cells, rules: Rules) -> Mask:
+    """Rows with a price or volume finer than its column holds, where the operator wants those kept out."""
     if rules.scale_overflow == "round":
         return np.zeros(len(cells), np.bool_)
-    return _any(to_scale(cells.numbers[name].values, 8)[1] for name in names)
+    rows, types = np.arange(len(cells)), {**dict.fromkeys(PRICE_NAMES, PRICE), "volume": QUANTITY}
+    return _any(quantities(cells.numbers[name], rows, type_)[1] for name, type_ in types.items())
 
 
 def _filled(column: pa.DictionaryArray) -> Mask:

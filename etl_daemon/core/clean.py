@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,9 @@ from etl_daemon.core.checks import Cells, Reading, check, normal_severity, read_
 from etl_daemon.core.datasets import INSTANT, SCHEMAS, TEXT, Column, Dataset, Kind, Mode
 from etl_daemon.core.enrich import enrich
 from etl_daemon.core.model import CleanSlice, Counts, RawSlice
-from etl_daemon.core.numbers import quantities
+from etl_daemon.core.numbers import Numbers, quantities
 from etl_daemon.core.policy import Rules
-from etl_daemon.core.scale import decimals, to_scale
+from etl_daemon.core.scale import Floats, decimals, to_scale
 
 Ints = np.ndarray[Any, Any]
 
@@ -45,9 +46,11 @@ def clean(raw: RawSlice, dataset: Dataset, rules: Rules) -> CleanSlice:
     judged = judge(
         raw.table, dataset, rules, latest_micros=int(raw.ref.modified.timestamp() * 1e6), malformed=raw.malformed
     )
-    accepted, rounded = _accepted(judged, dataset)
+    values = {name: column.values[judged.kept] for name, column in judged.cells.numbers.items()}
+    derived = enrich(dataset.kind, values)
+    accepted, rounded = _accepted(judged, dataset, derived)
     accepted = accepted.append_column("_OBJECT_ROW", pa.array(raw.numbers(judged.kept)))
-    found = find_anomalies(judged, dataset.kind, rules)
+    found = find_anomalies(judged.cells.symbols.codes[judged.kept], {**values, **derived}, dataset.kind, rules)
     return CleanSlice(
         raw.ref,
         accepted,
@@ -58,6 +61,7 @@ def clean(raw: RawSlice, dataset: Dataset, rules: Rules) -> CleanSlice:
         rounded,
         judged.cells.instants.truncated,
         raw.extra,
+        raw.first_row,
     )
 
 
@@ -84,29 +88,19 @@ def judge(
 def _keys(cells: Cells, dataset: Dataset, rows: Ints) -> Ints:
     micros = cells.instants.micros[rows]
     # distance from the earliest instant: a small range makes a small table in dedupe, whatever the era
-    instants = _shrunk(micros - micros.min()) if len(micros) else micros
+    instants = dedupe.shrunk(micros - micros.min()) if len(micros) else micros
     keys = dedupe.combine(instants, cells.symbols.codes[rows])
     if dataset.kind is Kind.ANOMALIES:
-        types = cells.texts["anomaly_type"].indices.cast(pa.int32()).to_numpy(zero_copy_only=False)[rows]
-        keys = dedupe.combine(keys, types)
+        types = cells.texts["anomaly_type"].indices.take(pa.array(rows))
+        keys = dedupe.combine(keys, types.to_numpy(zero_copy_only=False))
     return keys
 
 
-def _shrunk(offsets: Ints) -> Ints:
-    """Offsets divided by the largest round unit that all share: minute bars need far fewer codes than microseconds."""
-    for unit in (86_400_000_000, 60_000_000, 1_000_000, 1_000):
-        if not (offsets[:1000] % unit).any() and not (offsets % unit).any():
-            return offsets // unit
-    return offsets
-
-
-def find_anomalies(judged: Judged, kind: Kind, rules: Rules) -> list[Found]:
-    """Anomalies among the kept rows; positions count within the kept rows."""
-    values = {name: column.values[judged.kept] for name, column in judged.cells.numbers.items()}
+def find_anomalies(symbols: Ints, columns: Mapping[str, Any], kind: Kind, rules: Rules) -> list[Found]:
+    """Anomalies among rows: a code per symbol from 0, and their values, derived ones included."""
     if kind is Kind.PRICES:
-        change = enrich(kind, values)["price_change_percent"]
-        return price_anomalies(judged.cells.symbols.codes[judged.kept], values["close"], change, rules)
-    return rsi_anomalies(values["rsi"]) if kind is Kind.INDICATORS else []
+        return price_anomalies(symbols, columns["close"], columns["price_change_percent"], rules)
+    return rsi_anomalies(columns["rsi"]) if kind is Kind.INDICATORS else []
 
 
 def anomaly_table(found: list[Found], accepted: pa.Table, dataset_name: str) -> pa.Table:
@@ -123,8 +117,8 @@ def _anomaly_rows(found: Found, accepted: pa.Table, dataset_name: str, schema: p
         "TIMESTAMP": rows["TIMESTAMP"],
         "ANOMALY_TYPE": _constant(found.anomaly_type, len(found.rows)),
         "SEVERITY": pa.array(SEVERITIES).take(pa.array(found.severity)),
-        "VALUE": decimals(to_scale(found.value, 8)[0], schema.field("VALUE").type),
-        "THRESHOLD": decimals(to_scale(found.threshold, 8)[0], schema.field("THRESHOLD").type),
+        "VALUE": _decimals(found.value, schema.field("VALUE").type),
+        "THRESHOLD": _decimals(found.threshold, schema.field("THRESHOLD").type),
         "DESCRIPTION": sentences(found),
         "DETECTED_BY": _constant(f"etl_daemon:{dataset_name}", len(found.rows)),
         "_OBJECT_ROW": rows["_OBJECT_ROW"],
@@ -134,7 +128,7 @@ def _anomaly_rows(found: Found, accepted: pa.Table, dataset_name: str, schema: p
 
 def sentences(found: Found) -> pa.Array:
     """What each anomaly is, in words (text, one per anomaly)."""
-    value, threshold = (pc.cast(pa.array(np.round(each, 4)), TEXT) for each in (found.value, found.threshold))
+    value, threshold = (pc.cast(pc.round(pa.array(each), 4), TEXT) for each in (found.value, found.threshold))
     name = found.anomaly_type.replace("_", " ")
     return pc.binary_join_element_wise(f"{name}: ", value, " is beyond ", threshold, "")
 
@@ -154,17 +148,17 @@ def _quarantined(raw: RawSlice, judged: Judged) -> pa.Table:
     )
 
 
-def _accepted(judged: Judged, dataset: Dataset) -> tuple[pa.Table, int]:
+def _accepted(judged: Judged, dataset: Dataset, derived: Mapping[str, Any]) -> tuple[pa.Table, int]:
     """The kept rows in the target's exact types, and how many values were rounded to fit their scale."""
     rounded = 0
     columns: dict[str, pa.Array] = {}
     for column in dataset.schema.columns:
         columns[column.target], finer = target_column(judged, column)
         rounded += finer
-    values = {name: column.values[judged.kept] for name, column in judged.cells.numbers.items()}
     types = dict(dataset.schema.derived)
-    for name, derived in enrich(dataset.kind, values).items():
-        columns[name.upper()] = _derived(derived, types[name.upper()])
+    for name, values in derived.items():
+        text = isinstance(values, pa.DictionaryArray)
+        columns[name.upper()] = values if text else _decimals(values, types[name.upper()])
     if dataset.kind is Kind.ANOMALIES:
         columns["DETECTED_BY"] = _constant(OUTSIDE, len(judged.kept))
     return pa.table(columns), rounded
@@ -181,7 +175,7 @@ def target_column(judged: Judged, column: Column) -> tuple[pa.Array, int]:
         text = cells.texts[column.name]
         return (normal_severity(text) if column.name == "severity" else text).take(pa.array(rows)), 0
     numbers = cells.numbers[column.name]
-    if column.type.precision > 20:
+    if column.type.precision > 18:  # more digits than int64 holds
         values, finer, _ = quantities(numbers, rows, column.type)
         return values, int(finer.sum())
     present = ~numbers.missing[rows]
@@ -189,7 +183,7 @@ def target_column(judged: Judged, column: Column) -> tuple[pa.Array, int]:
     return decimals(units, column.type, present), int((finer & present).sum())
 
 
-def _derived(values: Any, type_: pa.DataType) -> pa.Array:
-    if isinstance(values, pa.DictionaryArray):
-        return values
-    return decimals(to_scale(values, type_.scale)[0], type_, ~np.isnan(values))
+def _decimals(values: Floats, type_: pa.Decimal128Type) -> pa.Array:
+    """Doubles in a decimal type, null where there is none or none that fits."""
+    absent = np.isnan(values)
+    return quantities(Numbers(values, absent, absent), np.arange(len(values)), type_)[0]

@@ -52,7 +52,7 @@ def match_columns(names: Iterable[str], dataset: Dataset, *, per_row: bool = Fal
             raise DataError(
                 "ambiguous_columns",
                 f"Columns {', '.join(map(repr, match))} could each be {column!r}.",
-                hint=f'name the right one in ETL_DATASETS_FILE: columns = {{ {match[0]} = "{column}" }}',
+                hint=f'name the right one in ETL_DATASETS_FILE: columns = {{ "{match[0]}" = "{column}" }}',
             )
         if match:
             found[column] = tuple(match)

@@ -21,6 +21,14 @@ def combine(first: Codes, second: Codes) -> Codes:
     return first.astype(np.int64) * width + second
 
 
+def shrunk(offsets: Codes) -> Codes:
+    """Offsets divided by the largest round unit that all share: minute bars need far fewer codes than microseconds."""
+    for unit in (86_400_000_000, 60_000_000, 1_000_000, 1_000):
+        if not (offsets[:1000] % unit).any() and not (offsets % unit).any():
+            return offsets // unit
+    return offsets
+
+
 def last_of_each(keys: Codes) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Marks the last row of every key. ``keys``: non-negative int64, one per row."""
     rows = np.arange(len(keys), dtype=np.int64)

@@ -9,9 +9,14 @@ import numpy as np
 import pyarrow as pa
 
 from etl_daemon.core.datasets import Kind
+from etl_daemon.core.scale import Floats, Ints, to_scale
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
 Columns = Mapping[str, Floats]
+
+PRICE_COLUMNS = ("price_change", "price_change_percent", "price_range", "price_range_percent", "typical_price")
+
+EXACT_BELOW = 2.0**61 / 1e8
+"""Three prices below this still add up within int64, in units of 1e-8."""
 
 RSI_OVERSOLD = 30.0
 RSI_OVERBOUGHT = 70.0
@@ -21,7 +26,8 @@ RSI_OVERBOUGHT = 70.0
 def enrich(kind: Kind, columns: Columns) -> dict[str, Floats | pa.DictionaryArray]:
     """Derived columns under their lower-case names; float64 columns in, float64 or text out, NaN or null where unknown.
 
-    Prices and percentages are rounded to 8 decimals, half to even.
+    Prices and percentages are rounded to 8 decimals, half to even. Prices finer than that are rounded first, so that
+    the change of a stored row is the difference of its stored prices.
     """
     if kind is Kind.PRICES:
         return dict(_prices(columns))
@@ -31,16 +37,51 @@ def enrich(kind: Kind, columns: Columns) -> dict[str, Floats | pa.DictionaryArra
 
 
 def _prices(columns: Columns) -> dict[str, Floats]:
-    opened, high, low, close = (columns[name] for name in ("open", "high", "low", "close"))
-    change, spread = _to_cent_of_micro(close - opened), _to_cent_of_micro(high - low)
+    prices = [columns[name] for name in ("open", "high", "low", "close")]
+    derived = _in_units(*(to_scale(each, 8)[0] for each in prices))
+    rest = np.flatnonzero(~(np.maximum.reduce([np.abs(each) for each in prices]) < EXACT_BELOW))
+    if rest.size:
+        for column, values in zip(derived, _in_doubles(*(each[rest] for each in prices)), strict=True):
+            column[rest] = values
+    return dict(zip(PRICE_COLUMNS, derived, strict=True))
+
+
+def _in_units(opened: Ints, high: Ints, low: Ints, close: Ints) -> list[Floats]:
+    """Whole units of 1e-8, as they are stored, so that sums are exact; a third is never half way."""
+    change, spread, typical = close - opened, high - low, (high + low + close + 1) // 3
+    return [change / 1e8, _percent(change, opened), spread / 1e8, _percent(spread, opened), typical / 1e8]
+
+
+def _percent(part: Ints, whole: Ints) -> Floats:
+    """``part`` in percent of ``whole``, NaN of nothing; only what may lie half way is divided a second time."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return {
-            "price_change": change,
-            "price_change_percent": _to_cent_of_micro(change / opened * 100.0),
-            "price_range": spread,
-            "price_range_percent": _to_cent_of_micro(spread / opened * 100.0),
-            "typical_price": _to_cent_of_micro((high + low + close) / 3.0),
-        }
+        scaled = part / whole * 1e10
+        nearest = np.rint(scaled)
+        size = np.abs(scaled)
+        doubtful = np.flatnonzero((np.abs(scaled - nearest) + size * 2.0**-50 >= 0.5) & (size < 2.0**53))
+    nearest[doubtful] = _half_even(part[doubtful], whole[doubtful], nearest[doubtful].astype(np.int64))
+    return np.where(whole == 0, np.nan, nearest / 1e8)
+
+
+def _half_even(part: Ints, whole: Ints, near: Ints) -> Ints:
+    """``part * 1e10 / whole`` rounded exactly, from a quotient close to it.
+
+    The products wrap around in int64, but not the remainder between them, which is all that counts.
+    """
+    part, whole = np.sign(whole) * part, np.abs(whole)
+    steps, remainder = np.divmod(part * 10**10 - near * whole, whole)
+    below = near + steps
+    rounded: Ints = below + ((2 * remainder > whole) | ((2 * remainder == whole) & (below % 2 == 1)))
+    return rounded
+
+
+def _in_doubles(opened: Floats, high: Floats, low: Floats, close: Floats) -> list[Floats]:
+    """The same where a price is absent or has no units in int64."""
+    with np.errstate(all="ignore"):
+        change, spread = close - opened, high - low
+        plain = (change, change / opened * 100.0, spread, spread / opened * 100.0, (high + low + close) / 3.0)
+        rounded = [np.where(np.abs(each) < 2.0**53 / 1e8, np.rint(each * 1e8) / 1e8, each) for each in plain]
+    return [np.where(np.isfinite(each), each, np.nan) for each in rounded]
 
 
 def _indicators(columns: Columns) -> dict[str, pa.DictionaryArray]:
@@ -63,8 +104,3 @@ def _words(known: Floats, words: tuple[str, str, str], above_below: tuple[Any, A
     above, below = above_below
     codes = (1 + above.astype(np.int8) - below.astype(np.int8)).astype(np.int8)
     return pa.DictionaryArray.from_arrays(pa.array(codes, mask=np.isnan(known)), pa.array(words))
-
-
-def _to_cent_of_micro(values: Floats) -> Floats:
-    """Rounded to 8 decimals: in the range of prices the scaled value is exact, so differences come out exact too."""
-    return np.rint(values * 1e8) / 1e8

@@ -131,7 +131,8 @@ class CleanSlice:
     ``accepted``: target columns with their exact types, plus ``_OBJECT_ROW``. ``quarantined``: ``OBJECT_ROW`` int64,
     ``REASONS`` text (codes joined by commas), ``RAW`` text. ``anomalies``: target columns of the anomalies dataset
     plus ``_OBJECT_ROW``. ``reasons`` counts each code; ``rounded`` and ``truncated`` count values brought to scale and
-    timestamps cut to microseconds.
+    timestamps cut to microseconds. ``stays`` (bool, one per accepted row) marks the rows that no later slice of the
+    batch supersedes; None: all of them. ``counts`` says the same.
     """
 
     ref: ObjectRef
@@ -143,6 +144,8 @@ class CleanSlice:
     rounded: int = 0
     truncated: int = 0
     extra: tuple[str, ...] = ()
+    first_row: int = 1
+    stays: np.ndarray[Any, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +159,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Deferral:
-    """An object that could not be read now; it stays pending, and the watermark waits for it."""
+    """An object that could not be read now; it stays pending, and the watermark waits for it.
+
+    ``changed``: only because it was replaced or deleted after it was listed; the next listing knows better.
+    """
 
     ref: ObjectRef
     detail: str
+    changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +243,12 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the ledger says of a dataset: the latest version of each key (kept up by its one owner), and the cursor."""
+    """What the ledger says of a dataset: the latest version of each key (kept up by its one owner), and the cursor.
+
+    ``settled_key`` is the greatest key whose object is not above the watermark: where keys only grow, nothing new comes
+    before it.
+    """
 
     versions: dict[str, str] = field(default_factory=dict)
     cursor: Cursor = Cursor()
+    settled_key: str = ""

@@ -28,7 +28,7 @@ class Symbols:
 def parse_symbols(column: pa.Array | pa.ChunkedArray, pattern: str) -> Symbols:
     """Normalise symbols (strip blanks, upper case) and match each distinct one with ``pattern`` as a whole.
 
-    Blank text and nulls are missing. Booleans are not symbols, whatever their text.
+    Blank text and nulls are missing. Booleans, NaN and the infinities are not symbols, whatever their text.
     """
     encoded = encode_text(column)
     texts = [text.strip().upper() for text in encoded.dictionary.to_pylist()]
@@ -37,8 +37,11 @@ def parse_symbols(column: pa.Array | pa.ChunkedArray, pattern: str) -> Symbols:
     remap = np.fromiter((place[text] if text else -1 for text in texts), np.int32, len(texts))
     matcher = re.compile(pattern)
     unfit = np.fromiter((matcher.fullmatch(text) is None for text in distinct), np.bool_, len(distinct))
-    if pa.types.is_boolean(column.type):
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_boolean(kind):
         unfit[:] = True
+    elif pa.types.is_floating(kind):
+        unfit |= np.isin(distinct, ("NAN", "INF", "-INF"))
     codes = _through(remap, encoded.indices)
     missing = codes < 0
     invalid = np.append(unfit, False)[codes]
@@ -49,6 +52,8 @@ def encode_text(column: pa.Array | pa.ChunkedArray) -> pa.DictionaryArray:
     """The column as dictionary-encoded text in one chunk; nulls stay null indices."""
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+    if pa.types.is_dictionary(column.type) and column.dictionary.null_count:
+        column = column.dictionary_decode()
     if not pa.types.is_dictionary(column.type):
         column = pc.cast(column, pa.string()).dictionary_encode()
     return column.cast(pa.dictionary(column.type.index_type, pa.string()))

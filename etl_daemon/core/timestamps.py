@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl_daemon.core.numbers import parse_numbers
 from etl_daemon.core.timetext import (
     CUT,
     DAY,
@@ -29,6 +29,12 @@ from etl_daemon.core.timetext import (
     midnights,
     scan,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EPOCH_UNITS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
+"""Formats that say what numbers count: microseconds each."""
 
 _FIRST, _LAST = -719_162 * DAY, 2_932_897 * DAY - 1  # the years 0001 to 9999
 _GREGORIAN_CYCLE = 146_097 * DAY  # after 400 years dates fall on the same days of the week again
@@ -73,7 +79,8 @@ def parse_timestamps(
 
     Dates, and timestamps with a zone, keep their instant; timestamps without one are wall times. NaN, booleans and
     all other types are invalid. ``formats`` are strptime formats as pandas knows them, tried in order on texts that
-    fit none of the above: second 60 is invalid there, and a format without an hour means midnight UTC.
+    fit none of the above: second 60 is invalid there, and a format without an hour means midnight UTC. ``epoch_s``,
+    ``epoch_ms`` or ``epoch_us`` among them says what all numbers count, whatever their size.
 
     Raises:
         zoneinfo.ZoneInfoNotFoundError: ``timezone`` is no name of the IANA database.
@@ -81,9 +88,20 @@ def parse_timestamps(
     """
     zone = None if timezone == "UTC" else ZoneInfo(timezone)
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    micros, flags = _parse(array, zone, formats)
+    units = [EPOCH_UNITS[form] for form in formats if form in EPOCH_UNITS]
+    micros, flags = _parse(array, zone, tuple(form for form in formats if form not in EPOCH_UNITS))
+    if units:
+        _count(array, units[0], micros, flags)
     valid, missing = (flags & VALID) != 0, (flags & MISSING) != 0
     return Instants(micros, missing, ~(valid | missing), int(np.count_nonzero(flags & CUT)))
+
+
+def _count(array: pa.Array, unit: int, micros: Ints, flags: npt.NDArray[np.uint8]) -> None:
+    """Read every number of the column as a count of ``unit`` microseconds."""
+    counts = parse_numbers(array).values
+    rows = np.flatnonzero(np.abs(counts) <= _LAST // unit)
+    micros[rows] = np.floor(counts[rows] * unit)
+    flags[rows] = np.where((micros[rows] >= _FIRST) & (micros[rows] <= _LAST), np.uint8(VALID), np.uint8(0))
 
 
 def _parse(array: pa.Array, zone: ZoneInfo | None, formats: tuple[str, ...]) -> Parsed:
@@ -139,12 +157,13 @@ def _settle(parsed: Parsed, zone: ZoneInfo | None) -> Parsed:
 
 def _to_utc(walls: Ints, zone: ZoneInfo) -> tuple[Ints, Bools]:
     """Wall times -> UTC, and whether each of them exists exactly once."""
-    # pandas raises near the ends of its range: there the same day of another 400 years stands in.
-    shift = np.where(walls < _FIRST + 2 * DAY, _GREGORIAN_CYCLE, 0)
-    shift -= np.where(walls > _LAST - 2 * DAY, _GREGORIAN_CYCLE, 0)
-    index = pd.DatetimeIndex((walls + shift).view("M8[us]"))
+    import pandas as pd  # a third of a second: only for wall times and formats
+
+    # pandas raises in the last day of the year 9999: the same day of 400 years before stands in.
+    shift = np.where(walls > _LAST - 2 * DAY, _GREGORIAN_CYCLE, 0)
+    index = pd.DatetimeIndex((walls - shift).view("M8[us]"))
     found = index.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
-    return np.asarray(found.asi8) - shift, np.asarray(found.notna())
+    return np.asarray(found.asi8) + shift, np.asarray(found.notna())
 
 
 def _typed(array: pa.Array) -> Parsed:
@@ -232,4 +251,6 @@ def _by_format(texts: npt.NDArray[np.object_], form: str) -> Parsed:
 
 
 def _strptime(texts: npt.NDArray[np.object_], form: str) -> pd.DatetimeIndex:
+    import pandas as pd
+
     return pd.to_datetime(pd.Index(texts, dtype=object), format=form, errors="coerce", exact=True, utc=True)

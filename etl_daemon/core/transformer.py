@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from etl_daemon.config import Settings, settings_from
 from etl_daemon.core import configure, frames, reasons
-from etl_daemon.core.anomalies import SEVERITIES, Found, price_anomalies, rsi_anomalies
-from etl_daemon.core.clean import Judged, judge, sentences
+from etl_daemon.core.anomalies import SEVERITIES, Found
+from etl_daemon.core.clean import Judged, find_anomalies, judge, sentences
 from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.enrich import enrich
 from etl_daemon.core.numbers import parse_numbers
@@ -111,7 +111,7 @@ class DataTransformer:
         return df.assign(**{name: np.asarray(values) for name, values in plain.items()})
 
     def detect_anomalies(self, df: pd.DataFrame, data_type: str) -> pd.DataFrame:
-        """Anomalies in validated rows; flagged rows stay what they are.
+        """Anomalies in validated rows, which stay what they are; rows without symbol or timestamp are passed over.
 
         Prices: ``extreme_price_movement`` (absolute change from open to close at or above ``EXTREME_MOVE_PERCENT``)
         and ``price_outlier`` (robust z-score of the close, 0.6745 (x - median) / MAD, beyond ``OUTLIER_Z`` among the
@@ -129,8 +129,12 @@ class DataTransformer:
         if dataset.kind is Kind.ANOMALIES or df.empty:
             return pd.DataFrame(columns=ANOMALY_COLUMNS)
         names = frames.match_frame(df, dataset).found
-        symbols, timestamps = df[names["symbol"][0]], df[names["timestamp"][0]]
-        found = self._find(dataset.kind, self._numbers(df, dataset), pd.factorize(symbols, use_na_sentinel=False)[0])
+        keys = [names[name][0] for name in ("symbol", "timestamp")]
+        df = df.dropna(subset=keys)
+        symbols, timestamps = (df[name] for name in keys)
+        numbers = self._numbers(df, dataset)
+        columns = {**numbers, **enrich(dataset.kind, numbers)}
+        found = find_anomalies(pd.factorize(symbols)[0], columns, dataset.kind, self._rules)
         parts = [_anomaly_frame(each, symbols, timestamps) for each in found if len(each.rows)]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=ANOMALY_COLUMNS)
 
@@ -154,18 +158,13 @@ class DataTransformer:
     def _numbers(self, df: pd.DataFrame, dataset: Dataset) -> dict[str, Any]:
         """Every numeric column of the dataset as float64; absent optional ones are NaN throughout."""
         table = frames.to_arrow(df, frames.match_frame(df, dataset))
-        absent = pa.nulls(len(df))
+        absent, separators = pa.nulls(len(df)), dataset.thousands_separators
+        present = {name: table[name] for name in table.column_names}
         return {
-            column.name: parse_numbers(table[column.name] if column.name in table.column_names else absent).values
+            column.name: parse_numbers(present.get(column.name, absent), thousands_separators=separators).values
             for column in dataset.schema.columns
             if pa.types.is_decimal(column.type)
         }
-
-    def _find(self, kind: Kind, numbers: Mapping[str, Any], symbols: np.ndarray[Any, Any]) -> list[Found]:
-        if kind is Kind.INDICATORS:
-            return rsi_anomalies(numbers["rsi"])
-        change = np.asarray(enrich(kind, numbers)["price_change_percent"])
-        return price_anomalies(symbols, numbers["close"], change, self._rules)
 
 
 def _stats(judged: Judged, present: Collection[str]) -> Stats:

@@ -51,8 +51,8 @@ def _replace_restated(work: Work) -> Counter[str]:
 
 
 def _publish_rows(work: Work) -> Published:
-    work.offer("staged", [(each, each.accepted) for each in work.batch.slices])
-    published = publish(work.connection, work.dataset, parts=len(work.batch.slices))
+    work.offer("staged", [(each, each.accepted, each.stays) for each in work.batch.slices])
+    published = publish(work.connection, work.dataset)
     if published.replaced:
         work.execute(
             f"DELETE FROM {work.anomalies.table} AS a USING beaten AS b WHERE a.DETECTED_BY = ? "
@@ -110,7 +110,7 @@ def _quarantine(work: Work) -> None:
 
 def _flag(work: Work) -> None:
     """Anomalies of the rows that were loaded; those of rows that lost go with their rows."""
-    tables = [(each, each.anomalies) for each in work.batch.slices if each.anomalies.num_rows]
+    tables = [(each, each.anomalies, None) for each in work.batch.slices if each.anomalies.num_rows]
     if tables:
         work.offer("flagged", tables)
         work.connection.execute(

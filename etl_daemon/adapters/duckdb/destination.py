@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import duckdb
@@ -22,6 +23,7 @@ from etl_daemon.core.model import (
     Refusal,
     StagedBatch,
 )
+from etl_daemon.core.precedence import settle
 from etl_daemon.core.statements import SCHEMA_VERSION, control, control_ddl, target_ddl
 from etl_daemon.errors import ConfigError
 
@@ -68,8 +70,8 @@ class DuckDBDestination:
         objects, cursors = (control(self._file.database, name) for name in ("ETL_OBJECTS", "ETL_CURSORS"))
         with self._file.session() as connection:
             ledger = connection.execute(
-                f"SELECT DATASET, TARGET_TABLE, KEY, arg_max(VERSION, COMMITTED_AT) FROM {objects} "
-                "WHERE BUCKET = ? GROUP BY ALL",
+                f"SELECT DATASET, TARGET_TABLE, KEY, arg_max(VERSION, COMMITTED_AT), min(MODIFIED) <= WATERMARK "
+                f"FROM {objects} LEFT JOIN {cursors} USING (DATASET) WHERE BUCKET = ? GROUP BY DATASET, TARGET_TABLE, KEY, WATERMARK",
                 [bucket],
             ).fetchall()
             rows = connection.execute(
@@ -78,13 +80,14 @@ class DuckDBDestination:
         found = {
             name: Cursor(_utc(mark), generation, holder, _utc(swept)) for name, mark, generation, holder, swept in rows
         }
-        versions: dict[tuple[str, str], dict[str, str]] = {}
-        for name, table, key, version in ledger:
-            versions.setdefault((name, table), {})[key] = version
-        return {
-            dataset.name: Known(versions.get((dataset.name, dataset.table), {}), found.get(dataset.name, Cursor()))
-            for dataset in datasets
-        }
+        known = {dataset.name: Known({}, found.get(dataset.name, Cursor())) for dataset in datasets}
+        tables = {dataset.name: dataset.table for dataset in datasets}
+        for name, table, key, version, settled in ledger:
+            if tables.get(name) == table:
+                known[name].versions[key] = version
+                if settled and key > known[name].settled_key:
+                    known[name] = replace(known[name], settled_key=key)
+        return known
 
     def stage(self, batch: CleanBatch) -> StagedBatch:
         """Collect the batch in memory; rows of a refused or deferred object are let go."""
@@ -100,7 +103,7 @@ class DuckDBDestination:
                 refusals.append(result)
             else:
                 deferrals.append(result)
-        return StagedBatch(batch.plan, tuple(slices), tuple(refusals), tuple(deferrals))
+        return StagedBatch(batch.plan, settle(slices, batch.plan.dataset), tuple(refusals), tuple(deferrals))
 
     def commit(self, batch: StagedBatch, fence: Fence, now: datetime) -> Receipt:
         """Rows, quarantine, anomalies, ledger, cursor and fence in one transaction."""

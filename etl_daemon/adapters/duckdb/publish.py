@@ -21,32 +21,19 @@ class Published:
     replaced: Counter[str]
 
 
-def publish(connection: duckdb.DuckDBPyConnection, dataset: Dataset, *, parts: int) -> Published:
-    """Bring the rows of the view ``staged`` (in ``parts`` parts, each without duplicates) into the target.
+def publish(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> Published:
+    """Bring the rows of the view ``staged``, which holds each key once, into the target.
 
     Leaves two temporary tables: ``lost`` (rows of ``staged`` that are not loaded) and ``beaten`` (rows of the target
     that are gone), each by ``_OBJECT_KEY`` and ``_OBJECT_ROW``.
     """
     for table in ("lost", "beaten"):
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} (_OBJECT_KEY VARCHAR, _OBJECT_ROW BIGINT)")
-    if dataset.mode is Mode.UPSERT:
-        if parts > 1:
-            connection.execute(_lost_within_batch(dataset))
-        if _has_rows(connection, dataset.table):
-            _meet(connection, dataset)
+    if dataset.mode is Mode.UPSERT and _has_rows(connection, dataset.table):
+        _meet(connection, dataset)
     winners = "ANTI JOIN lost USING (_OBJECT_KEY, _OBJECT_ROW)" if _has_rows(connection, "lost") else ""
     connection.execute(f"INSERT INTO {dataset.table} BY NAME SELECT staged.* FROM staged {winners}")
     return Published(_count(connection, "lost"), _count(connection, "beaten"))
-
-
-def _lost_within_batch(dataset: Dataset) -> str:
-    keys = ", ".join(dataset.schema.primary_key)
-    return f"""
-        INSERT INTO lost
-        WITH repeated AS (SELECT {keys} FROM staged GROUP BY ALL HAVING count(*) > 1)
-        SELECT _OBJECT_KEY, _OBJECT_ROW FROM staged SEMI JOIN repeated USING ({keys})
-        QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY ({ORDER}) DESC) > 1
-    """
 
 
 def _meet(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
@@ -58,7 +45,7 @@ def _meet(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
         SELECT s._OBJECT_KEY, s._OBJECT_ROW, t.rowid AS target_row, t._OBJECT_KEY AS target_key,
                t._OBJECT_ROW AS target_object_row,
                bool_and(({staged_order}) > ({target_order})) OVER (PARTITION BY s._OBJECT_KEY, s._OBJECT_ROW) AS wins
-        FROM (FROM staged ANTI JOIN lost USING (_OBJECT_KEY, _OBJECT_ROW)) AS s JOIN {dataset.table} AS t USING ({keys})
+        FROM staged AS s JOIN {dataset.table} AS t USING ({keys})
     """)
     connection.execute("INSERT INTO lost SELECT DISTINCT _OBJECT_KEY, _OBJECT_ROW FROM met WHERE NOT wins")
     connection.execute("INSERT INTO beaten SELECT target_key, target_object_row FROM met WHERE wins")

@@ -42,7 +42,7 @@ class DuckDBFile:
                 "threads": self.threads,
                 "memory_limit": f"{self.memory_limit_mb}MB",
                 "autoinstall_known_extensions": False,
-                "preserve_insertion_order": True,
+                "preserve_insertion_order": False,  # rows carry their place; ordered inserts cost a quarter more
                 "TimeZone": "UTC",
             }
         )

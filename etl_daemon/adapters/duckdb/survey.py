@@ -113,7 +113,8 @@ def _state(connection: duckdb.DuckDBPyConnection, dataset: Dataset, tables: Mapp
     )
     unfit = "FROM {} WHERE DATASET = ? AND REPLAYED_AT IS NULL AND DISCARDED_AT IS NULL"
     reasons = rows(
-        f"SELECT unnest(string_split(REASONS, ',')) AS reason, count(*) {unfit} GROUP BY ALL ORDER BY ALL",
+        f"SELECT reason, count(*) FROM (SELECT unnest(string_split(REASONS, ',')) AS reason {unfit}) "
+        "GROUP BY ALL ORDER BY ALL",
         "ETL_QUARANTINE",
         dataset.name,
     )
