@@ -1,0 +1,169 @@
+"""The public classes: steps one by one, or the whole pipeline, over the same corridor as the daemon."""
+
+from __future__ import annotations
+
+import inspect
+from decimal import Decimal
+
+import pandas as pd
+import pytest
+
+from etl_daemon import DataTransformer, S3ToSnowflakeETL
+from etl_daemon.adapters.duckdb.session import DuckDBFile
+from etl_daemon.core.events import DatasetFailed, ObjectRefused
+from etl_daemon.errors import ConfigError
+from tests.support.corridor import ndjson
+from tests.support.rows import price
+
+
+class Heard:
+    def __init__(self):
+        self.events = []
+
+    def notice(self, event):
+        self.events.append(event)
+
+
+@pytest.fixture
+def place(tmp_path):
+    (tmp_path / "bucket" / "processed" / "price_data").mkdir(parents=True)
+    return tmp_path
+
+
+def config(place, **more):
+    return {
+        "ETL_SOURCE": "local",
+        "ETL_LOCAL_DIR": str(place / "bucket"),
+        "ETL_DUCKDB_PATH": str(place / "market.duckdb"),
+        "ETL_STATE_DIR": str(place / "state"),
+        "ETL_TIMEOUT": "5",
+        **more,
+    }
+
+
+def put(place, name, data):
+    (place / "bucket" / "processed" / "price_data" / name).write_bytes(data)
+
+
+def ask(place, sql):
+    with DuckDBFile(place / "market.duckdb", "FINANCIAL_DATA").session(read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def source(place, **more):
+    given = {
+        "name": "prices",
+        "bucket": "",
+        "prefix": "processed/price_data",
+        "data_type": "price_data",
+        "table_name": "PRICE_DATA",
+        "hours_back": 1,
+    }
+    return {**given, **more}
+
+
+def test_signatures_are_the_documented_ones():
+    def parameters(function):
+        return list(inspect.signature(function).parameters)[1:]
+
+    assert parameters(S3ToSnowflakeETL.extract_from_s3) == ["bucket", "prefix", "hours_back"]
+    assert parameters(S3ToSnowflakeETL.transform_data) == ["raw_data", "data_type"]
+    assert parameters(S3ToSnowflakeETL.load_to_snowflake) == ["df", "table_name"]
+    assert parameters(S3ToSnowflakeETL.run_etl_pipeline) == ["data_sources"]
+    assert parameters(DataTransformer.enrich_data) == ["df", "data_type"]
+    assert parameters(DataTransformer.detect_anomalies) == ["df", "data_type"]
+    assert parameters(DataTransformer.validate_and_clean_price_data) == ["df"]
+
+
+def test_extract_transform_load_is_exactly_once(place):
+    put(place, "a.json", ndjson([price(close=10.12345678), price("MSFT", low=12.0)]) + b'{"symbol": "cut\n')
+    with S3ToSnowflakeETL(config(place)) as etl:
+        raw = etl.extract_from_s3("", "processed/price_data", 1)
+        prices = etl.transform_data(raw, "price_data")
+        assert etl.load_to_snowflake(prices, "PRICE_DATA") is True
+        assert etl.load_to_snowflake(prices, "FINANCIAL_DATA.MARKET_DATA.PRICE_DATA") is True
+        rejected = etl.quarantined
+
+    assert [row["_object_row"] for row in raw] == [1, 2, 3]
+    assert raw[2]["_raw"] == '{"symbol": "cut'
+    assert {"_object_bucket", "_object_key", "_object_version", "_object_row"} <= set(prices.columns)
+    assert list(rejected["reasons"]) == ["ohlc_relation", "missing_field"]
+    assert ask(place, "SELECT SYMBOL, CLOSE_PRICE, PRICE_CHANGE, _OBJECT_KEY, _OBJECT_ROW FROM MARKET_DATA.PRICE_DATA") == [
+        ("AAPL", Decimal("10.12345678"), Decimal("0.12345678"), "processed/price_data/a.json", 1)
+    ]
+
+
+def test_what_the_api_loaded_the_pipeline_does_not_load_again(place):
+    put(place, "a.json", ndjson([price()]))
+    with S3ToSnowflakeETL(config(place)) as etl:
+        etl.load_to_snowflake(etl.transform_data(etl.extract_from_s3("", "processed/price_data", 1), "price_data"), "PRICE_DATA")
+        assert etl.run_etl_pipeline([source(place)]) == {"prices": True}
+
+    assert ask(place, "SELECT count(*) FROM ETL_CONTROL.ETL_OBJECTS") == [(1,)]
+    assert ask(place, "SELECT count(*) FROM MARKET_DATA.PRICE_DATA") == [(1,)]
+
+
+def test_the_pipeline_reports_each_source(place):
+    put(place, "a.json", ndjson([price(), price("MSFT")]))
+    heard = Heard()
+    with S3ToSnowflakeETL(config(place), observers=[heard]) as etl:
+        found = etl.run_etl_pipeline(
+            [source(place), source(place, name="elsewhere", prefix="processed/none", table_name="OTHER_PRICES")]
+        )
+    assert found == {"prices": True, "elsewhere": True}
+    assert ask(place, "SELECT count(*) FROM MARKET_DATA.PRICE_DATA") == [(2,)]
+    assert ask(place, "SELECT count(*) FROM MARKET_DATA.OTHER_PRICES") == [(0,)]
+
+
+def test_a_frame_without_identity_is_known_by_its_content(place):
+    frame = pd.DataFrame([price(), price("MSFT"), price("bad one")])
+    before = frame.copy(deep=True)
+    with S3ToSnowflakeETL(config(place)) as etl:
+        assert etl.load_to_snowflake(frame, "PRICE_DATA")
+        assert etl.load_to_snowflake(frame.copy(), "PRICE_DATA")
+        assert etl.load_to_snowflake(frame.iloc[:1], "PRICE_DATA")
+
+    pd.testing.assert_frame_equal(frame, before)
+    assert ask(place, "SELECT count(*), count(DISTINCT _OBJECT_KEY) FROM MARKET_DATA.PRICE_DATA") == [(2, 2)]
+    assert ask(place, "SELECT REASONS FROM ETL_CONTROL.ETL_QUARANTINE") == [("symbol_format",)]
+    assert ask(place, "SELECT count(*) FROM ETL_CONTROL.ETL_OBJECTS") == [(2,)]
+
+
+def test_an_unknown_table_or_type_names_what_there_is(place):
+    with S3ToSnowflakeETL(config(place)) as etl:
+        with pytest.raises(ConfigError, match="PRICE_DATA"):
+            etl.load_to_snowflake(pd.DataFrame([price()]), "NO_SUCH_TABLE")
+        with pytest.raises(ConfigError, match="technical_indicators"):
+            etl.run_etl_pipeline([source(place, data_type="prices")])
+
+
+def test_a_load_that_fails_is_false_and_heard(place):
+    heard = Heard()
+    with S3ToSnowflakeETL(config(place), observers=[heard]) as etl:
+        assert etl.load_to_snowflake(pd.DataFrame({"symbol": ["A"]}), "PRICE_DATA") is False
+    assert [type(event) for event in heard.events] == [DatasetFailed]
+
+
+def test_extraction_tells_of_objects_that_cannot_be_read(place):
+    put(place, "a.zip", b"PK\x03\x04" + b"\0" * 40)
+    put(place, "b.json", ndjson([price()]))
+    heard = Heard()
+    with S3ToSnowflakeETL(config(place), observers=[heard]) as etl:
+        rows = etl.extract_from_s3("", "processed/price_data", 1)
+
+    assert [row["symbol"] for row in rows] == ["AAPL"]
+    assert [event.reason for event in heard.events if isinstance(event, ObjectRefused)] == ["unsupported_format"]
+
+
+def test_values_that_are_no_numbers_do_not_turn_into_missing_ones(place):
+    put(place, "a.json", ndjson([price(open="n/a"), price("MSFT", open=None)]))
+    with S3ToSnowflakeETL(config(place)) as etl:
+        etl.transform_data(etl.extract_from_s3("", "processed/price_data", 1), "price_data")
+        assert list(etl.quarantined["reasons"]) == ["price_not_numeric", "missing_field"]
+
+
+def test_nothing_to_load_is_done(place):
+    with S3ToSnowflakeETL(config(place)) as etl:
+        assert etl.extract_from_s3("", "processed/price_data", 1) == []
+        assert etl.transform_data([], "price_data").empty
+        assert etl.load_to_snowflake(pd.DataFrame(), "PRICE_DATA")

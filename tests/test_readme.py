@@ -1,0 +1,92 @@
+"""README and docs say what the code does: blocks run, names match."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from typer.main import get_command
+
+from etl_daemon.adapters.decode import ObjectDecoder
+from etl_daemon.cli.app import app
+from etl_daemon.config import read_datasets_file
+from etl_daemon.core.reasons import CODES
+from etl_daemon.core.statements import CONTROL_TABLES
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_shell_and_python_blocks_run_in_order(tmp_path):
+    """All but the make commands, which make .venv and run this very suite."""
+    shell = [block for block in blocks("sh") if not block.startswith("make ")]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {"PATH": path, "HOME": str(tmp_path), "LOG_LEVEL": "ERROR", "LC_ALL": "C.UTF-8"}
+    script = "set -e\n" + "\n".join(shell) + "\nduckdb_file=$PWD/$ETL_DUCKDB_PATH\n"
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "ohlc_relation" in done.stdout
+
+    checks = [
+        "assert list(clean['symbol']) == ['AAPL'] and stats['price_range'] == stats['ohlc_relation'] == 1",
+        "assert len(raw) == 3 and list(prices['symbol']) == ['AAPL', 'MSFT']",
+    ]
+    code = "\n".join(part for pair in zip(blocks("python"), checks, strict=True) for part in pair)
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert ran.returncode == 0, ran.stderr
+
+    query = (
+        "import duckdb; c = duckdb.connect(); c.execute(\"ATTACH 'market.duckdb' AS FINANCIAL_DATA (READ_ONLY)\");"
+        "print(c.sql('SELECT count(*) FROM FINANCIAL_DATA.MARKET_DATA.PRICE_DATA').fetchall(),"
+        "c.sql('SELECT REASONS FROM FINANCIAL_DATA.ETL_CONTROL.ETL_QUARANTINE').fetchall())"
+    )
+    shown = subprocess.run([sys.executable, "-c", query], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[(2,)] [('ohlc_relation',)]"
+
+
+def test_the_datasets_example_is_valid(tmp_path):
+    (example,) = blocks("toml")
+    path = tmp_path / "datasets.toml"
+    path.write_text(example)
+
+    found = read_datasets_file(path)
+    assert found.problems == ()
+    assert set(found.options) == {"crypto"}
+
+
+def test_every_command_is_in_the_readme():
+    words = set(get_command(app).commands)
+
+    assert words == {match for match in re.findall(r"\| `etl-daemon (\w+)", README)}
+
+
+def test_every_reason_is_in_the_rules():
+    rules = (ROOT / "docs" / "rules.md").read_text("utf-8")
+    listed = re.findall(r"^\| `(\w+)` \| (?:all|prices|indicators|anomalies) \|", rules, re.MULTILINE)
+
+    assert sorted(listed) == sorted(CODES)
+
+
+def test_every_refusal_of_the_code_is_in_the_rules():
+    rules = (ROOT / "docs" / "rules.md").read_text("utf-8")
+    code = "\n".join(path.read_text("utf-8") for path in (ROOT / "etl_daemon").rglob("*.py"))
+    raised = set(re.findall(r'(?:DataError\(|Refusal\(each\.ref, )\s*"(\w+)"', code))
+
+    assert ObjectDecoder is not None
+    assert {"undecodable", "missing_columns", "reject_share"} <= raised
+    assert {reason for reason in raised if f"`{reason}`" not in rules} == set()
+
+
+def test_every_control_table_is_described():
+    text = (ROOT / "docs" / "control-tables.md").read_text("utf-8")
+
+    assert re.findall(r"^\| `(ETL_\w+)`", text, re.MULTILINE) == list(CONTROL_TABLES)
