@@ -1,0 +1,20 @@
+"""The command line: words become calls, results become text or JSON, errors one message and an exit code."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the word that the arguments name; ends the process."""
+    from typer.main import get_command
+
+    from etl_daemon.cli.app import app
+    from etl_daemon.cli.failures import explain, explain_unexpected
+    from etl_daemon.errors import EtlError
+
+    sys.excepthook = explain_unexpected
+    try:
+        get_command(app)(prog_name="etl-daemon")  # calling the app itself would put typer's excepthook in place of ours
+    except EtlError as error:
+        sys.exit(explain(error))

@@ -88,7 +88,8 @@ class House:
             "prices": self.ask(f"{ROW} FROM MARKET_DATA.PRICE_DATA ORDER BY ALL"),
             "anomalies": self.ask(f"{ROW} FROM ANALYTICS.ANOMALIES ORDER BY ALL"),
             "quarantine": self.ask(
-                "SELECT OBJECT_KEY, OBJECT_VERSION, OBJECT_ROW, REASONS, RAW FROM ETL_CONTROL.ETL_QUARANTINE ORDER BY ALL"
+                "SELECT OBJECT_KEY, OBJECT_VERSION, OBJECT_ROW, REASONS, RAW "
+                "FROM ETL_CONTROL.ETL_QUARANTINE ORDER BY ALL"
             ),
             "ledger": self.ask(
                 "SELECT KEY, VERSION, OUTCOME, REASON, ROWS_READ, ROWS_LOADED - ROWS_REPLACED, ROWS_QUARANTINED "

@@ -10,7 +10,7 @@ import pytest
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
-needs_shared_data = pytest.mark.skipif(not SHARED.is_dir(), reason="the folder ../shared/data is not beside this checkout")
+needs_shared_data = pytest.mark.skipif(not SHARED.is_dir(), reason="no folder ../shared/data beside this checkout")
 
 
 def oracle(folder: str) -> dict[str, Any]:

@@ -1,0 +1,25 @@
+"""``etl-daemon init``: control tables and targets."""
+
+from __future__ import annotations
+
+from etl_daemon import bootstrap
+from etl_daemon.cli.printing import console, emit, table
+from etl_daemon.config import load_settings
+
+
+def init(*, as_json: bool) -> None:
+    """Create what does not exist yet, and tell what there is.
+
+    Raises:
+        EtlError: settings are wrong, or the destination cannot be opened.
+    """
+    settings = load_settings(needs_source=False)
+    missing = set(bootstrap.survey(settings).missing)
+    bootstrap.prepare(settings)
+    there = bootstrap.survey(settings)
+    if as_json:
+        tables = {name: {"rows": rows, "created": name in missing} for name, rows in there.tables.items()}
+        emit({"destination": str(there.place), "tables": tables})
+        return
+    rows = [(name, rows, "created" if name in missing else "was there") for name, rows in there.tables.items()]
+    console().print(table(str(there.place), ["table", "#rows", "state"], rows))

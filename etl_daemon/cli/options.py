@@ -1,0 +1,24 @@
+"""Options of a command as one value: a frozen dataclass whose fields are the command's parameters."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar, get_type_hints
+
+Options = TypeVar("Options")
+
+
+def taking(options: type[Options], run: Callable[[Options], None]) -> Callable[..., None]:
+    """A command for typer with the fields of ``options`` as parameters; ``run`` gets them as one value."""
+
+    def command(**given: Any) -> None:
+        run(options(**given))
+
+    hints = get_type_hints(options, include_extras=True)
+    signature = inspect.signature(options)
+    parameters = [each.replace(annotation=hints[name]) for name, each in signature.parameters.items()]
+    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # typer reads it
+    command.__annotations__ = hints
+    command.__doc__ = run.__doc__
+    return command

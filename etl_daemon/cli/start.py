@@ -1,0 +1,45 @@
+"""What commands that work on the configured corridor begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import typer
+
+from etl_daemon.adapters.observers.log import LogObserver, configure_logging, log_settings
+from etl_daemon.bootstrap import Runtime, build
+from etl_daemon.config import Settings
+from etl_daemon.core.datasets import Dataset
+from etl_daemon.ports import Observer
+
+
+def logging_runtime(settings: Settings, *observers: Observer) -> Runtime:
+    """A runtime that logs; the settings are its first line.
+
+    Raises:
+        ConfigError: the datasets are wrong.
+    """
+    configure_logging(settings.log_level, settings.log_format, settings.log_file)
+    log_settings(settings.redacted())
+    return build(settings, [LogObserver(), *observers])
+
+
+def narrowed(runtime: Runtime, name: str | None, hours_back: float | None) -> Runtime:
+    """The runtime with one dataset only, and with windows that reach back at least so far."""
+    datasets = (chosen(runtime.datasets, name),) if name else runtime.datasets
+    if hours_back is not None:
+        datasets = tuple(replace(each, window_hours=hours_back) for each in datasets)
+    return replace(runtime, datasets=datasets)
+
+
+def chosen(datasets: Sequence[Dataset], name: str) -> Dataset:
+    """The dataset of that name.
+
+    Raises:
+        typer.BadParameter: there is none.
+    """
+    named = {dataset.name: dataset for dataset in datasets}
+    if name not in named:
+        raise typer.BadParameter(f"There is no dataset {name}; there are {', '.join(named)}.", param_hint="--dataset")
+    return named[name]

@@ -1,0 +1,210 @@
+"""``validate``: what the rules make of local files, without settings, source or destination."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import os
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from etl_daemon.cli.validate import decoded_ahead
+from etl_daemon.core.model import ObjectRef, RawSlice
+from etl_daemon.errors import DataError
+from tests.support.command import Shell
+
+GOOD = {"symbol": "AAPL", "timestamp": "2025-06-02", "open": 10, "high": 11, "low": 9, "close": 10.5, "volume": 100}
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path, {})
+
+
+def lines(*changes: dict[str, Any]) -> str:
+    return "".join(json.dumps({**GOOD, **change}) + "\n" for change in changes)
+
+
+def written(shell: Shell, name: str, text: str) -> Path:
+    path = shell.folder / name
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    return path
+
+
+def mixed(shell: Shell) -> Path:
+    rows = lines(
+        {},
+        {"close": 10.75},  # the same key again: the later row stays
+        {"symbol": "msft "},
+        {"symbol": "TOOLONG", "close": -1},
+        {"timestamp": "yesterday"},
+        {"low": 12},
+        {"symbol": "IBM", "open": 10, "high": 15, "close": 15},
+    )
+    return written(shell, "mixed.ndjson", rows + '{"symbol": "AAPL", "timesta\n')
+
+
+def test_counts_by_reason_and_rejects_in_every_format(shell: Shell) -> None:
+    mixed(shell)
+    ended = shell.run("validate", "mixed.ndjson", "--dataset", "price_data", "--rejects", "bad.parquet", "--json")
+    assert ended.code == 0, ended.err
+    assert ended.err == ""
+    document = ended.document
+    assert document["dataset"] == "price_data"
+    (one,) = document["files"]
+    assert one["rows"] == {"read": 8, "quarantined": 4, "superseded": 1, "valid": 3}
+    assert one["reasons"] == {
+        "ohlc_relation": 2,
+        "price_range": 1,
+        "symbol_format": 1,
+        "timestamp_invalid": 1,
+        "undecodable": 1,
+    }
+    assert one["anomalies"] == {"extreme_price_movement": 1}
+    assert one["refused"] is None
+    assert one["rows_per_second"] > 0
+    assert {**document["total"], "file": "mixed.ndjson"} == one
+
+    expected = [
+        ("mixed.ndjson", 4, "symbol_format,price_range,ohlc_relation"),
+        ("mixed.ndjson", 5, "timestamp_invalid"),
+        ("mixed.ndjson", 6, "ohlc_relation"),
+        ("mixed.ndjson", 8, "undecodable"),
+    ]
+    rejects = parquet.read_table(shell.folder / "bad.parquet").to_pylist()
+    assert [(row["object_key"], row["object_row"], row["reasons"]) for row in rejects] == expected
+    assert rejects[3]["raw"] == '{"symbol": "AAPL", "timesta'
+    assert json.loads(rejects[0]["raw"])["symbol"] == "TOOLONG"
+
+    text = shell.run("validate", "mixed.ndjson", "--dataset", "price_data", "--rejects", "bad.csv")
+    assert "ohlc_relation 2" in text.out
+    assert "The bad rows are in bad.csv." in text.out
+    with (shell.folder / "bad.csv").open(newline="") as file:
+        assert [{**row, "object_row": int(row["object_row"])} for row in csv.DictReader(file)] == rejects
+    assert shell.run("validate", "mixed.ndjson", "--dataset", "price_data", "--rejects", "bad.json").code == 0
+    assert json.loads((shell.folder / "bad.json").read_text()) == rejects
+
+
+def test_a_refused_or_missing_file_ends_with_1_and_costs_that_file_only(shell: Shell) -> None:
+    written(shell, "good.ndjson", lines({}, {"symbol": "MSFT"}))
+    cut = written(shell, "cut.ndjson.gz", lines(*[{"volume": at} for at in range(1000)]))
+    cut.write_bytes(cut.read_bytes()[:-20])
+    written(shell, "empty.csv", "")
+    names = ["good.ndjson", "cut.ndjson.gz", "empty.csv", "missing.csv"]
+    ended = shell.run("validate", *names, "--dataset", "price_data", "--rejects", "none.json", "--json")
+    assert ended.code == 1
+    refused = {each["file"]: each["refused"] and each["refused"]["reason"] for each in ended.document["files"]}
+    assert refused == {
+        "good.ndjson": None,
+        "cut.ndjson.gz": "undecodable",
+        "empty.csv": None,
+        "missing.csv": "unreadable",
+    }
+    assert ended.document["files"][0]["rows"]["valid"] == 2
+    assert json.loads((shell.folder / "none.json").read_text()) == []
+    text = shell.run("validate", *names, "--dataset", "price_data")
+    assert text.code == 1
+    assert "missing.csv: refused: unreadable. No such file or directory" in text.out
+    assert "cut.ndjson.gz: refused: undecodable." in text.out
+
+
+def test_options_describe_files_of_other_shapes(shell: Shell) -> None:
+    other = 'When;O;H;L;C;V\n"02/06/2025 16:30";10;11;9;10.5;100\n'
+    path = shell.folder / "NYSE"
+    path.mkdir()
+    (path / "GE.csv").write_text(other)
+    words = [
+        f"--map={source}={column}"
+        for source, column in zip("OHLCV", ["open", "high", "low", "close", "volume"], strict=True)
+    ]
+    words += ["--map", "When=timestamp", "--symbol-from-key", r"NYSE/(\w+)", "--timestamp-format", "%d/%m/%Y %H:%M"]
+    ended = shell.run("validate", "NYSE/GE.csv", "--dataset", "price_data", *words, "--json")
+    assert ended.code == 0, ended.out
+    assert ended.document["total"]["rows"]["valid"] == 1, ended.out
+
+    written(shell, "nested.json", json.dumps({"data": {"bars": [GOOD, {**GOOD, "symbol": "MSFT"}]}}))
+    ended = shell.run("validate", "nested.json", "--dataset", "price_data", "--records-path", "data.bars", "--json")
+    assert ended.document["total"]["rows"]["valid"] == 2, ended.out
+    assert shell.run("validate", "nested.json", "--dataset", "price_data").code == 1
+
+
+def test_settings_of_rules_count_and_others_are_not_needed(shell: Shell) -> None:
+    mixed(shell)
+    words = ["validate", "mixed.ndjson", "--dataset", "price_data", "--json"]
+    ended = shell.run(*words, SYMBOL_PATTERN="any", ETL_SOURCE="s3", S3_BUCKET="")
+    assert "symbol_format" not in ended.document["total"]["reasons"]
+    (shell.folder / "etl-config.env").write_text("EXTREME_MOVE_PERCENT=90\nREFUSE_ABOVE_SHARE=0.4\n")
+    ended = shell.run(*words)
+    assert ended.code == 1
+    assert ended.document["total"]["anomalies"] == {}
+    assert ended.document["files"][0]["refused"]["reason"] == "reject_share"
+    assert shell.run(*words, ETL_BATCH_SIZE="many").code == 78
+
+
+def test_a_file_is_as_old_as_its_last_change(shell: Shell) -> None:
+    path = written(shell, "old.ndjson", lines({}))
+    words = ["validate", "old.ndjson", "--dataset", "price_data", "--json"]
+    assert shell.run(*words).document["total"]["reasons"] == {}
+    at = datetime(2025, 5, 30, tzinfo=UTC).timestamp()
+    os.utime(path, (at, at))
+    assert shell.run(*words).document["total"]["reasons"] == {"timestamp_future": 1}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--dataset", "prices"], "price_data"),
+        (["--dataset", "price_data", "--map", "Name=ticker"], "symbol"),
+        (["--dataset", "price_data", "--symbol-from-key", "[A-Z]+"], "group"),
+        (["--dataset", "price_data", "--symbol-from-key", "("], "--symbol-from-key"),
+        (["--dataset", "price_data", "--rejects", "bad.txt"], ".parquet"),
+        ([], "--dataset"),
+    ],
+)
+def test_wrong_usage_ends_with_2(shell: Shell, words: list[str], said: str) -> None:
+    written(shell, "good.ndjson", lines({}))
+    ended = shell.run("validate", "good.ndjson", *words)
+    assert (ended.code, ended.out) == (2, "")
+    assert said in ended.err
+
+
+def a_slice(number: int) -> RawSlice:
+    ref = ObjectRef(datetime(2025, 6, 2, tzinfo=UTC), "k", "v")
+    return RawSlice(ref, number, pa.table({}), np.zeros(0, np.int64), lambda _: pa.array([], pa.string()))
+
+
+def test_the_next_slice_is_decoded_while_one_is_in_use() -> None:
+    decoding = [Event() for _ in range(3)]
+
+    def slices() -> Iterator[RawSlice]:
+        for number, begun in enumerate(decoding):
+            begun.set()
+            yield a_slice(number)
+
+    ahead = decoded_ahead(slices())
+    assert next(ahead).first_row == 0
+    assert decoding[1].wait(10), "slice 1 is on its way while slice 0 is in use"
+    time.sleep(0.05)
+    assert not decoding[2].is_set(), "one slice ahead, no more: memory stays bounded"
+    assert [part.first_row for part in ahead] == [1, 2]
+
+
+def test_a_fault_that_shows_late_arrives_in_its_place() -> None:
+    def slices() -> Iterator[RawSlice]:
+        yield a_slice(1)
+        raise DataError("undecodable", "cut")
+
+    ahead = decoded_ahead(slices())
+    assert next(ahead).first_row == 1
+    with pytest.raises(DataError, match="cut"):
+        next(ahead)
