@@ -48,11 +48,17 @@ class Daemon:
     _fences: dict[str, Fence] = field(default_factory=dict)
 
     def run(self, stop: Signal, every: timedelta) -> None:
-        """Cycle until told to stop; an error of one dataset never ends the loop."""
+        """Cycle until told to stop; neither a failing dataset nor a failing destination ends the loop.
+
+        Raises:
+            ConfigError: the datasets do not fit the destination; waiting does not help.
+        """
         while not stop.is_set():
             try:
                 self.cycle(stop)
-            except (LeaseLostError, BusyError) as error:
+            except ConfigError:
+                raise
+            except EtlError as error:
                 self.corridor.tell(DatasetFailed("", error))
             stop.wait(every.total_seconds())
 

@@ -130,23 +130,23 @@ def commit(staged: StagedBatch, corridor: Corridor, fence: Fence, now: datetime)
 
 def _objects(plan: BatchPlan, corridor: Corridor) -> Iterator[RawObject]:
     """Objects in plan order while later ones are being fetched, as many and as large as the corridor allows."""
-    with ThreadPoolExecutor(corridor.fetchers, "fetch") as pool:
-        under_way: deque[tuple[ObjectRef, Future[memoryview]]] = deque()
-        waiting = deque(plan.objects)
-        try:
-            while under_way or waiting:
-                while waiting and _room(under_way, waiting[0], corridor):
-                    under_way.append((waiting[0], pool.submit(corridor.source.fetch, waiting[0])))
-                    waiting.popleft()
-                ref, body = under_way.popleft()
-                yield RawObject(ref, _slices(ref, body, plan.dataset, corridor))
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    pool = ThreadPoolExecutor(corridor.fetchers, "fetch")
+    ahead: deque[tuple[ObjectRef, Future[memoryview]]] = deque()
+    waiting = deque(plan.objects)
+    try:
+        while ahead or waiting:
+            while waiting and _room(ahead, waiting[0], corridor):
+                ref = waiting.popleft()
+                ahead.append((ref, pool.submit(corridor.source.fetch, ref)))
+            ref, body = ahead.popleft()
+            yield RawObject(ref, _slices(ref, body, plan.dataset, corridor))
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _room(under_way: deque[tuple[ObjectRef, Future[memoryview]]], ref: ObjectRef, corridor: Corridor) -> bool:
-    held = sum(other.size for other, _ in under_way)
-    return not under_way or (len(under_way) < 4 * corridor.fetchers and held + ref.size <= corridor.ahead_bytes)
+def _room(ahead: deque[tuple[ObjectRef, Future[memoryview]]], ref: ObjectRef, corridor: Corridor) -> bool:
+    held = sum(other.size for other, _ in ahead)
+    return not ahead or (len(ahead) < 4 * corridor.fetchers and held + ref.size <= corridor.ahead_bytes)
 
 
 def _slices(ref: ObjectRef, body: Future[memoryview], dataset: Dataset, corridor: Corridor) -> Iterator[RawSlice]:

@@ -24,13 +24,19 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
+def run(command: list[str], folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
 def test_the_shell_and_python_blocks_run_in_order(tmp_path):
     """All but the make commands, which make .venv and run this very suite."""
     shell = [block for block in blocks("sh") if not block.startswith("make ")]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {"PATH": path, "HOME": str(tmp_path), "LOG_LEVEL": "ERROR", "LC_ALL": "C.UTF-8"}
     script = "set -e\n" + "\n".join(shell) + "\nduckdb_file=$PWD/$ETL_DUCKDB_PATH\n"
-    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    done = run(["bash", "-c", script], tmp_path, environment)
     assert done.returncode == 0, done.stderr
     assert "ohlc_relation" in done.stdout
 
@@ -39,9 +45,7 @@ def test_the_shell_and_python_blocks_run_in_order(tmp_path):
         "assert len(raw) == 3 and list(prices['symbol']) == ['AAPL', 'MSFT']",
     ]
     code = "\n".join(part for pair in zip(blocks("python"), checks, strict=True) for part in pair)
-    ran = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
-    )
+    ran = run([sys.executable, "-c", code], tmp_path, environment)
     assert ran.returncode == 0, ran.stderr
 
     query = (
@@ -49,7 +53,7 @@ def test_the_shell_and_python_blocks_run_in_order(tmp_path):
         "print(c.sql('SELECT count(*) FROM FINANCIAL_DATA.MARKET_DATA.PRICE_DATA').fetchall(),"
         "c.sql('SELECT REASONS FROM FINANCIAL_DATA.ETL_CONTROL.ETL_QUARANTINE').fetchall())"
     )
-    shown = subprocess.run([sys.executable, "-c", query], cwd=tmp_path, capture_output=True, text=True, check=True)
+    shown = run([sys.executable, "-c", query], tmp_path, environment)
     assert shown.stdout.strip() == "[(2,)] [('ohlc_relation',)]"
 
 
@@ -66,7 +70,7 @@ def test_the_datasets_example_is_valid(tmp_path):
 def test_every_command_is_in_the_readme():
     words = set(get_command(app).commands)
 
-    assert words == {match for match in re.findall(r"\| `etl-daemon (\w+)", README)}
+    assert words == set(re.findall(r"\| `etl-daemon (\w+)", README))
 
 
 def test_every_reason_is_in_the_rules():

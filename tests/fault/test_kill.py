@@ -14,7 +14,8 @@ import pytest
 from tests.support.corridor import ndjson
 from tests.support.rows import price
 
-STEPS = ["list", "fetch", "decode", "stage", "commit.begin", "commit.ledger", "commit.rows", "commit.counts", "commit.end"]
+COMMIT_STEPS = ["commit.begin", "commit.ledger", "commit.rows", "commit.counts", "commit.end"]
+STEPS = ["list", "fetch", "decode", "stage", *COMMIT_STEPS]
 OBJECTS = 4
 
 DRIVER = """
@@ -72,19 +73,18 @@ def bucket(root: Path) -> None:
         os.utime(path, ns=(path.stat().st_mtime_ns, path.stat().st_mtime_ns // 10**9 * 10**9 + number * 10**6))
 
 
+QUERIES = (
+    "SELECT * EXCLUDE (_BATCH_ID, _LOADED_AT, _OBJECT_MODIFIED) FROM MARKET_DATA.PRICE_DATA ORDER BY ALL",
+    "SELECT OBJECT_KEY, OBJECT_ROW, REASONS, RAW FROM ETL_CONTROL.ETL_QUARANTINE ORDER BY ALL",
+    "SELECT KEY, OUTCOME, ROWS_READ, ROWS_LOADED, ROWS_REPLACED FROM ETL_CONTROL.ETL_OBJECTS ORDER BY ALL",
+)
+
+
 def contents(root: Path) -> list[list[tuple]]:
     with duckdb.connect() as connection:
         connection.execute(f"ATTACH '{root / 'market.duckdb'}' AS FINANCIAL_DATA (READ_ONLY)")
-        return [
-            connection.execute(query).fetchall()
-            for query in (
-                "SELECT * EXCLUDE (_BATCH_ID, _LOADED_AT, _OBJECT_MODIFIED) FROM FINANCIAL_DATA.MARKET_DATA.PRICE_DATA "
-                "ORDER BY ALL",
-                "SELECT OBJECT_KEY, OBJECT_ROW, REASONS, RAW FROM FINANCIAL_DATA.ETL_CONTROL.ETL_QUARANTINE ORDER BY ALL",
-                "SELECT KEY, OUTCOME, ROWS_READ, ROWS_LOADED, ROWS_REPLACED FROM FINANCIAL_DATA.ETL_CONTROL.ETL_OBJECTS "
-                "ORDER BY ALL",
-            )
-        ]
+        connection.execute("USE FINANCIAL_DATA")
+        return [connection.execute(query).fetchall() for query in QUERIES]
 
 
 def once(root: Path, *driver: str) -> int:

@@ -88,15 +88,17 @@ def test_extract_transform_load_is_exactly_once(place):
     assert raw[2]["_raw"] == '{"symbol": "cut'
     assert {"_object_bucket", "_object_key", "_object_version", "_object_row"} <= set(prices.columns)
     assert list(rejected["reasons"]) == ["ohlc_relation", "missing_field"]
-    assert ask(place, "SELECT SYMBOL, CLOSE_PRICE, PRICE_CHANGE, _OBJECT_KEY, _OBJECT_ROW FROM MARKET_DATA.PRICE_DATA") == [
-        ("AAPL", Decimal("10.12345678"), Decimal("0.12345678"), "processed/price_data/a.json", 1)
-    ]
+    loaded = ask(
+        place, "SELECT SYMBOL, CLOSE_PRICE, PRICE_CHANGE, _OBJECT_KEY, _OBJECT_ROW FROM MARKET_DATA.PRICE_DATA"
+    )
+    assert loaded == [("AAPL", Decimal("10.12345678"), Decimal("0.12345678"), "processed/price_data/a.json", 1)]
 
 
 def test_what_the_api_loaded_the_pipeline_does_not_load_again(place):
     put(place, "a.json", ndjson([price()]))
     with S3ToSnowflakeETL(config(place)) as etl:
-        etl.load_to_snowflake(etl.transform_data(etl.extract_from_s3("", "processed/price_data", 1), "price_data"), "PRICE_DATA")
+        raw = etl.extract_from_s3("", "processed/price_data", 1)
+        etl.load_to_snowflake(etl.transform_data(raw, "price_data"), "PRICE_DATA")
         assert etl.run_etl_pipeline([source(place)]) == {"prices": True}
 
     assert ask(place, "SELECT count(*) FROM ETL_CONTROL.ETL_OBJECTS") == [(1,)]

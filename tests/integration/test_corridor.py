@@ -140,7 +140,8 @@ def test_objects_older_than_the_window_are_left_alone_and_counted(house):
 def test_a_store_that_does_not_answer_fails_the_dataset_only(tmp_path):
     house = House(tmp_path / "market.duckdb", datasets=(PRICES, INDICATORS))
     house.source.list_faults.append(TransientError("no route"))
-    house.put("processed/technical_indicators/i.json", [{"symbol": "A", "timestamp": "2026-01-02", "rsi": 50, "macd": 1, "sma_20": 1, "sma_50": 1}])
+    row = {"symbol": "A", "timestamp": "2026-01-02", "rsi": 50, "macd": 1, "sma_20": 1, "sma_50": 1}
+    house.put("processed/technical_indicators/i.json", [row])
 
     prices, indicators = house.daemon.cycle()
 

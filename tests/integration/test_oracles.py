@@ -32,10 +32,10 @@ def loaded(tmp_path, files, rules=None, **options):
 
 
 def digest(house, time_format):
-    """The oracle's order-free digest: per row the first 15 hex digits of an MD5 over symbol, time text and six-digit numbers."""
+    """The oracle's order-free digest: per row the first 15 hex digits of an MD5 over symbol, time text and numbers."""
     rows = house.ask(
-        f"SELECT SYMBOL, strftime(TIMESTAMP, '{time_format}'), OPEN_PRICE::DOUBLE, HIGH_PRICE::DOUBLE, LOW_PRICE::DOUBLE, "
-        "CLOSE_PRICE::DOUBLE, VOLUME::DOUBLE FROM MARKET_DATA.PRICE_DATA"
+        f"SELECT SYMBOL, strftime(TIMESTAMP, '{time_format}'), OPEN_PRICE::DOUBLE, HIGH_PRICE::DOUBLE, "
+        "LOW_PRICE::DOUBLE, CLOSE_PRICE::DOUBLE, VOLUME::DOUBLE FROM MARKET_DATA.PRICE_DATA"
     )
     lines = ("|".join([row[0], row[1], *(f"{value:.6f}" for value in row[2:])]) for row in rows)
     return str(sum(int(hashlib.md5(line.encode()).hexdigest()[:15], 16) for line in lines))
@@ -217,13 +217,13 @@ def test_naughty_strings_as_symbols_and_sources(tmp_path):
     house = House(tmp_path / "market.duckdb")
     row = {"timestamp": "2026-01-02", "open": 10, "high": 11, "low": 9, "close": 10, "volume": 1}
     house.put("processed/price_data/symbols.json", json.dumps([{"symbol": text, **row} for text in strings]).encode())
-    house.put(
-        "processed/price_data/sources.json",
-        json.dumps([{"symbol": f"A{chr(65 + i // 26)}{chr(65 + i % 26)}", "source": text, **row} for i, text in enumerate(strings)]).encode(),
-    )
+    names = [f"A{chr(65 + number // 26)}{chr(65 + number % 26)}" for number in range(len(strings))]
+    named = [{"symbol": name, "source": text, **row} for name, text in zip(names, strings, strict=True)]
+    house.put("processed/price_data/sources.json", json.dumps(named).encode())
     house.cycle()
 
     symbols = house.ask("SELECT SYMBOL FROM MARKET_DATA.PRICE_DATA WHERE _OBJECT_KEY LIKE '%symbols%'")
-    assert {symbol for (symbol,) in symbols} == {text.strip().upper() for text in expected["match_symbol_regex_after_strip_upper"]}
+    fit = expected["match_symbol_regex_after_strip_upper"]
+    assert {symbol for (symbol,) in symbols} == {text.strip().upper() for text in fit}
     sources = house.ask("SELECT SOURCE FROM MARKET_DATA.PRICE_DATA WHERE _OBJECT_KEY LIKE '%sources%' ORDER BY SYMBOL")
     assert {text for (text,) in sources} >= {text for text in strings if text.strip()}

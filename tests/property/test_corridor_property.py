@@ -14,7 +14,8 @@ from etl_daemon.core.discovery import BatchLimits
 from tests.support.corridor import House
 from tests.support.rows import NOW, price
 
-BOUNDED = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
+BOUNDED = settings(max_examples=15, deadline=None, suppress_health_check=SLOW)
 
 ROWS = st.lists(
     st.builds(
@@ -66,7 +67,8 @@ def table(of: House) -> dict[tuple[str, str], Decimal]:
 
 def conserved(of: House) -> bool:
     lines = of.ask(
-        "SELECT ROWS_READ = ROWS_LOADED + ROWS_QUARANTINED + ROWS_SUPERSEDED + ROWS_FILTERED FROM ETL_CONTROL.ETL_OBJECTS"
+        "SELECT ROWS_READ = ROWS_LOADED + ROWS_QUARANTINED + ROWS_SUPERSEDED + ROWS_FILTERED "
+        "FROM ETL_CONTROL.ETL_OBJECTS"
     )
     return all(line[0] for line in lines)
 

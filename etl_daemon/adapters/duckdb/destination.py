@@ -71,7 +71,8 @@ class DuckDBDestination:
         with self._file.session() as connection:
             ledger = connection.execute(
                 f"SELECT DATASET, TARGET_TABLE, KEY, arg_max(VERSION, COMMITTED_AT), min(MODIFIED) <= WATERMARK "
-                f"FROM {objects} LEFT JOIN {cursors} USING (DATASET) WHERE BUCKET = ? GROUP BY DATASET, TARGET_TABLE, KEY, WATERMARK",
+                f"FROM {objects} LEFT JOIN {cursors} USING (DATASET) WHERE BUCKET = ? "
+                "GROUP BY DATASET, TARGET_TABLE, KEY, WATERMARK",
                 [bucket],
             ).fetchall()
             rows = connection.execute(
