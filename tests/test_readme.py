@@ -41,7 +41,7 @@ def test_the_shell_and_python_blocks_run_in_order(tmp_path):
     assert "ohlc_relation" in done.stdout
 
     checks = [
-        "assert list(clean['symbol']) == ['AAPL'] and stats['price_range'] == stats['ohlc_relation'] == 1",
+        "assert list(clean['symbol']) == ['AAPL', 'MSFT'] and stats['ohlc_relation'] == stats['invalid_records'] == 1",
         "assert len(raw) == 3 and list(prices['symbol']) == ['AAPL', 'MSFT']",
     ]
     code = "\n".join(part for pair in zip(blocks("python"), checks, strict=True) for part in pair)

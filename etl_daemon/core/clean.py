@@ -12,18 +12,13 @@ import pyarrow.compute as pc
 
 from etl_daemon.core import dedupe, reasons
 from etl_daemon.core.anomalies import SEVERITIES, Found, price_anomalies, rsi_anomalies
-from etl_daemon.core.checks import Cells, Reading, check, normal_severity, read_cells
-from etl_daemon.core.datasets import INSTANT, SCHEMAS, TEXT, Column, Dataset, Kind, Mode
-from etl_daemon.core.enrich import enrich
+from etl_daemon.core.checks import Cells, Reading, check, read_cells
+from etl_daemon.core.datasets import SCHEMAS, TEXT, Dataset, Kind, Mode
 from etl_daemon.core.model import CleanSlice, Counts, RawSlice
-from etl_daemon.core.numbers import Numbers, quantities
 from etl_daemon.core.policy import Rules
-from etl_daemon.core.scale import Floats, decimals, to_scale
+from etl_daemon.core.target import in_decimals, target
 
 Ints = np.ndarray[Any, Any]
-
-OUTSIDE = "external"
-"""``DETECTED_BY`` of anomalies that arrive as objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +41,9 @@ def clean(raw: RawSlice, dataset: Dataset, rules: Rules) -> CleanSlice:
     judged = judge(
         raw.table, dataset, rules, latest_micros=int(raw.ref.modified.timestamp() * 1e6), malformed=raw.malformed
     )
-    values = {name: column.values[judged.kept] for name, column in judged.cells.numbers.items()}
-    derived = enrich(dataset.kind, values)
-    accepted, rounded = _accepted(judged, dataset, derived)
-    accepted = accepted.append_column("_OBJECT_ROW", pa.array(raw.numbers(judged.kept)))
-    found = find_anomalies(judged.cells.symbols.codes[judged.kept], {**values, **derived}, dataset.kind, rules)
+    goal = target(judged.cells, judged.kept, dataset, rules)
+    accepted = goal.table.append_column("_OBJECT_ROW", pa.array(raw.numbers(judged.kept)))
+    found = find_anomalies(judged.cells.symbols.codes[judged.kept], goal.numbers, dataset.kind, rules)
     return CleanSlice(
         raw.ref,
         accepted,
@@ -58,7 +51,7 @@ def clean(raw: RawSlice, dataset: Dataset, rules: Rules) -> CleanSlice:
         anomaly_table(found, accepted, dataset.name),
         Counts(len(judged.flags), len(judged.kept), len(judged.rejected), judged.superseded),
         reasons.count(judged.flags),
-        rounded,
+        goal.rounded,
         judged.cells.instants.truncated,
         raw.extra,
         raw.first_row,
@@ -117,8 +110,8 @@ def _anomaly_rows(found: Found, accepted: pa.Table, dataset_name: str, schema: p
         "TIMESTAMP": rows["TIMESTAMP"],
         "ANOMALY_TYPE": _constant(found.anomaly_type, len(found.rows)),
         "SEVERITY": pa.array(SEVERITIES).take(pa.array(found.severity)),
-        "VALUE": _decimals(found.value, schema.field("VALUE").type),
-        "THRESHOLD": _decimals(found.threshold, schema.field("THRESHOLD").type),
+        "VALUE": in_decimals(found.value, schema.field("VALUE").type),
+        "THRESHOLD": in_decimals(found.threshold, schema.field("THRESHOLD").type),
         "DESCRIPTION": sentences(found),
         "DETECTED_BY": _constant(f"etl_daemon:{dataset_name}", len(found.rows)),
         "_OBJECT_ROW": rows["_OBJECT_ROW"],
@@ -146,44 +139,3 @@ def _quarantined(raw: RawSlice, judged: Judged) -> pa.Table:
             "RAW": raw.raw(rows) if len(rows) else pa.array([], TEXT),
         }
     )
-
-
-def _accepted(judged: Judged, dataset: Dataset, derived: Mapping[str, Any]) -> tuple[pa.Table, int]:
-    """The kept rows in the target's exact types, and how many values were rounded to fit their scale."""
-    rounded = 0
-    columns: dict[str, pa.Array] = {}
-    for column in dataset.schema.columns:
-        columns[column.target], finer = target_column(judged, column)
-        rounded += finer
-    types = dict(dataset.schema.derived)
-    for name, values in derived.items():
-        text = isinstance(values, pa.DictionaryArray)
-        columns[name.upper()] = values if text else _decimals(values, types[name.upper()])
-    if dataset.kind is Kind.ANOMALIES:
-        columns["DETECTED_BY"] = _constant(OUTSIDE, len(judged.kept))
-    return pa.table(columns), rounded
-
-
-def target_column(judged: Judged, column: Column) -> tuple[pa.Array, int]:
-    """A column's kept rows in its target type, and how many values had more decimals than that holds."""
-    cells, rows = judged.cells, judged.kept
-    if column.name == "symbol":
-        return pa.DictionaryArray.from_arrays(pa.array(cells.symbols.codes[rows]), cells.symbols.dictionary), 0
-    if column.type == INSTANT:
-        return pa.array(cells.instants.micros[rows]).cast(INSTANT), 0
-    if column.type == TEXT:
-        text = cells.texts[column.name]
-        return (normal_severity(text) if column.name == "severity" else text).take(pa.array(rows)), 0
-    numbers = cells.numbers[column.name]
-    if column.type.precision > 18:  # more digits than int64 holds
-        values, finer, _ = quantities(numbers, rows, column.type)
-        return values, int(finer.sum())
-    present = ~numbers.missing[rows]
-    units, finer = to_scale(numbers.values[rows], column.type.scale)
-    return decimals(units, column.type, present), int((finer & present).sum())
-
-
-def _decimals(values: Floats, type_: pa.Decimal128Type) -> pa.Array:
-    """Doubles in a decimal type, null where there is none or none that fits."""
-    absent = np.isnan(values)
-    return quantities(Numbers(values, absent, absent), np.arange(len(values)), type_)[0]

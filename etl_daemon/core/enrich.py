@@ -38,7 +38,8 @@ def enrich(kind: Kind, columns: Columns) -> dict[str, Floats | pa.DictionaryArra
 
 def _prices(columns: Columns) -> dict[str, Floats]:
     prices = [columns[name] for name in ("open", "high", "low", "close")]
-    derived = _in_units(*(to_scale(each, 8)[0] for each in prices))
+    units = [to_scale(each, 8)[0] for each in prices]
+    derived = [column / 1e8 for column in price_units(*units)]
     rest = np.flatnonzero(~(np.maximum.reduce([np.abs(each) for each in prices]) < EXACT_BELOW))
     if rest.size:
         for column, values in zip(derived, _in_doubles(*(each[rest] for each in prices)), strict=True):
@@ -46,21 +47,25 @@ def _prices(columns: Columns) -> dict[str, Floats]:
     return dict(zip(PRICE_COLUMNS, derived, strict=True))
 
 
-def _in_units(opened: Ints, high: Ints, low: Ints, close: Ints) -> list[Floats]:
-    """Whole units of 1e-8, as they are stored, so that sums are exact; a third is never half way."""
+def price_units(opened: Ints, high: Ints, low: Ints, close: Ints) -> list[Ints | Floats]:
+    """``PRICE_COLUMNS`` in whole units of 1e-8 from prices in the same: sums are exact, a third is never half way.
+
+    Prices are below ``EXACT_BELOW``. Percentages are float64, since they may leave int64, and NaN of nothing.
+    """
     change, spread, typical = close - opened, high - low, (high + low + close + 1) // 3
-    return [change / 1e8, _percent(change, opened), spread / 1e8, _percent(spread, opened), typical / 1e8]
+    return [change, _percent(change, opened), spread, _percent(spread, opened), typical]
 
 
 def _percent(part: Ints, whole: Ints) -> Floats:
-    """``part`` in percent of ``whole``, NaN of nothing; only what may lie half way is divided a second time."""
+    """``part`` in percent of ``whole``; only what may lie half way is divided a second time."""
     with np.errstate(divide="ignore", invalid="ignore"):
         scaled = part / whole * 1e10
         nearest = np.rint(scaled)
         size = np.abs(scaled)
         doubtful = np.flatnonzero((np.abs(scaled - nearest) + size * 2.0**-50 >= 0.5) & (size < 2.0**53))
     nearest[doubtful] = _half_even(part[doubtful], whole[doubtful], nearest[doubtful].astype(np.int64))
-    return np.where(whole == 0, np.nan, nearest / 1e8)
+    nearest[whole == 0] = np.nan
+    return nearest
 
 
 def _half_even(part: Ints, whole: Ints, near: Ints) -> Ints:

@@ -213,6 +213,13 @@ def quantities(numbers: Numbers, rows: Ints, type_: pa.Decimal128Type) -> tuple[
     the point; what needs more does not fit.
     """
     values = numbers.values[rows]
+    if (
+        numbers.exact is None
+        and type_.precision > 18
+        and np.abs(values).max(initial=0) * 10.0**type_.scale < UNITS_BELOW
+    ):
+        units, finer = to_scale(values, type_.scale)
+        return decimals(units, type_), finer, np.zeros(len(rows), np.bool_)
     exact = pa.nulls(len(rows), EXACT) if numbers.exact is None else numbers.exact.take(pa.array(rows))
     narrow = exact.is_null().to_numpy(zero_copy_only=False) & (np.abs(values) * 10.0**type_.scale < UNITS_BELOW)
     units, finer = to_scale(np.where(narrow, values, np.nan), type_.scale)

@@ -17,6 +17,9 @@ EXACT = pa.decimal128(38, 18)
 UNITS_BELOW = 2.0**63 * (1 - 2.0**-50)
 """Scaled values below this fit int64, whatever the product's rounding error."""
 
+BLOCK_ROWS = 2**15
+"""Rows worked on at a time: their temporary arrays stay in the processor's cache."""
+
 _ROOM = pa.decimal256(40, 18)  # EXACT and a carry: rounding within 38 digits overflows in silence
 _SURE = 2.0**51  # below this the scaled value is off by less than a half
 _TIES = 2.0**52 / 10  # below this decimals one digit finer are still farther apart than doubles
@@ -28,11 +31,28 @@ def to_scale(values: Floats, scale: int) -> tuple[Ints, Bools]:
     A double stands for the shortest decimal that parses to it. ``scale`` is from 0 to 12. Values that are not finite,
     or whose units do not fit int64 (``UNITS_BELOW``), give 0 and False: range rules come before this.
     """
+    power, length = 10.0**scale, len(values)
+    units, hard = np.empty(length, np.int64), np.empty(length, np.bool_)
+    with np.errstate(invalid="ignore", over="ignore"):
+        for at in range(0, length, BLOCK_ROWS):
+            block = values[at : at + BLOCK_ROWS]
+            nearest = np.rint(block * power)
+            # Division is correctly rounded, so the quotient is the double that the decimal nearest/power parses to.
+            hard[at : at + BLOCK_ROWS] = (nearest / power != block) | ~(np.abs(nearest) < _SURE)
+            units[at : at + BLOCK_ROWS] = nearest
+    finer = np.zeros(length, np.bool_)
+    rows = np.flatnonzero(hard)
+    if rows.size:
+        units[rows], finer[rows] = _precisely(values[rows], scale)
+    return units, finer
+
+
+def _precisely(values: Floats, scale: int) -> tuple[Ints, Bools]:
+    """The same for values that have more decimals, are large, or are not finite."""
     power = 10.0**scale
     with np.errstate(invalid="ignore", over="ignore"):
         scaled = values * power
         nearest = np.rint(scaled)
-        # Division is correctly rounded, so the quotient is the double that the decimal nearest/power parses to.
         finer = nearest / power != values
     size = np.abs(scaled)
     sure = size < _SURE

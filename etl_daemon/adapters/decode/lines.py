@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_daemon.adapters.decode.pieces import Positions, readable
+from etl_daemon.adapters.decode.pieces import NONE, Positions, readable
 from etl_daemon.adapters.decode.streams import Block
 
 NEWLINE, UNDERSCORE = 10, 95
@@ -100,8 +100,12 @@ class _Text:
 
 def _positions(data: np.ndarray[Any, Any], byte: int) -> Positions:
     """Where a byte occurs. In steps that stay in the processor's cache, without big temporary arrays."""
-    steps = [np.flatnonzero(data[at : at + STEP_BYTES] == byte) + at for at in range(0, len(data), STEP_BYTES)]
-    return np.concatenate([np.zeros(0, np.int64), *steps])
+    found = [NONE]
+    for at in range(0, len(data), STEP_BYTES):
+        hits = data[at : at + STEP_BYTES] == byte
+        if hits.any():
+            found.append(np.flatnonzero(hits) + at)
+    return np.concatenate(found)
 
 
 def _without_long(text: _Text, lengths: Positions, max_bytes: int) -> bytes:

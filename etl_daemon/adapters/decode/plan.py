@@ -45,11 +45,8 @@ class Plan:
         types = {key: "DOUBLE" if name in self.numeric else "VARCHAR" for name, (key,) in self.keys.items()}
         types |= dict.fromkeys(self.probes, "VARCHAR")
         columns = ", ".join(f"{literal(key)}: '{type_}'" for key, type_ in types.items())
-        wanted = [(name, key) for name, (key,) in self.keys.items()] + [(name, name) for name in self.probes]
-        picked = ", ".join(
-            identifier(key) if name in self.numeric and name in self.keys else f"nullif({identifier(key)}, '')"
-            for name, key in wanted
-        )
+        wanted = [*(key for (key,) in self.keys.values()), *self.probes]
+        picked = ", ".join(map(identifier, wanted))
         return f"SELECT {picked or 'NULL'} FROM {_reader('read_ndjson', path, longest, f', columns = {{{columns}}}')}"
 
     def exact_sql(self, path: str, longest: int) -> str:
