@@ -27,7 +27,7 @@ $(SETUP): pyproject.toml requirements-dev.txt
 	@echo "Making .venv (a minute or two the first time)"
 	@$(PYTHON) -m venv .venv
 	@$(PY) -m pip install --quiet --require-hashes --requirement requirements-dev.txt
-	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --no-index --editable .
+	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --no-index --config-settings editable_mode=compat --editable .
 	@touch $(SETUP)
 
 run: setup ## Run the demo: real prices, an S3 and a DuckDB file, no account anywhere

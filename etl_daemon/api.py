@@ -19,7 +19,7 @@ from etl_daemon.core import discovery, frames
 from etl_daemon.core.configure import full_table_name
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.events import DatasetFailed, ObjectRefused
-from etl_daemon.core.model import BatchPlan, Fence, ObjectRef, RawBatch, RawObject, RawSlice
+from etl_daemon.core.model import BatchPlan, Fence, ObjectRef, RawBatch, RawSlice
 from etl_daemon.core.transformer import DataTransformer
 from etl_daemon.daemon import Daemon
 from etl_daemon.errors import ConfigError, DataError, EtlError
@@ -73,7 +73,7 @@ class S3ToSnowflakeETL:
             SetupError: no such bucket, or access denied.
         """
         since = self._runtime.clock.now() - timedelta(hours=hours_back)
-        refs = discovery.pending(self._runtime.corridor.source.list(bucket, prefix), {}, since).pending
+        refs = discovery.pending(self._runtime.corridor.intake.source.list(bucket, prefix), {}, since).pending
         return [row for ref in refs for row in self._rows(ref, prefix)]
 
     def transform_data(self, raw_data: Sequence[Mapping[str, Any]], data_type: str) -> pd.DataFrame:
@@ -173,21 +173,21 @@ class S3ToSnowflakeETL:
             if not new:
                 continue
             plan = BatchPlan(dataset, tuple(ref for ref, _ in new))
-            objects = (RawObject(ref, iter([_slice(ref, rows, dataset)])) for ref, rows in new)
+            parts_read = (_slice(ref, rows, dataset) for ref, rows in new)
             fence = Fence(known.cursor.generation + 1, self._runtime.holder)
-            staged = stage(transform(RawBatch(plan, objects), corridor), corridor)
+            staged = stage(transform(RawBatch(plan, parts_read), corridor.intake), corridor)
             if staged.refusals:
                 raise DataError(staged.refusals[0].reason, staged.refusals[0].detail)
             commit(staged, corridor, fence, self._runtime.clock.now())
 
     def _rows(self, ref: ObjectRef, prefix: str) -> Iterator[dict[str, Any]]:
         corridor = self._runtime.corridor
-        body = corridor.source.fetch(ref)
+        body = corridor.intake.source.fetch(ref)
         identity = dict(zip(IDENTITY, (ref.bucket, ref.key, ref.version), strict=True), _object_modified=ref.modified)
         error: DataError | None = None
         for dataset in self._candidates(prefix):
             try:
-                slices = list(corridor.decoder.decode(ref, body, dataset))
+                slices = list(corridor.intake.decoder.decode(ref, body, dataset))
             except DataError as unfit:
                 error = error or unfit
                 continue

@@ -22,7 +22,7 @@ from etl_daemon.core.discovery import BatchLimits
 from etl_daemon.core.events import Event, Retried
 from etl_daemon.daemon import Daemon
 from etl_daemon.errors import SetupError
-from etl_daemon.pipeline import Corridor, Reach, Tolerance
+from etl_daemon.pipeline import Corridor, Intake, Reach, Tolerance
 from etl_daemon.ports import Clock, Destination, Observer, Source
 
 if TYPE_CHECKING:
@@ -90,19 +90,22 @@ def build(settings: Settings, observers: Sequence[Observer] = (), clock: Clock |
         for part in (source, reader, destination):
             building.callback(part.close)
         corridor = Corridor(
-            source,
-            reader,
-            destination,
-            settings.s3_bucket or "",
-            configure.rules(settings),
-            _reach(settings),
-            Tolerance(settings.error_threshold, settings.refuse_above_share),
-            settings.max_concurrent_jobs,
-            settings.memory_limit_mb * 2**20 // 4,
-            tell,
+            intake(settings, source, reader), destination, settings.s3_bucket or "", _reach(settings), tell
         )
         holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         return Runtime(settings, datasets, corridor, clock or SystemClock(), holder, stop, building.pop_all())
+
+
+def intake(settings: Settings, source: Source, reader: ObjectDecoder) -> Intake:
+    """Reading and the rules as the settings say."""
+    return Intake(
+        source,
+        reader,
+        configure.rules(settings),
+        Tolerance(settings.error_threshold, settings.refuse_above_share),
+        settings.max_concurrent_jobs,
+        settings.memory_limit_mb * 2**20 // 4,
+    )
 
 
 def _source(settings: Settings, tell: Callable[[Event], None], stop: Signal) -> Source:

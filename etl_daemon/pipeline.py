@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
-from itertools import chain
+from itertools import chain, groupby
+from typing import TypeVar
 
 from etl_daemon.core import discovery
 from etl_daemon.core.clean import clean
@@ -37,7 +38,6 @@ from etl_daemon.core.model import (
     ObjectRef,
     Outcome,
     RawBatch,
-    RawObject,
     RawSlice,
     Receipt,
     Refusal,
@@ -46,6 +46,8 @@ from etl_daemon.core.model import (
 from etl_daemon.core.policy import Rules
 from etl_daemon.errors import DataError, ObjectChangedError, SetupError, TransientError
 from etl_daemon.ports import Decoder, Destination, Source
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +69,25 @@ class Tolerance:
 
 
 @dataclass(frozen=True, slots=True)
-class Corridor:
-    """What the steps work with."""
+class Intake:
+    """What reading and the rules work with: ``fetchers`` objects at a time, up to ``ahead_bytes`` before their turn."""
 
     source: Source
     decoder: Decoder
-    destination: Destination
-    bucket: str
     rules: Rules
-    reach: Reach
     tolerance: Tolerance
     fetchers: int
     ahead_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Corridor:
+    """What the steps work with."""
+
+    intake: Intake
+    destination: Destination
+    bucket: str
+    reach: Reach
     tell: Callable[[Event], None]
 
 
@@ -91,27 +100,27 @@ def discover(dataset: Dataset, known: Known, corridor: Corridor, now: datetime, 
         since = discovery.sweep_bound(known.cursor, since, reach.lookback)
         prefixes = [discovery.static_prefix(dataset.prefix)]
     after = known.settled_key if dataset.immutable_keys and not sweep else ""
-    listing = chain.from_iterable(corridor.source.list(corridor.bucket, prefix, after) for prefix in prefixes)
+    listing = chain.from_iterable(corridor.intake.source.list(corridor.bucket, prefix, after) for prefix in prefixes)
     return discovery.pending(listing, known.versions, since)
 
 
 def load(plan: BatchPlan, corridor: Corridor, fence: Fence, now: datetime) -> Receipt:
     """Take a planned batch from the source to the destination, and tell how it went."""
     started = time.perf_counter()
-    staged = stage(transform(read(plan, corridor), corridor), corridor)
+    staged = stage(transform(read(plan, corridor.intake), corridor.intake), corridor)
     receipt = commit(staged, corridor, fence, now)
     _announce(staged, receipt, corridor, time.perf_counter() - started)
     return receipt
 
 
-def read(plan: BatchPlan, corridor: Corridor) -> RawBatch:
-    """Fetch the objects, some ahead of the one in hand, and decode them as their rows are asked for."""
-    return RawBatch(plan, _objects(plan, corridor))
+def read(plan: BatchPlan, intake: Intake) -> RawBatch:
+    """Fetch and decode, ahead of the rules; an object that cannot be read costs that object only."""
+    return RawBatch(plan, ahead(_parts(plan, intake)))
 
 
-def transform(raw: RawBatch, corridor: Corridor) -> CleanBatch:
-    """Apply the rules, slice by slice; an object that cannot be loaded costs that object only."""
-    return CleanBatch(raw.plan, chain.from_iterable(_results(each, raw.plan.dataset, corridor) for each in raw.objects))
+def transform(raw: RawBatch, intake: Intake) -> CleanBatch:
+    """Apply the rules, slice by slice."""
+    return CleanBatch(raw.plan, _results(raw, intake))
 
 
 def stage(clean_batch: CleanBatch, corridor: Corridor) -> StagedBatch:
@@ -128,49 +137,76 @@ def commit(staged: StagedBatch, corridor: Corridor, fence: Fence, now: datetime)
     return corridor.destination.commit(replace(staged, plan=plan), fence, now)
 
 
-def _objects(plan: BatchPlan, corridor: Corridor) -> Iterator[RawObject]:
-    """Objects in plan order while later ones are being fetched, as many and as large as the corridor allows."""
-    pool = ThreadPoolExecutor(corridor.fetchers, "fetch")
-    ahead: deque[tuple[ObjectRef, Future[memoryview]]] = deque()
+def _parts(plan: BatchPlan, intake: Intake) -> Iterator[RawSlice | Refusal | Deferral]:
+    """A fault of an object's content refuses it, a fault of the world puts it off."""
+    for ref, body in _bodies(plan, intake):
+        try:
+            yield from intake.decoder.decode(ref, body.result(), plan.dataset)
+        except DataError as error:
+            yield Refusal(ref, error.reason, str(error))
+        except (TransientError, SetupError, OSError, MemoryError) as error:
+            yield Deferral(ref, f"{type(error).__name__}: {error}", isinstance(error, ObjectChangedError))
+        except Exception as error:  # noqa: BLE001 - a defect of ours must cost one object, not the service
+            yield _defect(ref, error)
+
+
+def _bodies(plan: BatchPlan, intake: Intake) -> Iterator[tuple[ObjectRef, Future[memoryview]]]:
+    """Objects in plan order while later ones are being fetched, as many and as large as the intake allows."""
+    pool = ThreadPoolExecutor(intake.fetchers, "fetch")
+    under_way: deque[tuple[ObjectRef, Future[memoryview]]] = deque()
     waiting = deque(plan.objects)
     try:
-        while ahead or waiting:
-            while waiting and _room(ahead, waiting[0], corridor):
+        while under_way or waiting:
+            while waiting and _room(under_way, waiting[0], intake):
                 ref = waiting.popleft()
-                ahead.append((ref, pool.submit(corridor.source.fetch, ref)))
-            ref, body = ahead.popleft()
-            yield RawObject(ref, _slices(ref, body, plan.dataset, corridor))
+                under_way.append((ref, pool.submit(intake.source.fetch, ref)))
+            yield under_way.popleft()
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _room(ahead: deque[tuple[ObjectRef, Future[memoryview]]], ref: ObjectRef, corridor: Corridor) -> bool:
-    held = sum(other.size for other, _ in ahead)
-    return not ahead or (len(ahead) < 4 * corridor.fetchers and held + ref.size <= corridor.ahead_bytes)
+def _room(under_way: deque[tuple[ObjectRef, Future[memoryview]]], ref: ObjectRef, intake: Intake) -> bool:
+    held = sum(other.size for other, _ in under_way)
+    return not under_way or (len(under_way) < 4 * intake.fetchers and held + ref.size <= intake.ahead_bytes)
 
 
-def _slices(ref: ObjectRef, body: Future[memoryview], dataset: Dataset, corridor: Corridor) -> Iterator[RawSlice]:
-    yield from corridor.decoder.decode(ref, body.result(), dataset)
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The items; while one is in use, the next is being made."""
+    with ThreadPoolExecutor(1, "ahead") as pool:
+        coming = pool.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item
 
 
-def _results(each: RawObject, dataset: Dataset, corridor: Corridor) -> Iterator[CleanSlice | Refusal | Deferral]:
-    """An object's slices after the rules; a fault of its content refuses it, a fault of the world puts it off."""
-    counts = Counts()
+def _results(raw: RawBatch, intake: Intake) -> Iterator[CleanSlice | Refusal | Deferral]:
+    for ref, parts in groupby(raw.parts, lambda part: part.ref):
+        counts = Counts()
+        for part in parts:
+            result = _cleaned(part, raw.plan.dataset, intake.rules) if isinstance(part, RawSlice) else part
+            yield result
+            if not isinstance(result, CleanSlice):
+                break
+            counts += result.counts
+        else:
+            yield from _above_tolerance(ref, counts, intake.tolerance)
+
+
+def _cleaned(part: RawSlice, dataset: Dataset, rules: Rules) -> CleanSlice | Refusal:
     try:
-        for raw in each.slices:
-            part = clean(raw, dataset, corridor.rules)
-            counts += part.counts
-            yield part
-    except DataError as error:
-        yield Refusal(each.ref, error.reason, str(error))
-    except (TransientError, SetupError, OSError, MemoryError) as error:
-        yield Deferral(each.ref, f"{type(error).__name__}: {error}", isinstance(error, ObjectChangedError))
-    else:
-        limit = corridor.tolerance.refuse
-        if limit is not None and _share(counts) > limit:
-            yield Refusal(
-                each.ref, "reject_share", f"{_share(counts):.1%} of its rows are unfit; the limit is {limit:.1%}"
-            )
+        return clean(part, dataset, rules)
+    except Exception as error:  # noqa: BLE001 - as in reading
+        return _defect(part.ref, error)
+
+
+def _defect(ref: ObjectRef, error: Exception) -> Refusal:
+    return Refusal(ref, "internal_error", f"{type(error).__name__}: {error}. This is a defect: please report it.")
+
+
+def _above_tolerance(ref: ObjectRef, counts: Counts, tolerance: Tolerance) -> Iterator[Refusal]:
+    share, limit = _share(counts), tolerance.refuse
+    if limit is not None and share > limit:
+        yield Refusal(ref, "reject_share", f"{share:.1%} of its rows are unfit; the limit is {limit:.1%}")
 
 
 def _share(counts: Counts) -> float:
@@ -188,6 +224,6 @@ def _announce(staged: StagedBatch, receipt: Receipt, corridor: Corridor, seconds
     for deferral in staged.deferrals:
         corridor.tell(ObjectDeferred(name, deferral.ref, deferral.detail))
     for line in receipt.objects:
-        if line.outcome is Outcome.LOADED and _share(line.counts) > corridor.tolerance.alert:
+        if line.outcome is Outcome.LOADED and _share(line.counts) > corridor.intake.tolerance.alert:
             corridor.tell(RejectShareHigh(name, line.ref, _share(line.counts)))
     corridor.tell(BatchCommitted(name, receipt, seconds))

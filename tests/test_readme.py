@@ -83,7 +83,7 @@ def test_every_reason_is_in_the_rules():
 def test_every_refusal_of_the_code_is_in_the_rules():
     rules = (ROOT / "docs" / "rules.md").read_text("utf-8")
     code = "\n".join(path.read_text("utf-8") for path in (ROOT / "etl_daemon").rglob("*.py"))
-    raised = set(re.findall(r'(?:DataError\(|Refusal\(each\.ref, )\s*"(\w+)"', code))
+    raised = set(re.findall(r'(?:DataError\(|Refusal\(ref, )\s*"(\w+)"', code))
 
     assert ObjectDecoder is not None
     assert {"undecodable", "missing_columns", "reject_share"} <= raised

@@ -84,7 +84,7 @@ def _attempted(name: str, attempt: Callable[[], Line]) -> Line:
 
 def _source(runtime: bootstrap.Runtime, dataset: Dataset, newest: list[datetime]) -> Line:
     bucket, prefix = runtime.corridor.bucket, static_prefix(dataset.prefix)
-    page = list(islice(runtime.corridor.source.list(bucket, prefix), PAGE_OBJECTS))
+    page = list(islice(runtime.corridor.intake.source.list(bucket, prefix), PAGE_OBJECTS))
     where = (
         f"s3://{bucket}/{prefix}"
         if runtime.settings.etl_source == "s3"

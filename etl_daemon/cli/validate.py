@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import mmap
+import os
 import re
 import time
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,10 @@ from etl_daemon.cli.rejects import Rejects
 from etl_daemon.cli.start import chosen
 from etl_daemon.config import Settings, load_settings
 from etl_daemon.core import configure
-from etl_daemon.core.clean import clean
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.model import ObjectRef, RawSlice
+from etl_daemon.core.model import BatchPlan, CleanSlice, ObjectRef
 from etl_daemon.errors import DataError
-from etl_daemon.ports import Decoder
+from etl_daemon.pipeline import Intake, read, transform
 
 
 def validate(options: ValidateOptions) -> None:
@@ -42,8 +41,7 @@ def validate(options: ValidateOptions) -> None:
     dataset = _dataset(options, settings)
     rejects = Rejects(options.rejects) if options.rejects else nullcontext()
     with closing(bootstrap.decoder(settings)) as decoder, rejects as out:
-        task = _Task(dataset, settings, decoder, out)
-        findings = [task.examine(path) for path in options.files]
+        findings = _examine(bootstrap.intake(settings, _Files(options.files), decoder), dataset, out)
     if options.json:
         emit(
             {
@@ -60,54 +58,53 @@ def validate(options: ValidateOptions) -> None:
         raise typer.Exit(1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
-    dataset: Dataset
-    settings: Settings
-    decoder: Decoder
-    rejects: Rejects | None
+class _Files:
+    """The files of the command line as a source. ``unreadable`` says which could not be opened, and why."""
 
-    def examine(self, path: Path) -> Finding:
-        finding = Finding(str(path))
-        started = time.perf_counter()
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.refs = [self._ref(path) for path in dict.fromkeys(paths)]
+
+    def _ref(self, path: Path) -> ObjectRef:
         try:
-            self._apply_rules(path, finding)
-        except DataError as error:
-            finding.refused, finding.detail = error.reason, str(error)
+            facts = path.stat()
+        except OSError:
+            return ObjectRef(datetime.now(UTC), str(path), "")
+        modified = datetime.fromtimestamp(facts.st_mtime, UTC)
+        return ObjectRef(modified, str(path), f"{facts.st_size}-{facts.st_mtime_ns}", size=facts.st_size)
+
+    def list(self, bucket: str, prefix: str, start_after: str = "") -> Iterator[ObjectRef]:
+        """The files in the order given."""
+        return iter(self.refs)
+
+    def fetch(self, ref: ObjectRef) -> memoryview:
+        """The file's bytes, mapped."""
+        try:
+            with Path(ref.key).open("rb") as file:
+                empty = os.fstat(file.fileno()).st_size == 0
+                return memoryview(b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         except OSError as error:
-            finding.refused, finding.detail = "unreadable", error.strerror or str(error)
-        finding.seconds = time.perf_counter() - started
-        return finding
+            raise DataError("unreadable", error.strerror or str(error)) from error
 
-    def _apply_rules(self, path: Path, finding: Finding) -> None:
-        rules = configure.rules(self.settings)
-        ref, body = _opened(path)
-        for raw in decoded_ahead(self.decoder.decode(ref, body, self.dataset)):
-            part = clean(raw, self.dataset, rules)
+    def close(self) -> None:
+        """Nothing stays open."""
+
+
+def _examine(intake: Intake, dataset: Dataset, rejects: Rejects | None) -> list[Finding]:
+    """The corridor up to the rules; the time of a file runs until its last row is judged."""
+    refs = tuple(intake.source.list("", ""))
+    findings = {ref.key: Finding(ref.key) for ref in refs}
+    started = time.perf_counter()
+    for part in transform(read(BatchPlan(dataset, refs), intake), intake).results:
+        finding = findings[part.ref.key]
+        if isinstance(part, CleanSlice):
             finding.add(part)
-            if self.rejects:
-                self.rejects.write(part)
-        limit, counts = self.settings.refuse_above_share, finding.counts
-        if limit is not None and counts.read and counts.quarantined / counts.read > limit:
-            share = f"{counts.quarantined / counts.read:.1%} of its rows are unfit; the limit is {limit:.1%}"
-            raise DataError("reject_share", share)
-
-
-def _opened(path: Path) -> tuple[ObjectRef, memoryview]:
-    with path.open("rb") as file:
-        facts = path.stat()
-        body = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if facts.st_size else b"")
-    modified = datetime.fromtimestamp(facts.st_mtime, UTC)
-    return ObjectRef(modified, path.as_posix(), f"{facts.st_size}-{facts.st_mtime_ns}", size=facts.st_size), body
-
-
-def decoded_ahead(slices: Iterator[RawSlice]) -> Iterator[RawSlice]:
-    """The slices; while one is in use the next is being decoded."""
-    with ThreadPoolExecutor(1, "decode-ahead") as pool:
-        coming = pool.submit(next, slices, None)
-        while (part := coming.result()) is not None:
-            coming = pool.submit(next, slices, None)
-            yield part
+            if rejects:
+                rejects.write(part)
+        else:
+            finding.refused, finding.detail = getattr(part, "reason", "unreadable"), part.detail
+        finding.seconds += time.perf_counter() - started
+        started = time.perf_counter()
+    return list(findings.values())
 
 
 def _dataset(options: ValidateOptions, settings: Settings) -> Dataset:

@@ -17,7 +17,7 @@ SEVERITY_STEPS = (1.5, 2.0, 3.0)
 """How many times the threshold makes an anomaly medium, high and critical."""
 
 MAD_SCALE = 0.6745
-"""The 0.75 quantile of the normal distribution makes MAD comparable with a standard deviation (Iglewicz and Hoaglin)."""
+"""The 0.75 quantile of the normal distribution makes MAD comparable with a standard deviation."""
 
 QUANTILE = 0.95
 RSI_LOW, RSI_HIGH = 10.0, 90.0
@@ -67,7 +67,7 @@ def _off_the_median(symbols: Ints, close: Floats, rules: Rules) -> Found:
     distance = np.abs(close - median[symbols])
     mad = groups.quantile(distance, 0.5)
     reach = np.where((groups.sizes >= rules.outlier_min_rows) & (mad > 0), rules.outlier_z * mad / MAD_SCALE, np.inf)
-    rows = np.flatnonzero(distance > reach[symbols])
+    rows = np.flatnonzero(distance >= reach[symbols])
     of, value = symbols[rows], close[rows]
     bound = median[of] + np.sign(value - median[of]) * reach[of]
     return Found("price_outlier", rows, value, bound, distance[rows] / reach[of])

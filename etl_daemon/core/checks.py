@@ -79,7 +79,7 @@ def read_cells(table: pa.Table, schema: Schema, rules: Rules, reading: Reading) 
 
 
 def check(kind: Kind, cells: Cells, rules: Rules, latest_micros: int) -> reasons.Flags:
-    """All reasons of every row. ``latest_micros``: when the object was last modified, in microseconds since 1970 UTC."""
+    """All reasons of every row. ``latest_micros``: the object's LastModified, in microseconds since 1970 UTC."""
     common = reasons.flag(
         len(cells),
         symbol_format=cells.symbols.invalid & ~cells.symbols.missing,
@@ -159,18 +159,19 @@ def _overflow(cells: Cells, rules: Rules) -> Mask:
 
 def _filled(column: pa.DictionaryArray) -> Mask:
     blank = pc.equal(pc.utf8_trim_whitespace(column.dictionary), "").to_numpy(zero_copy_only=False)
-    return ~_lookup(blank, column, absent=True)
+    return np.logical_not(_lookup(blank, column, absent=True))
 
 
 def _lookup(table: Mask, column: pa.DictionaryArray, *, absent: bool = False) -> Mask:
     """``table`` (one entry per distinct value) spread over the rows; nulls give ``absent``."""
     places = pc.fill_null(column.indices.cast(pa.int32()), len(table)).to_numpy(zero_copy_only=False)
-    return np.append(table, absent)[places]
+    found: Mask = np.append(table, absent).take(places)
+    return found
 
 
 def _any(masks: Any) -> Mask:
-    return np.logical_or.reduce(list(masks))
+    return np.asarray(np.logical_or.reduce(list(masks)))
 
 
 def _all(masks: Any) -> Mask:
-    return np.logical_and.reduce(list(masks))
+    return np.asarray(np.logical_and.reduce(list(masks)))

@@ -90,19 +90,32 @@ class RawSlice:
 
 
 @dataclass(frozen=True, slots=True)
-class RawObject:
-    """One object of a batch while it is read: its slices are decoded as they are taken."""
+class Refusal:
+    """An object that cannot be loaded as it is: a deterministic fault of its content, with its reason code."""
 
     ref: ObjectRef
-    slices: Iterator[RawSlice]
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deferral:
+    """An object that could not be read now; it stays pending, and the watermark waits for it.
+
+    ``changed``: only because it was replaced or deleted after it was listed; the next listing knows better.
+    """
+
+    ref: ObjectRef
+    detail: str
+    changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RawBatch:
-    """A batch while it is read; objects arrive in plan order."""
+    """A batch while it is read: object by object, in plan order, slices, or why there are no more of them."""
 
     plan: BatchPlan
-    objects: Iterator[RawObject]
+    parts: Iterator[RawSlice | Refusal | Deferral]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,27 +159,6 @@ class CleanSlice:
     extra: tuple[str, ...] = ()
     first_row: int = 1
     stays: np.ndarray[Any, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """An object that cannot be loaded as it is: a deterministic fault of its content, with its reason code."""
-
-    ref: ObjectRef
-    reason: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Deferral:
-    """An object that could not be read now; it stays pending, and the watermark waits for it.
-
-    ``changed``: only because it was replaced or deleted after it was listed; the next listing knows better.
-    """
-
-    ref: ObjectRef
-    detail: str
-    changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,6 @@ def encode_text(column: pa.Array | pa.ChunkedArray) -> pa.DictionaryArray:
 
 def _through(table: np.ndarray[Any, Any], indices: pa.Array) -> np.ndarray[Any, Any]:
     """``table[indices]`` with -1 for null indices."""
-    if not indices.null_count:
-        return table[indices.to_numpy(zero_copy_only=False)]
-    return np.append(table, np.int32(-1))[pc.fill_null(indices.cast(pa.int32()), -1).to_numpy()]
+    places = indices if not indices.null_count else pc.fill_null(indices.cast(pa.int32()), len(table))
+    found: np.ndarray[Any, Any] = np.append(table, np.int32(-1)).take(places.to_numpy(zero_copy_only=False))
+    return found

@@ -6,21 +6,13 @@ import csv
 import gzip
 import json
 import os
-import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from etl_daemon.cli.validate import decoded_ahead
-from etl_daemon.core.model import ObjectRef, RawSlice
-from etl_daemon.errors import DataError
 from tests.support.command import Shell
 
 GOOD = {"symbol": "AAPL", "timestamp": "2025-06-02", "open": 10, "high": 11, "low": 9, "close": 10.5, "volume": 100}
@@ -176,35 +168,3 @@ def test_wrong_usage_ends_with_2(shell: Shell, words: list[str], said: str) -> N
     ended = shell.run("validate", "good.ndjson", *words)
     assert (ended.code, ended.out) == (2, "")
     assert said in ended.err
-
-
-def a_slice(number: int) -> RawSlice:
-    ref = ObjectRef(datetime(2025, 6, 2, tzinfo=UTC), "k", "v")
-    return RawSlice(ref, number, pa.table({}), np.zeros(0, np.int64), lambda _: pa.array([], pa.string()))
-
-
-def test_the_next_slice_is_decoded_while_one_is_in_use() -> None:
-    decoding = [Event() for _ in range(3)]
-
-    def slices() -> Iterator[RawSlice]:
-        for number, begun in enumerate(decoding):
-            begun.set()
-            yield a_slice(number)
-
-    ahead = decoded_ahead(slices())
-    assert next(ahead).first_row == 0
-    assert decoding[1].wait(10), "slice 1 is on its way while slice 0 is in use"
-    time.sleep(0.05)
-    assert not decoding[2].is_set(), "one slice ahead, no more: memory stays bounded"
-    assert [part.first_row for part in ahead] == [1, 2]
-
-
-def test_a_fault_that_shows_late_arrives_in_its_place() -> None:
-    def slices() -> Iterator[RawSlice]:
-        yield a_slice(1)
-        raise DataError("undecodable", "cut")
-
-    ahead = decoded_ahead(slices())
-    assert next(ahead).first_row == 1
-    with pytest.raises(DataError, match="cut"):
-        next(ahead)

@@ -17,7 +17,7 @@ from etl_daemon.core.discovery import BatchLimits
 from etl_daemon.core.events import Event
 from etl_daemon.core.policy import Rules
 from etl_daemon.daemon import Daemon, DatasetReport
-from etl_daemon.pipeline import Corridor, Reach, Tolerance
+from etl_daemon.pipeline import Corridor, Intake, Reach, Tolerance
 from etl_daemon.ports import Source
 from tests.support.rows import ANOMALIES, NOW, PRICES
 
@@ -63,9 +63,8 @@ class House:
         """The daemon as after a restart: nothing remembered."""
         reach = Reach(timedelta(hours=self.lookback_hours), timedelta(hours=24), UTC, self.limits)
         destination = DuckDBDestination(self.file, ANOMALIES)
-        corridor = Corridor(
-            self.source, self.decoder, destination, "", self.rules, reach, self.tolerance, 4, 2**26, self.events.append
-        )
+        intake = Intake(self.source, self.decoder, self.rules, self.tolerance, 4, 2**26)
+        corridor = Corridor(intake, destination, "", reach, self.events.append)
         self.daemon = Daemon(corridor, list(self.datasets), self.clock, self.holder)
         return self.daemon
 
