@@ -48,6 +48,7 @@ from etl_daemon.errors import DataError, ObjectChangedError, SetupError, Transie
 from etl_daemon.ports import Decoder, Destination, Source
 
 Item = TypeVar("Item")
+Transform = Callable[[RawSlice, Dataset, Rules], CleanSlice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +119,9 @@ def read(plan: BatchPlan, intake: Intake) -> RawBatch:
     return RawBatch(plan, ahead(_parts(plan, intake)))
 
 
-def transform(raw: RawBatch, intake: Intake) -> CleanBatch:
+def transform(raw: RawBatch, intake: Intake, rules: Transform = clean) -> CleanBatch:
     """Apply the rules, slice by slice."""
-    return CleanBatch(raw.plan, _results(raw, intake))
+    return CleanBatch(raw.plan, _results(raw, intake, rules))
 
 
 def stage(clean_batch: CleanBatch, corridor: Corridor) -> StagedBatch:
@@ -170,20 +171,20 @@ def _room(under_way: deque[tuple[ObjectRef, Future[memoryview]]], ref: ObjectRef
     return not under_way or (len(under_way) < 4 * intake.fetchers and held + ref.size <= intake.ahead_bytes)
 
 
-def ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """The items; while one is in use, the next is being made."""
+def ahead(items: Iterator[Item], depth: int = 1) -> Iterator[Item]:
+    """The items; while one is in use, up to ``depth`` more are being made."""
     with ThreadPoolExecutor(1, "ahead") as pool:
-        coming = pool.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = pool.submit(next, items, None)
+        coming = deque(pool.submit(next, items, None) for _ in range(depth))
+        while (item := coming.popleft().result()) is not None:
+            coming.append(pool.submit(next, items, None))
             yield item
 
 
-def _results(raw: RawBatch, intake: Intake) -> Iterator[CleanSlice | Refusal | Deferral]:
+def _results(raw: RawBatch, intake: Intake, rules: Transform) -> Iterator[CleanSlice | Refusal | Deferral]:
     for ref, parts in groupby(raw.parts, lambda part: part.ref):
         counts = Counts()
         for part in parts:
-            result = _cleaned(part, raw.plan.dataset, intake.rules) if isinstance(part, RawSlice) else part
+            result = _cleaned(part, raw.plan.dataset, intake.rules, rules) if isinstance(part, RawSlice) else part
             yield result
             if not isinstance(result, CleanSlice):
                 break
@@ -192,9 +193,9 @@ def _results(raw: RawBatch, intake: Intake) -> Iterator[CleanSlice | Refusal | D
             yield from _above_tolerance(ref, counts, intake.tolerance)
 
 
-def _cleaned(part: RawSlice, dataset: Dataset, rules: Rules) -> CleanSlice | Refusal:
+def _cleaned(part: RawSlice, dataset: Dataset, limits: Rules, rules: Transform) -> CleanSlice | Refusal:
     try:
-        return clean(part, dataset, rules)
+        return rules(part, dataset, limits)
     except Exception as error:  # noqa: BLE001 - as in reading
         return _defect(part.ref, error)
 

@@ -23,6 +23,7 @@ from etl_daemon.cli.rejects import Rejects
 from etl_daemon.cli.start import chosen
 from etl_daemon.config import Settings, load_settings
 from etl_daemon.core import configure
+from etl_daemon.core.clean import tally
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.model import BatchPlan, CleanSlice, ObjectRef
 from etl_daemon.errors import DataError
@@ -94,7 +95,7 @@ def _examine(intake: Intake, dataset: Dataset, rejects: Rejects | None) -> list[
     refs = tuple(intake.source.list("", ""))
     findings = {ref.key: Finding(ref.key) for ref in refs}
     started = time.perf_counter()
-    for part in transform(read(BatchPlan(dataset, refs), intake), intake).results:
+    for part in transform(read(BatchPlan(dataset, refs), intake), intake, tally).results:
         finding = findings[part.ref.key]
         if isinstance(part, CleanSlice):
             finding.add(part)

@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 from etl_daemon.core import dedupe, reasons
 from etl_daemon.core.anomalies import SEVERITIES, Found, price_anomalies, rsi_anomalies
 from etl_daemon.core.checks import Cells, Reading, check, read_cells
-from etl_daemon.core.datasets import SCHEMAS, TEXT, Dataset, Kind, Mode
+from etl_daemon.core.datasets import INSTANT, SCHEMAS, TEXT, Dataset, Kind, Mode
 from etl_daemon.core.model import CleanSlice, Counts, RawSlice
 from etl_daemon.core.policy import Rules
-from etl_daemon.core.target import in_decimals, target
+from etl_daemon.core.target import Target, in_decimals, target
 
 Ints = np.ndarray[Any, Any]
 
@@ -38,17 +38,30 @@ class Judged:
 
 def clean(raw: RawSlice, dataset: Dataset, rules: Rules) -> CleanSlice:
     """Everything that the rules make of a slice."""
-    judged = judge(
-        raw.table, dataset, rules, latest_micros=int(raw.ref.modified.timestamp() * 1e6), malformed=raw.malformed
-    )
-    goal = target(judged.cells, judged.kept, dataset, rules)
-    accepted = goal.table.append_column("_OBJECT_ROW", pa.array(raw.numbers(judged.kept)))
+    judged, goal = _examined(raw, dataset, rules)
+    accepted = goal.table().append_column("_OBJECT_ROW", pa.array(raw.numbers(judged.kept)))
+    return _cleaned(raw, dataset, rules, (judged, goal, accepted))
+
+
+def tally(raw: RawSlice, dataset: Dataset, rules: Rules) -> CleanSlice:
+    """The same without the accepted rows: for those who want counts, reasons, anomalies and rejected rows."""
+    return _cleaned(raw, dataset, rules, (*_examined(raw, dataset, rules), pa.table({})))
+
+
+def _examined(raw: RawSlice, dataset: Dataset, rules: Rules) -> tuple[Judged, Target]:
+    latest = int(raw.ref.modified.timestamp() * 1e6)
+    judged = judge(raw.table, dataset, rules, latest_micros=latest, malformed=raw.malformed)
+    return judged, target(judged.cells, judged.kept, dataset, rules)
+
+
+def _cleaned(raw: RawSlice, dataset: Dataset, rules: Rules, examined: tuple[Judged, Target, pa.Table]) -> CleanSlice:
+    judged, goal, accepted = examined
     found = find_anomalies(judged.cells.symbols.codes[judged.kept], goal.numbers, dataset.kind, rules)
     return CleanSlice(
         raw.ref,
         accepted,
         _quarantined(raw, judged),
-        anomaly_table(found, accepted, dataset.name),
+        anomaly_table(found, raw, judged, dataset.name),
         Counts(len(judged.flags), len(judged.kept), len(judged.rejected), judged.superseded),
         reasons.count(judged.flags),
         goal.rounded,
@@ -96,27 +109,31 @@ def find_anomalies(symbols: Ints, columns: Mapping[str, Any], kind: Kind, rules:
     return rsi_anomalies(columns["rsi"]) if kind is Kind.INDICATORS else []
 
 
-def anomaly_table(found: list[Found], accepted: pa.Table, dataset_name: str) -> pa.Table:
+def anomaly_table(found: list[Found], raw: RawSlice, judged: Judged, dataset_name: str) -> pa.Table:
     """Anomalies as rows of the anomalies table, with the row of the object that they point at."""
     schema = SCHEMAS[Kind.ANOMALIES].target.append(pa.field("_OBJECT_ROW", pa.int64()))
-    parts = [_anomaly_rows(each, accepted, dataset_name, schema) for each in found if len(each.rows)]
-    return pa.concat_tables(parts) if parts else schema.empty_table()
+    detector = f"etl_daemon:{dataset_name}"
+    parts = [
+        pa.table(_anomaly_columns(each, raw, judged, schema) | {"DETECTED_BY": _constant(detector, len(each.rows))})
+        for each in found
+        if len(each.rows)
+    ]
+    return pa.concat_tables([part.select(schema.names) for part in parts]) if parts else schema.empty_table()
 
 
-def _anomaly_rows(found: Found, accepted: pa.Table, dataset_name: str, schema: pa.Schema) -> pa.Table:
-    rows = accepted.select(["SYMBOL", "TIMESTAMP", "_OBJECT_ROW"]).take(pa.array(found.rows))
-    columns = {
-        "SYMBOL": pc.cast(rows["SYMBOL"], TEXT),
-        "TIMESTAMP": rows["TIMESTAMP"],
-        "ANOMALY_TYPE": _constant(found.anomaly_type, len(found.rows)),
+def _anomaly_columns(found: Found, raw: RawSlice, judged: Judged, schema: pa.Schema) -> dict[str, pa.Array]:
+    rows = judged.kept[found.rows]
+    symbols, instants = judged.cells.symbols, judged.cells.instants
+    return {
+        "SYMBOL": symbols.dictionary.take(pa.array(symbols.codes[rows])),
+        "TIMESTAMP": pa.array(instants.micros[rows]).cast(INSTANT),
+        "ANOMALY_TYPE": _constant(found.anomaly_type, len(rows)),
         "SEVERITY": pa.array(SEVERITIES).take(pa.array(found.severity)),
         "VALUE": in_decimals(found.value, schema.field("VALUE").type),
         "THRESHOLD": in_decimals(found.threshold, schema.field("THRESHOLD").type),
         "DESCRIPTION": sentences(found),
-        "DETECTED_BY": _constant(f"etl_daemon:{dataset_name}", len(found.rows)),
-        "_OBJECT_ROW": rows["_OBJECT_ROW"],
+        "_OBJECT_ROW": pa.array(raw.numbers(rows)),
     }
-    return pa.table(columns, schema=schema)
 
 
 def sentences(found: Found) -> pa.Array:

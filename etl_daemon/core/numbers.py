@@ -84,7 +84,9 @@ def parse_numbers(column: pa.Array | pa.ChunkedArray, *, thousands_separators: b
 
 
 def _nulls(array: pa.Array) -> Bools:
-    found: Bools = array.is_null().to_numpy(zero_copy_only=False)
+    found: Bools = (
+        array.is_null().to_numpy(zero_copy_only=False) if array.null_count else np.zeros(len(array), np.bool_)
+    )
     return found
 
 
@@ -98,10 +100,11 @@ def _spread(distinct: Numbers, indices: pa.Array) -> Numbers:
 
 def _floats(array: pa.Array) -> Numbers:
     values: Floats = array.to_numpy(zero_copy_only=False)
-    missing, finite = _nulls(array), np.isfinite(values)
-    if np.isinf(values).any():
-        values = np.where(finite, values, np.nan)
-    return Numbers(values, missing, ~(finite | missing))
+    missing = _nulls(array)
+    invalid = ~(np.isfinite(values) | missing)
+    if np.isinf(values[invalid]).any():
+        values = np.where(invalid, np.nan, values)
+    return Numbers(values, missing, invalid)
 
 
 def _integers(array: pa.Array) -> Numbers:

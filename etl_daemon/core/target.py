@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +22,12 @@ OUTSIDE = "external"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The accepted rows, how many values were rounded to fit, and the numbers that anomalies are looked for in."""
+    """The accepted rows: ``table`` makes them, ``rounded`` counts the values that were brought to scale.
 
-    table: pa.Table
+    ``numbers`` are those that anomalies are looked for in. Who only counts leaves the table unmade.
+    """
+
+    table: Callable[[], pa.Table]
     rounded: int
     numbers: Mapping[str, Any]
 
@@ -42,7 +45,7 @@ def target(cells: Cells, rows: Ints, dataset: Dataset, rules: Rules) -> Target:
         columns[name.upper()] = derivation if text else in_decimals(derivation, types[name.upper()])
     if dataset.kind is Kind.ANOMALIES:
         columns["DETECTED_BY"] = pa.repeat(pa.scalar(OUTSIDE, TEXT), len(rows))
-    return Target(pa.table(columns), rounded, {**values, **derived})
+    return Target(lambda: pa.table(columns), rounded, {**values, **derived})
 
 
 def units_fit(rules: Rules) -> bool:
@@ -56,19 +59,17 @@ def _prices(cells: Cells, rows: Ints, dataset: Dataset) -> Target:
     scaled = {name: to_scale(cells.numbers[name].values[rows], PRICE.scale) for name in names}
     others = [column for column in dataset.schema.columns if column.name not in names]
     columns, rounded = _given(cells, rows, others)
-    for column in dataset.schema.columns:
-        if column.name in names:
-            units, finer = scaled[column.name]
-            columns[column.target], rounded = decimals(units, PRICE), rounded + int(finer.sum())
     derived = price_units(*(scaled[name][0] for name in names))
-    for name, values in zip(PRICE_COLUMNS, derived, strict=True):
-        columns[name.upper()] = decimals(values.astype(np.int64, copy=False), PRICE)
-    ordered = {field.name: columns[field.name] for field in dataset.schema.target}
-    return Target(
-        pa.table(ordered),
-        rounded,
-        {"close": cells.numbers["close"].values[rows], "price_change_percent": derived[1] / 1e8},
-    )
+
+    def table() -> pa.Table:
+        given = {column.target: scaled[column.name][0] for column in dataset.schema.columns if column.name in names}
+        units = given | {name.upper(): values for name, values in zip(PRICE_COLUMNS, derived, strict=True)}
+        made = {name: decimals(values.astype(np.int64, copy=False), PRICE) for name, values in units.items()} | columns
+        return pa.table({field.name: made[field.name] for field in dataset.schema.target})
+
+    rounded += sum(int(finer.sum()) for _, finer in scaled.values())
+    numbers = {"close": cells.numbers["close"].values[rows], "price_change_percent": derived[1] / 1e8}
+    return Target(table, rounded, numbers)
 
 
 def _given(cells: Cells, rows: Ints, wanted: Any) -> tuple[dict[str, pa.Array], int]:

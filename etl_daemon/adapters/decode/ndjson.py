@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from etl_daemon.adapters.decode.digits import restore_digits
 from etl_daemon.adapters.decode.lines import Lines
 from etl_daemon.adapters.decode.pieces import NONE, Piece, Positions
-from etl_daemon.adapters.decode.plan import Keys, Plan, keys_sql
+from etl_daemon.adapters.decode.plan import Keys, Plan, keys_sql, objects_sql
 from etl_daemon.adapters.decode.scratch import Scratch, Workshop
 from etl_daemon.adapters.decode.streams import Block
 
@@ -91,14 +91,18 @@ class JsonLines:
     def _read_carefully(self, lines: Lines, plan: Plan, scratch: Scratch, rows: Positions) -> _Reading:
         """Only these rows, each value told apart; keys of rows that lack a required value are taken note of."""
         scratch.load(lines.data if len(rows) == lines.rows else lines.pick(rows))
-        table = scratch.table(plan.exact_sql(scratch.path, lines.longest)).rename_columns(["_kind", *plan.keys])
+        table = scratch.table(plan.exact_sql(scratch.path, lines.longest)).rename_columns(["_object", *plan.keys])
         lacking = not plan.complete or any(table[name].null_count for name in plan.required & plan.keys.keys())
         if lacking and len(rows) <= FEW_ROWS:
             self.keys.sample(lines.binary(rows).to_pylist())
         elif lacking:
             self.keys.add(scratch.table(keys_sql(scratch.path, lines.longest))["key"].to_pylist())
-        objects = pc.fill_null(pc.equal(table["_kind"], "OBJECT"), False).to_numpy()
-        return _Reading(table.drop_columns(["_kind"]).combine_chunks(), np.flatnonzero(~objects))
+        objects = np.array(pc.fill_null(table["_object"], False))
+        unknown = np.flatnonzero(pc.is_null(table["_object"]))
+        if len(unknown):
+            scratch.load(lines.pick(rows[unknown]))
+            objects[unknown] = scratch.table(objects_sql(scratch.path, lines.longest))["object"]
+        return _Reading(table.drop_columns(["_object"]).combine_chunks(), np.flatnonzero(~objects))
 
 
 def _with_required(table: pa.Table, plan: Plan, rows: int) -> pa.Table:

@@ -15,6 +15,7 @@ from etl_daemon.core.columns import Matching, match_columns
 from etl_daemon.core.datasets import QUANTITY, Dataset
 from etl_daemon.errors import DataError
 
+IS_OBJECT = "coalesce(json_type(json) = 'OBJECT', false)"
 MAX_EXTRA = 100
 """Unknown keys that are remembered by name."""
 
@@ -50,7 +51,21 @@ class Plan:
         return f"SELECT {picked or 'NULL'} FROM {_reader('read_ndjson', path, longest, f', columns = {{{columns}}}')}"
 
     def exact_sql(self, path: str, longest: int) -> str:
-        """``_kind`` (JSON type, null for no JSON), then the columns; numbers are told from anything else."""
+        """``_object`` (true; null where only the line itself tells), then the columns, numbers told from all else."""
+        if not self.simple or not self.keys:
+            return self._pointed_sql(path, longest)
+        types = {key: "JSON" if name in self.numeric else "VARCHAR" for name, (key,) in self.keys.items()}
+        columns = ", ".join(f"{literal(key)}: '{type_}'" for key, type_ in types.items())
+        named = ", ".join(f"{identifier(key)}::VARCHAR AS {identifier(name)}" for name, (key,) in self.keys.items())
+        source = f"SELECT {named} FROM {_reader('read_ndjson', path, longest, f', columns = {{{columns}}}')}"
+        some = f"CASE WHEN coalesce({', '.join(map(identifier, self.keys))}) IS NOT NULL THEN true END"
+        return f"SELECT {', '.join([some, *map(self._value, self.keys)])} FROM ({source})"
+
+    def _value(self, name: str) -> str:
+        return _number(name) if name in self.numeric else f"nullif({identifier(name)}, '')"
+
+    def _pointed_sql(self, path: str, longest: int) -> str:
+        """The same where several spellings may carry a column: each record is searched for all of them."""
         paths = [pointer(key) for spellings in self.keys.values() for key in spellings]
         picked, at = [], 0
         for name, spellings in self.keys.items():
@@ -59,9 +74,14 @@ class Plan:
             as_text = "nullif({}::VARCHAR, 'null')" if name in self.numeric else "{} ->> '$'"
             picked.append(f"coalesce({', '.join(map(as_text.format, spots))}) AS {identifier(name)}")
         values = f", json_extract(json, [{', '.join(map(literal, paths))}]) AS v" if paths else ""
-        source = f"SELECT json_type(json) AS _kind{values} FROM {_reader('read_ndjson_objects', path, longest)}"
-        columns = [_number(name) if name in self.numeric else f"nullif({identifier(name)}, '')" for name in self.keys]
-        return f"SELECT {', '.join(['_kind', *columns])} FROM (SELECT {', '.join(['_kind', *picked])} FROM ({source}))"
+        source = f"SELECT {IS_OBJECT} AS _object{values} FROM {_reader('read_ndjson_objects', path, longest)}"
+        columns = ", ".join(["_object", *map(self._value, self.keys)])
+        return f"SELECT {columns} FROM (SELECT {', '.join(['_object', *picked])} FROM ({source}))"
+
+
+def objects_sql(path: str, longest: int) -> str:
+    """Of each line, whether it is a JSON object."""
+    return f"SELECT {IS_OBJECT} AS object FROM {_reader('read_ndjson_objects', path, longest)}"
 
 
 def keys_sql(path: str, longest: int) -> str:
