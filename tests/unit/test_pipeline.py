@@ -11,7 +11,8 @@ import pytest
 
 from etl_daemon.core.model import BatchPlan, CleanSlice, RawBatch, RawSlice, Refusal
 from etl_daemon.core.policy import Rules
-from etl_daemon.pipeline import Intake, Tolerance, ahead, read, transform
+from etl_daemon.pipeline import Intake, Tolerance, read, transform
+from etl_daemon.pipeline.intake import ahead
 from tests.support.rows import PRICES, price, raw, ref
 
 

@@ -1,0 +1,117 @@
+"""The corridor: every object takes these five steps, whoever asks for it.
+
+discover -> read -> transform -> stage -> commit
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, tzinfo
+from itertools import chain
+
+from etl_daemon.core import discovery
+from etl_daemon.core.clean import clean
+from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.discovery import BatchLimits, Discovery
+from etl_daemon.core.events import BatchCommitted, Event, ExtraColumns, ObjectDeferred, ObjectRefused, RejectShareHigh
+from etl_daemon.core.model import (
+    BatchPlan,
+    CleanBatch,
+    Cursor,
+    Fence,
+    Known,
+    Outcome,
+    RawBatch,
+    Receipt,
+    StagedBatch,
+)
+from etl_daemon.pipeline.intake import Intake, Tolerance, Transform, ahead, parts, reject_share, results
+from etl_daemon.ports import Destination
+
+__all__ = ["Corridor", "Intake", "Reach", "Tolerance", "commit", "discover", "load", "read", "stage", "transform"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far discovery looks, how often it compares everything, and how much goes in a batch."""
+
+    lookback: timedelta
+    sweep_every: timedelta
+    partition_timezone: tzinfo
+    batch: BatchLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Corridor:
+    """What the steps work with."""
+
+    intake: Intake
+    destination: Destination
+    bucket: str
+    reach: Reach
+    tell: Callable[[Event], None]
+
+
+def discover(dataset: Dataset, known: Known, corridor: Corridor, now: datetime, *, sweep: bool) -> Discovery:
+    """List what the dataset's window holds and take off what the ledger has."""
+    reach = corridor.reach
+    since = discovery.lower_bound(dataset, known.cursor, now, reach.lookback)
+    prefixes = discovery.listing_prefixes(dataset.prefix, since, now, reach.partition_timezone)
+    if sweep:
+        since = discovery.sweep_bound(known.cursor, since, reach.lookback)
+        prefixes = [discovery.static_prefix(dataset.prefix)]
+    after = known.settled_key if dataset.immutable_keys and not sweep else ""
+    listing = chain.from_iterable(corridor.intake.source.list(corridor.bucket, prefix, after) for prefix in prefixes)
+    return discovery.pending(listing, known.versions, since)
+
+
+def read(plan: BatchPlan, intake: Intake) -> RawBatch:
+    """Fetch and decode, ahead of the rules; an object that cannot be read costs that object only."""
+    return RawBatch(plan, ahead(parts(plan, intake)))
+
+
+def transform(raw: RawBatch, intake: Intake, rules: Transform = clean) -> CleanBatch:
+    """Apply the rules, slice by slice."""
+    return CleanBatch(raw.plan, results(raw, intake, rules))
+
+
+def stage(clean_batch: CleanBatch, corridor: Corridor) -> StagedBatch:
+    """Bring everything to the destination's doorstep."""
+    return corridor.destination.stage(clean_batch)
+
+
+def commit(staged: StagedBatch, corridor: Corridor, fence: Fence, now: datetime) -> Receipt:
+    """Make it visible, all at once; objects that were put off hold the watermark below them."""
+    late = [item.ref for item in staged.deferrals]
+    plan = replace(staged.plan, watermark=discovery.held_back(staged.plan.watermark, late, Cursor()))
+    if not staged.settled:
+        return Receipt(plan.batch_id, plan.dataset.name, (), staged.deferrals)
+    return corridor.destination.commit(replace(staged, plan=plan), fence, now)
+
+
+def load(plan: BatchPlan, corridor: Corridor, fence: Fence, now: datetime) -> Receipt:
+    """Take a planned batch from the source to the destination, and tell how it went."""
+    started = time.perf_counter()
+    staged = stage(transform(read(plan, corridor.intake), corridor.intake), corridor)
+    receipt = commit(staged, corridor, fence, now)
+    _announce(staged, receipt, corridor, time.perf_counter() - started)
+    return receipt
+
+
+def _announce(staged: StagedBatch, receipt: Receipt, corridor: Corridor, seconds: float) -> None:
+    """Events of a batch, once it is committed."""
+    name = receipt.dataset
+    extra = sorted({column for each in staged.slices for column in each.extra})
+    if extra:
+        corridor.tell(ExtraColumns(name, receipt.batch_id, tuple(extra)))
+    for refusal in staged.refusals:
+        corridor.tell(ObjectRefused(name, refusal.ref, refusal.reason, refusal.detail))
+    for deferral in staged.deferrals:
+        corridor.tell(ObjectDeferred(name, deferral.ref, deferral.detail))
+    for line in receipt.objects:
+        if line.outcome is Outcome.LOADED and reject_share(line.counts) > corridor.intake.tolerance.alert:
+            corridor.tell(RejectShareHigh(name, line.ref, reject_share(line.counts)))
+    if receipt.objects:
+        corridor.tell(BatchCommitted(name, receipt, seconds))

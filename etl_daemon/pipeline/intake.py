@@ -1,0 +1,117 @@
+"""Reading ahead of the rules, and the rules slice by slice: what fails costs one object."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TypeVar
+
+from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.model import BatchPlan, CleanSlice, Counts, Deferral, ObjectRef, RawBatch, RawSlice, Refusal
+from etl_daemon.core.policy import Rules
+from etl_daemon.errors import DataError, ObjectChangedError, SetupError, TransientError
+from etl_daemon.ports import Decoder, Source
+
+Item = TypeVar("Item")
+Transform = Callable[[RawSlice, Dataset, Rules], CleanSlice]
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """Shares of quarantined rows: above ``alert`` operators hear of it, above ``refuse`` the object is refused."""
+
+    alert: float = 0.1
+    refuse: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What reading and the rules work with: ``fetchers`` objects at a time, up to ``ahead_bytes`` before their turn."""
+
+    source: Source
+    decoder: Decoder
+    rules: Rules
+    tolerance: Tolerance
+    fetchers: int
+    ahead_bytes: int
+
+
+def parts(plan: BatchPlan, intake: Intake) -> Iterator[RawSlice | Refusal | Deferral]:
+    """A fault of an object's content refuses it, a fault of the world puts it off."""
+    for ref, body in _bodies(plan, intake):
+        try:
+            yield from intake.decoder.decode(ref, body.result(), plan.dataset)
+        except DataError as error:
+            yield Refusal(ref, error.reason, str(error))
+        except (TransientError, SetupError, OSError, MemoryError) as error:
+            yield Deferral(ref, f"{type(error).__name__}: {error}", isinstance(error, ObjectChangedError))
+        except Exception as error:  # noqa: BLE001 - a defect of ours must cost one object, not the service
+            yield _defect(ref, error)
+
+
+def _bodies(plan: BatchPlan, intake: Intake) -> Iterator[tuple[ObjectRef, Future[memoryview]]]:
+    """Objects in plan order while later ones are being fetched, as many and as large as the intake allows."""
+    pool = ThreadPoolExecutor(intake.fetchers, "fetch")
+    under_way: deque[tuple[ObjectRef, Future[memoryview]]] = deque()
+    waiting = deque(plan.objects)
+    try:
+        while under_way or waiting:
+            while waiting and _room(under_way, waiting[0], intake):
+                ref = waiting.popleft()
+                under_way.append((ref, pool.submit(intake.source.fetch, ref)))
+            yield under_way.popleft()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _room(under_way: deque[tuple[ObjectRef, Future[memoryview]]], ref: ObjectRef, intake: Intake) -> bool:
+    held = sum(other.size for other, _ in under_way)
+    return not under_way or (len(under_way) < 4 * intake.fetchers and held + ref.size <= intake.ahead_bytes)
+
+
+def ahead(items: Iterator[Item], depth: int = 1) -> Iterator[Item]:
+    """The items; while one is in use, up to ``depth`` more are being made."""
+    with ThreadPoolExecutor(1, "ahead") as pool:
+        coming = deque(pool.submit(next, items, None) for _ in range(depth))
+        while (item := coming.popleft().result()) is not None:
+            coming.append(pool.submit(next, items, None))
+            yield item
+
+
+def results(raw: RawBatch, intake: Intake, rules: Transform) -> Iterator[CleanSlice | Refusal | Deferral]:
+    """A batch's slices after the rules; an object above the tolerance is refused behind its slices."""
+    for ref, parts in groupby(raw.parts, lambda part: part.ref):
+        counts = Counts()
+        for part in parts:
+            result = _cleaned(part, raw.plan.dataset, intake.rules, rules) if isinstance(part, RawSlice) else part
+            yield result
+            if not isinstance(result, CleanSlice):
+                break
+            counts += result.counts
+        else:
+            yield from _above_tolerance(ref, counts, intake.tolerance)
+
+
+def _cleaned(part: RawSlice, dataset: Dataset, limits: Rules, rules: Transform) -> CleanSlice | Refusal:
+    try:
+        return rules(part, dataset, limits)
+    except Exception as error:  # noqa: BLE001 - as in reading
+        return _defect(part.ref, error)
+
+
+def _defect(ref: ObjectRef, error: Exception) -> Refusal:
+    return Refusal(ref, "internal_error", f"{type(error).__name__}: {error}. This is a defect: please report it.")
+
+
+def _above_tolerance(ref: ObjectRef, counts: Counts, tolerance: Tolerance) -> Iterator[Refusal]:
+    share, limit = reject_share(counts), tolerance.refuse
+    if limit is not None and share > limit:
+        yield Refusal(ref, "reject_share", f"{share:.1%} of its rows are unfit; the limit is {limit:.1%}")
+
+
+def reject_share(counts: Counts) -> float:
+    """The share of an object's rows that was quarantined, 0 to 1."""
+    return counts.quarantined / counts.read if counts.read else 0.0
