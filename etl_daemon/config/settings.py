@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     )
     etl_state_dir: Path = Field(Path("etl-state"), description="Folder for what the process keeps between starts.")
 
-    max_concurrent_jobs: Whole = Field(2, description="Datasets that are worked on at a time (datasets).")
+    max_concurrent_jobs: Whole = Field(8, description="Objects that are fetched at the same time (objects).")
     memory_limit_mb: int = Field(1024, ge=64, description="Memory for objects under way (MiB).")
     cpu_limit_cores: int = Field(0, ge=0, description="Cores to use; 0: all (cores).")
     max_object_mb: Whole = Field(8_192, description="Bigger objects are refused (MiB).")
