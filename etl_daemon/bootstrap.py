@@ -56,9 +56,9 @@ class Runtime:
     stop: Signal
     _stack: ExitStack
 
-    def daemon(self) -> Daemon:
-        """The loop over all datasets."""
-        return Daemon(self.corridor, self.datasets, self.clock, self.holder)
+    def daemon(self, *, again: bool = False) -> Daemon:
+        """The loop over all datasets; with ``again`` refused objects are read again."""
+        return Daemon(self.corridor, self.datasets, self.clock, self.holder, again=again)
 
     def close(self) -> None:
         """Let go of everything."""

@@ -10,7 +10,7 @@ from threading import Event as Signal
 from etl_daemon.core import discovery
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.events import CyclePlanned, DatasetFailed
-from etl_daemon.core.model import BatchPlan, Cursor, Fence, Known, Receipt
+from etl_daemon.core.model import BatchPlan, Cursor, Fence, Known, Outcome, Receipt
 from etl_daemon.errors import BusyError, ConfigError, EtlError, LeaseLostError, ObjectChangedError
 from etl_daemon.pipeline import Corridor, discover, load
 from etl_daemon.ports import Clock
@@ -38,12 +38,16 @@ class Daemon:
     """Keeps the destination up with the source. ``holder`` names this process in the fence.
 
     What the ledger says is read once and kept, so that a cycle with nothing to do asks the destination nothing.
+    ``again`` has refused objects read again, as after a change of settings. Without ``own_cursor`` the watermark stays
+    as it is: for objects that come from elsewhere than the dataset's own prefix.
     """
 
     corridor: Corridor
     datasets: Sequence[Dataset]
     clock: Clock
     holder: str
+    again: bool = False
+    own_cursor: bool = True
     _known: dict[str, Known] = field(default_factory=dict)
     _fences: dict[str, Fence] = field(default_factory=dict)
 
@@ -94,10 +98,11 @@ class Daemon:
             return DatasetReport(dataset.name, error=error)
 
     def _bring_up(self, dataset: Dataset, stop: Signal | None) -> DatasetReport:
+        self._recall()  # a dataset before this one may have found that another run has committed
         now = self.clock.now()
         known = self._known[dataset.name]
-        sweep = discovery.sweep_due(known.cursor, now, self.corridor.reach.sweep_every)
-        found = discover(dataset, known, self.corridor, now, sweep=sweep)
+        sweep = self.own_cursor and discovery.sweep_due(known.cursor, now, self.corridor.reach.sweep_every)
+        found = discover(dataset, self._seen(known), self.corridor, now, sweep=sweep)
         oldest = found.pending[0].modified if found.pending else None
         size = sum(ref.size for ref in found.pending)
         self.corridor.tell(CyclePlanned(dataset.name, len(found.pending), size, found.ignored, oldest, sweep))
@@ -110,11 +115,20 @@ class Daemon:
             self._swept(dataset, now)
         return DatasetReport(dataset.name, len(found.pending), found.ignored, tuple(receipts))
 
+    def _seen(self, known: Known) -> Known:
+        """What counts as seen in this cycle."""
+        if not self.again:
+            return known
+        return replace(known, versions={key: of for key, of in known.versions.items() if key not in known.refused})
+
     def _load(self, plan: BatchPlan) -> Receipt:
         name = plan.dataset.name
+        plan = plan if self.own_cursor else replace(plan, watermark=None)
         receipt = load(plan, self.corridor, self._fences[name], self.clock.now())
         known = self._known[name]
         known.versions.update({line.ref.key: line.ref.version for line in receipt.objects})
+        known.refused.difference_update(line.ref.key for line in receipt.objects)
+        known.refused.update(line.ref.key for line in receipt.objects if line.outcome is Outcome.REFUSED)
         marks = [mark for mark in (known.cursor.watermark, receipt.watermark) if mark]
         watermark = max(marks, default=None)
         keys = [line.ref.key for line in receipt.objects if watermark and line.ref.modified <= watermark]

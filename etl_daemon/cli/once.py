@@ -20,7 +20,7 @@ def once(options: OnceOptions) -> None:
     """
     tally = outcome.Tally()
     with logging_runtime(load_settings(), tally) as runtime:
-        reports = narrowed(runtime, options.dataset, options.since).daemon().cycle()
+        reports = narrowed(runtime, options.dataset, options.since).daemon(again=options.since is not None).cycle()
     documents = [outcome.document(report, tally) for report in reports]
     failed = any(report.failed for report in reports)
     if options.json:

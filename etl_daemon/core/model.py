@@ -237,10 +237,12 @@ class Cursor:
 class Known:
     """What the ledger says of a dataset: the latest version of each key (kept up by its one owner), and the cursor.
 
+    ``refused`` holds the keys whose latest version was refused.
     ``settled_key`` is the greatest key whose object is not above the watermark: where keys only grow, nothing new comes
     before it.
     """
 
     versions: dict[str, str] = field(default_factory=dict)
     cursor: Cursor = Cursor()
+    refused: set[str] = field(default_factory=set)
     settled_key: str = ""

@@ -107,6 +107,12 @@ def words(array: pa.Array) -> tuple[Ints, Ints]:
     return pairs[:, 0], pairs[:, 1]
 
 
+def at_scale(values: Floats, scale: int) -> Floats:
+    """Doubles as their column holds them, so that what is derived from a row agrees with what is stored of it."""
+    stored = to_scale(values, scale)[0] / 10.0**scale
+    return np.where(np.abs(values) * 10.0**scale < _SURE, stored, values)
+
+
 def decimals(units: Ints, type_: pa.Decimal128Type, valid: Bools | None = None) -> pa.Array:
     """int64 units of 10**-scale -> decimals of that type, null where not ``valid``.
 

@@ -14,7 +14,7 @@ from etl_daemon.core.datasets import INSTANT, PRICE, TEXT, Column, Dataset, Kind
 from etl_daemon.core.enrich import EXACT_BELOW, PRICE_COLUMNS, enrich, price_units
 from etl_daemon.core.numbers import Numbers, quantities
 from etl_daemon.core.policy import Rules
-from etl_daemon.core.scale import Floats, Ints, decimals, to_scale
+from etl_daemon.core.scale import Floats, Ints, at_scale, decimals, to_scale
 
 OUTSIDE = "external"
 """``DETECTED_BY`` of anomalies that arrive as objects."""
@@ -36,7 +36,8 @@ def target(cells: Cells, rows: Ints, dataset: Dataset, rules: Rules) -> Target:
     """The given rows with their derived columns."""
     if dataset.kind is Kind.PRICES and units_fit(rules):
         return _prices(cells, rows, dataset)
-    values = {name: column.values[rows] for name, column in cells.numbers.items()}
+    scales = {column.name: column.type.scale for column in dataset.schema.columns if column.name in cells.numbers}
+    values = {name: at_scale(column.values[rows], scales[name]) for name, column in cells.numbers.items()}
     derived = enrich(dataset.kind, values)
     columns, rounded = _given(cells, rows, dataset.schema.columns)
     types = dict(dataset.schema.derived)

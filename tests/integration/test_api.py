@@ -169,3 +169,83 @@ def test_nothing_to_load_is_done(place):
         assert etl.extract_from_s3("", "processed/price_data", 1) == []
         assert etl.transform_data([], "price_data").empty
         assert etl.load_to_snowflake(pd.DataFrame(), "PRICE_DATA")
+
+
+def test_rows_left_out_do_not_settle_their_object(place):
+    put(place, "a.json", ndjson([price("MA"), price("MB"), price("MC"), price("bad1")]))
+    with S3ToSnowflakeETL(config(place)) as etl:
+        frame = etl.transform_data(etl.extract_from_s3("", "processed/price_data", 24), "price_data")
+        assert etl.load_to_snowflake(frame[frame.symbol == "MA"], "PRICE_DATA")
+        assert etl.load_to_snowflake(frame[frame.symbol != "MA"], "PRICE_DATA")
+        assert ask(place, "SELECT SYMBOL FROM MARKET_DATA.PRICE_DATA ORDER BY ALL") == [("MA",), ("MB",), ("MC",)]
+        assert etl.run_etl_pipeline([source(place)]) == {"prices": True}
+
+    assert ask(place, "SELECT count(*) FROM MARKET_DATA.PRICE_DATA") == [(3,)]
+    assert ask(place, "SELECT ROWS_READ, ROWS_QUARANTINED FROM ETL_CONTROL.ETL_OBJECTS WHERE KEY LIKE '%a.json'") == [
+        (4, 1)
+    ]
+
+
+def test_a_loaded_object_accounts_for_all_its_rows(place):
+    rows = [price("MA"), price("MA", close=10.75), price("bad one")]
+    put(place, "a.json", ndjson(rows) + b'{"symbol": "cut\n')
+    with S3ToSnowflakeETL(config(place)) as etl:
+        frame = etl.transform_data(etl.extract_from_s3("", "processed/price_data", 24), "price_data")
+        assert etl.load_to_snowflake(frame, "PRICE_DATA")
+
+    columns = "ROWS_READ, ROWS_LOADED, ROWS_QUARANTINED, ROWS_SUPERSEDED"
+    assert ask(place, f"SELECT {columns} FROM ETL_CONTROL.ETL_OBJECTS") == [(4, 1, 2, 1)]
+    kept = ask(place, "SELECT OBJECT_ROW, REASONS, RAW FROM ETL_CONTROL.ETL_QUARANTINE ORDER BY ALL")
+    assert [row[:2] for row in kept] == [(3, "symbol_format"), (4, "undecodable")]
+    assert kept[1][2] == '{"symbol": "cut'
+
+
+def test_a_frame_of_an_older_version_is_not_loaded(place):
+    put(place, "a.json", ndjson([price(close=10.1)]))
+    heard = Heard()
+    with S3ToSnowflakeETL(config(place), observers=[heard]) as etl:
+        frame = etl.transform_data(etl.extract_from_s3("", "processed/price_data", 24), "price_data")
+        put(place, "a.json", ndjson([price(close=10.25, volume=1)]))
+        etl.run_etl_pipeline([source(place)])
+        assert etl.load_to_snowflake(frame, "PRICE_DATA") is False
+
+    assert ask(place, "SELECT CLOSE_PRICE FROM MARKET_DATA.PRICE_DATA") == [(Decimal("10.25"),)]
+    assert "no longer the version" in str(heard.events[-1].error)
+
+
+@pytest.mark.parametrize("more", [{"prefix": "processed/price_data/"}, {"bucket": "elsewhere"}])
+def test_another_spelling_of_a_source_is_the_same_source(place, more):
+    put(place, "a.json", ndjson([price()]))
+    with S3ToSnowflakeETL(config(place, PRICE_DATA_MODE="APPEND")) as etl:
+        etl.run_etl_pipeline([source(place)])
+        etl.run_etl_pipeline([source(place, name="again", **more)])
+
+    assert ask(place, "SELECT count(*) FROM MARKET_DATA.PRICE_DATA") == [(1,)]
+
+
+def test_another_prefix_leaves_the_watermark_of_the_dataset_alone(place):
+    other = place / "bucket" / "elsewhere"
+    other.mkdir()
+    (other / "x.json").write_bytes(ndjson([price("OTHER")]))
+    with S3ToSnowflakeETL(config(place)) as etl:
+        assert etl.run_etl_pipeline([source(place, prefix="elsewhere")]) == {"prices": True}
+    cursor = "SELECT WATERMARK, SWEPT_AT FROM ETL_CONTROL.ETL_CURSORS WHERE DATASET = 'price_data'"
+
+    assert ask(place, "SELECT SYMBOL FROM MARKET_DATA.PRICE_DATA") == [("OTHER",)]
+    assert ask(place, cursor) == [(None, None)]
+
+
+@pytest.mark.parametrize(("more", "words"), [({"hours_back": -1}, "0 or more"), ({"bucket": None}, "lacks bucket")])
+def test_a_wrong_source_is_a_configuration_error(place, more, words):
+    given = {name: value for name, value in source(place, **more).items() if value is not None}
+    with S3ToSnowflakeETL(config(place)) as etl, pytest.raises(ConfigError, match=words):
+        etl.run_etl_pipeline([given])
+
+
+def test_odd_cells_cost_their_row_at_most(place):
+    frame = pd.DataFrame([price(tags=["a"]), price("MSFT", tags={"b": 1}), price("A\ud800", tags=None)])
+    with S3ToSnowflakeETL(config(place)) as etl:
+        assert etl.load_to_snowflake(frame, "PRICE_DATA")
+
+    assert ask(place, "SELECT SYMBOL FROM MARKET_DATA.PRICE_DATA ORDER BY ALL") == [("AAPL",), ("MSFT",)]
+    assert ask(place, "SELECT REASONS FROM ETL_CONTROL.ETL_QUARANTINE") == [("symbol_format",)]

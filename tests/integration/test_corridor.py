@@ -249,3 +249,43 @@ def test_an_object_replaced_while_it_is_read_fails_nothing(house):
 
     assert not house.cycle().failed
     assert house.cycle().receipts[0].counts.loaded == 1
+
+
+def test_a_refused_object_is_read_again_when_asked(house):
+    house.put(KEY, b"instrument,timestamp,open,high,low,close,volume\nAAPL,2026-01-02,1,2,1,2,5\n")
+    house.cycle()
+    assert [event.reason for event in told(house, ObjectRefused)] == ["missing_columns"]
+    assert house.cycle().pending == 0
+
+    house.datasets = (replace(PRICES, columns={"instrument": "symbol"}),)
+    daemon = house.restarted()
+    assert daemon.cycle()[0].pending == 0
+    daemon = house.restarted()
+    daemon.again = True
+    assert daemon.cycle()[0].receipts[0].counts.loaded == 1
+    assert house.ask("SELECT OUTCOME FROM ETL_CONTROL.ETL_OBJECTS ORDER BY COMMITTED_AT") == [("refused",), ("loaded",)]
+    assert house.restarted().cycle()[0].pending == 0
+
+
+def test_a_dataset_behind_one_that_was_overtaken_loads_all_the_same(tmp_path):
+    house = House(tmp_path / "market.duckdb", datasets=(PRICES, INDICATORS))
+    house.daemon.cycle()
+    house.put(KEY, [price()])
+    House(house.path, datasets=(PRICES,), source=house.source, clock=house.clock).cycle()
+    row = {"symbol": "A", "timestamp": "2026-01-02", "rsi": 50, "macd": 1, "sma_20": 1, "sma_50": 1}
+    house.put("processed/technical_indicators/i.json", [row])
+
+    prices, indicators = house.daemon.cycle()
+
+    assert prices.receipts == ()
+    assert indicators.receipts[0].counts.loaded == 1
+
+
+def test_labels_agree_with_the_stored_values(tmp_path):
+    house = House(tmp_path / "market.duckdb", datasets=(INDICATORS,))
+    row = {"symbol": "A", "timestamp": "2026-01-02", "rsi": 29.99999, "macd": 1, "sma_20": 1, "sma_50": 1.0000000001}
+    house.put("processed/technical_indicators/i.json", [{**row, "macd_histogram": 1e-10}])
+    house.cycle()
+
+    stored = house.ask("SELECT RSI, RSI_SIGNAL, SMA_TREND, MACD_SIGNAL_TYPE FROM ANALYTICS.TECHNICAL_INDICATORS")
+    assert stored == [(Decimal(30), "neutral", "neutral", "neutral")]

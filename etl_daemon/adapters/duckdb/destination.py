@@ -70,7 +70,8 @@ class DuckDBDestination:
         objects, cursors = (control(self._file.database, name) for name in ("ETL_OBJECTS", "ETL_CURSORS"))
         with self._file.session() as connection:
             ledger = connection.execute(
-                f"SELECT DATASET, TARGET_TABLE, KEY, arg_max(VERSION, COMMITTED_AT), min(MODIFIED) <= WATERMARK "
+                f"SELECT DATASET, TARGET_TABLE, KEY, arg_max(VERSION, COMMITTED_AT), "
+                "min(MODIFIED) <= WATERMARK, arg_max(OUTCOME, COMMITTED_AT) = 'refused' "
                 f"FROM {objects} LEFT JOIN {cursors} USING (DATASET) WHERE BUCKET = ? "
                 "GROUP BY DATASET, TARGET_TABLE, KEY, WATERMARK",
                 [bucket],
@@ -83,9 +84,11 @@ class DuckDBDestination:
         }
         known = {dataset.name: Known({}, found.get(dataset.name, Cursor())) for dataset in datasets}
         tables = {dataset.name: dataset.table for dataset in datasets}
-        for name, table, key, version, settled in ledger:
+        for name, table, key, version, settled, refused in ledger:
             if tables.get(name) == table:
                 known[name].versions[key] = version
+                if refused:
+                    known[name].refused.add(key)
                 if settled and key > known[name].settled_key:
                     known[name] = replace(known[name], settled_key=key)
         return known

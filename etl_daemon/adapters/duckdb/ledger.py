@@ -60,18 +60,21 @@ def enter(work: Work) -> datetime:
     A clock that was set back must not hide the newer entry of a key, so the time is later than any of theirs.
 
     Raises:
-        ObjectChangedError: a version is there already: another run did it, and this batch must be planned again.
+        ObjectChangedError: a version is loaded already: another run did it, and this batch must be planned again.
     """
     settled = work.batch.settled
     keys, versions = ([getattr(ref, name) for ref in settled] for name in ("key", "version"))
     work.connection.register("settled", pa.table({"KEY": pa.array(keys, TEXT), "VERSION": pa.array(versions, TEXT)}))
     work.connection.execute(
         f"CREATE OR REPLACE TEMP TABLE earlier AS SELECT KEY, arg_max(VERSION, COMMITTED_AT) AS LATEST, "
+        "arg_max(OUTCOME, COMMITTED_AT) AS OUTCOME, "
         f"max(COMMITTED_AT) AS COMMITTED_AT FROM {work.control('ETL_OBJECTS')} SEMI JOIN settled USING (KEY) "
         "WHERE DATASET = ? AND TARGET_TABLE = ? AND BUCKET = ? GROUP BY KEY",
         [work.dataset.name, work.dataset.table, work.batch.plan.objects[0].bucket],
     )
-    known = work.execute("SELECT KEY FROM earlier JOIN settled USING (KEY) WHERE LATEST = VERSION LIMIT 1")
+    known = work.execute(
+        "SELECT KEY FROM earlier JOIN settled USING (KEY) WHERE LATEST = VERSION AND OUTCOME = 'loaded' LIMIT 1"
+    )
     if known:
         raise ObjectChangedError(f"Another run has committed {known[0][0]} meanwhile.")
     latest = work.execute("SELECT max(COMMITTED_AT) FROM earlier")[0][0]

@@ -73,7 +73,7 @@ def translated(what: str) -> Iterator[None]:
 def _meaning(what: str, code: str, status: int | None, detail: str = "") -> EtlError:
     said = f"{what}: {' '.join(str(part) for part in (status, code) if part) or detail.splitlines()[0]}."
     if code == _ARCHIVED:
-        hint = "Restore the object from its archive, then replay it."
+        hint = "restore the object from its archive, then: etl-daemon once --hours-back HOURS"
         return DataError("archived", f"{said} The object lies in an archive storage class.", hint=hint)
     if code in _SETUP_HINTS:
         return SetupError(said, hint=_SETUP_HINTS[code])

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self, TypedDict
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
 
+from etl_daemon.api.objects import Identity, Part, Row, identity_of, parts, records
 from etl_daemon.bootstrap import Runtime, build
 from etl_daemon.config import Settings, settings_from
-from etl_daemon.core import discovery, frames
+from etl_daemon.core import discovery
 from etl_daemon.core.configure import full_table_name
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.events import DatasetFailed, ObjectRefused
-from etl_daemon.core.model import BatchPlan, Fence, ObjectRef, RawBatch, RawSlice
+from etl_daemon.core.model import BatchPlan, Fence, Known, ObjectRef, RawBatch
 from etl_daemon.core.transformer import DataTransformer
 from etl_daemon.daemon import Daemon
-from etl_daemon.errors import ConfigError, DataError, EtlError
+from etl_daemon.errors import ConfigError, DataError, EtlError, ObjectChangedError
 from etl_daemon.pipeline import commit, stage, transform
 from etl_daemon.ports import Observer
 
 __all__ = ["DataSource", "DataTransformer", "S3ToSnowflakeETL"]
-
-IDENTITY = ["_object_bucket", "_object_key", "_object_version"]
 
 
 class DataSource(TypedDict):
@@ -54,6 +51,7 @@ class S3ToSnowflakeETL:
         settings = config if isinstance(config, Settings) else settings_from(config)
         self._runtime: Runtime = build(settings, observers)
         self._transformer = DataTransformer(settings)
+        self._extracted: dict[Identity, list[Row]] = {}
 
     @property
     def quarantined(self) -> pd.DataFrame:
@@ -66,7 +64,8 @@ class S3ToSnowflakeETL:
         Returns:
             One dict per row: the columns under their dataset names, and ``_object_bucket``, ``_object_key``,
             ``_object_version``, ``_object_modified`` and ``_object_row`` (1-based). A line that is no record has
-            ``_raw``, its text, and no columns. Objects that cannot be read are announced to the observers.
+            ``_raw``, its text, and no columns. Objects that cannot be read are announced to the observers. The rows
+            of the last call are remembered, so that ``load_to_snowflake`` can account for those left out.
 
         Raises:
             TransientError: the store did not answer; try again later.
@@ -74,7 +73,9 @@ class S3ToSnowflakeETL:
         """
         since = self._runtime.clock.now() - timedelta(hours=hours_back)
         refs = discovery.pending(self._runtime.corridor.intake.source.list(bucket, prefix), {}, since).pending
-        return [row for ref in refs for row in self._rows(ref, prefix)]
+        found = {(ref.bucket, ref.key, ref.version): list(self._rows(ref, prefix)) for ref in refs}
+        self._extracted = found
+        return [row for rows in found.values() for row in rows]
 
     def transform_data(self, raw_data: Sequence[Mapping[str, Any]], data_type: str) -> pd.DataFrame:
         """Fit rows, cleaned and enriched as ``DataTransformer`` does; the identity columns stay with their rows.
@@ -91,9 +92,11 @@ class S3ToSnowflakeETL:
     def load_to_snowflake(self, df: pd.DataFrame, table_name: str) -> bool:
         """Load a frame into the configured destination, exactly once: the same rows again change nothing.
 
-        Rows with identity columns count as their object's; others are one object named by the hash of their content.
-        Rows that break a rule go to the quarantine. Whether the frame is in the destination now; the observers hear
-        why if it is not.
+        Rows of objects that this instance extracted last are loaded as those objects: the objects' other rows go to
+        the quarantine or count as superseded, as the rules have it. Where the frame lacks a row that is fit, the
+        object is not settled, and neither are objects extracted elsewhere: such rows, and rows without identity, are
+        an object of their own, named by the hash of their content. Whether the frame is in the destination now; the
+        observers hear why if it is not.
 
         Raises:
             ConfigError: no dataset loads into that table.
@@ -127,8 +130,10 @@ class S3ToSnowflakeETL:
         self.close()
 
     def _bring_up(self, source: DataSource) -> bool:
-        corridor = replace(self._runtime.corridor, bucket=source["bucket"])
-        daemon = Daemon(corridor, [self._dataset_for(source)], self._runtime.clock, self._runtime.holder)
+        dataset, own_cursor = self._dataset_for(source)
+        runtime = self._runtime
+        corridor = replace(runtime.corridor, bucket=self._bucket(source))
+        daemon = Daemon(corridor, [dataset], runtime.clock, runtime.holder, own_cursor=own_cursor)
         try:
             return not any(report.failed for report in daemon.cycle())
         except EtlError as error:
@@ -137,19 +142,25 @@ class S3ToSnowflakeETL:
             corridor.tell(DatasetFailed(source["name"], error))
             return False
 
-    def _dataset_for(self, source: DataSource) -> Dataset:
-        """The configured dataset where the source is that; else one with a name, so with a cursor, of its own."""
+    def _bucket(self, source: DataSource) -> str:
+        """A folder is one bucket, whatever a source calls it."""
+        return self._runtime.corridor.bucket if self._runtime.settings.etl_source == "local" else source["bucket"]
+
+    def _dataset_for(self, source: DataSource) -> tuple[Dataset, bool]:
+        """The dataset whose ledger knows the source's objects, and whether its cursor is about them too.
+
+        Rows that go to a dataset's own table are in that dataset's ledger, whatever prefix they come from; another
+        table has a ledger, and a cursor, of its own.
+        """
         named = {dataset.name: dataset for dataset in self._runtime.datasets}
-        if source["data_type"] not in named:
-            raise ConfigError(
-                f"Source {source['name']}: there is no data type {source['data_type']!r}.",
-                hint=f"use one of {', '.join(sorted(named))}",
-            )
+        _check_source(source, named)
         like = named[source["data_type"]]
         table = full_table_name(source["table_name"], self._runtime.settings)
         given = replace(like, prefix=source["prefix"], table=table, window_hours=source["hours_back"])
-        same = (given.prefix, table, source["bucket"]) == (like.prefix, like.table, self._runtime.corridor.bucket)
-        return given if same else replace(given, name=f"api:{source['name']}")
+        if table != like.table:
+            return replace(given, name=f"api:{source['name']}"), True
+        here = self._bucket(source) == self._runtime.corridor.bucket
+        return given, here and given.prefix.strip("/") == like.prefix.strip("/")
 
     def _dataset_of(self, table_name: str) -> Dataset:
         full = full_table_name(table_name, self._runtime.settings)
@@ -160,30 +171,55 @@ class S3ToSnowflakeETL:
         raise ConfigError(f"No dataset loads into {full}.", hint=f"use one of {tables}, or add it in ETL_DATASETS_FILE")
 
     def _load(self, df: pd.DataFrame, dataset: Dataset) -> None:
-        corridor, destination = self._runtime.corridor, self._runtime.corridor.destination
+        destination = self._runtime.corridor.destination
         destination.prepare([dataset])
-        parts = _parts(df, self._runtime.clock.now())
-        for bucket in sorted({ref.bucket for ref, _ in parts}):
+        complete = {identity: rows for identity, rows in self._extracted.items() if self._covers(df, rows, dataset)}
+        found = parts(df, complete, self._runtime.clock.now())
+        for bucket in sorted({part.ref.bucket for part in found}):
             known = destination.recall([dataset], bucket)[dataset.name]
-            new = [
-                (ref, rows)
-                for ref, rows in parts
-                if ref.bucket == bucket and known.versions.get(ref.key) != ref.version
-            ]
-            if not new:
-                continue
-            plan = BatchPlan(dataset, tuple(ref for ref, _ in new))
-            parts_read = (_slice(ref, rows, dataset) for ref, rows in new)
-            fence = Fence(known.cursor.generation + 1, self._runtime.holder)
-            staged = stage(transform(RawBatch(plan, parts_read), corridor.intake), corridor)
-            if staged.refusals:
-                raise DataError(staged.refusals[0].reason, staged.refusals[0].detail)
-            commit(staged, corridor, fence, self._runtime.clock.now())
+            new = [part for part in found if part.ref.bucket == bucket and not _loaded(part.ref, known)]
+            if new:
+                self._current([part.ref for part in new if not part.apart])
+                self._commit(new, dataset, known)
 
-    def _rows(self, ref: ObjectRef, prefix: str) -> Iterator[dict[str, Any]]:
+    def _covers(self, df: pd.DataFrame, whole: Sequence[Row], dataset: Dataset) -> bool:
+        """Whether the frame holds every fit row of an object."""
+        if not whole or not {"_object_key", "_object_row"} <= set(df.columns):
+            return False
+        given = set(df["_object_row"][df["_object_key"] == whole[0]["_object_key"]])
+        return bool(given) and set(self._fit_rows(whole, dataset)) <= given
+
+    def _current(self, refs: Sequence[ObjectRef]) -> None:
+        """An older version must not overwrite a newer one.
+
+        Raises:
+            ObjectChangedError: an object is no longer what was extracted.
+        """
+        if not refs:
+            return
+        prefix = os.path.commonprefix([ref.key for ref in refs])  # noqa: RUF071 - a key's prefix is any text
+        there = {ref.key: ref.version for ref in self._runtime.corridor.intake.source.list(refs[0].bucket, prefix)}
+        for ref in refs:
+            if there.get(ref.key) != ref.version:
+                raise ObjectChangedError(f"{ref.key} is no longer the version that was extracted.")
+
+    def _fit_rows(self, whole: Sequence[Row], dataset: Dataset) -> list[int]:
+        fit = DataTransformer(self._runtime.settings).validate(pd.DataFrame(list(whole), dtype=object), dataset.name)[0]
+        return [int(number) for number in fit["_object_row"]]
+
+    def _commit(self, new: list[Part], dataset: Dataset, known: Known) -> None:
+        corridor = self._runtime.corridor
+        slices = (part.slice(dataset) for part in new)
+        raw = RawBatch(BatchPlan(dataset, tuple(part.ref for part in new)), slices)
+        staged = stage(transform(raw, corridor.intake), corridor)
+        if staged.refusals:
+            raise DataError(staged.refusals[0].reason, staged.refusals[0].detail)
+        fence = Fence(known.cursor.generation + 1, self._runtime.holder)
+        commit(staged, corridor, fence, self._runtime.clock.now())
+
+    def _rows(self, ref: ObjectRef, prefix: str) -> Iterator[Row]:
         corridor = self._runtime.corridor
         body = corridor.intake.source.fetch(ref)
-        identity = dict(zip(IDENTITY, (ref.bucket, ref.key, ref.version), strict=True), _object_modified=ref.modified)
         error: DataError | None = None
         for dataset in self._candidates(prefix):
             try:
@@ -192,7 +228,7 @@ class S3ToSnowflakeETL:
                 error = error or unfit
                 continue
             for part in slices:
-                yield from _records(part, identity)
+                yield from records(part, identity_of(ref))
             return
         if error:
             corridor.tell(ObjectRefused(prefix, ref, error.reason, str(error)))
@@ -202,42 +238,21 @@ class S3ToSnowflakeETL:
         return sorted(self._runtime.datasets, key=lambda dataset: dataset.prefix.strip("/") != prefix.strip("/"))
 
 
-def _records(part: RawSlice, identity: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    malformed = dict(zip(part.malformed.tolist(), part.raw(part.malformed).to_pylist(), strict=True))
-    numbers = part.numbers(np.arange(part.table.num_rows))
-    for position, (row, number) in enumerate(zip(part.table.to_pylist(), numbers.tolist(), strict=True)):
-        # NaN stands for "present, but not a number": as text it stays apart from a missing value
-        values = {name: "NaN" if value != value else value for name, value in row.items()}  # noqa: PLR0124
-        yield {
-            **({"_raw": malformed[position]} if position in malformed else values),
-            **identity,
-            "_object_row": number,
-        }
+def _loaded(ref: ObjectRef, known: Known) -> bool:
+    return known.versions.get(ref.key) == ref.version and ref.key not in known.refused
 
 
-def _parts(df: pd.DataFrame, now: datetime) -> list[tuple[ObjectRef, pd.DataFrame]]:
-    """The frame by object; rows without identity are one object, known by their content."""
-    if not set(IDENTITY) <= set(df.columns):
-        digest = hashlib.sha256(pd.util.hash_pandas_object(df, index=False).to_numpy().tobytes())
-        digest.update("\0".join(map(str, df.columns)).encode())
-        return [(ObjectRef(now, f"frame/{digest.hexdigest()[:32]}", digest.hexdigest()), df)] if len(df) else []
-    return [(_ref(identity, rows, now), rows) for identity, rows in df.groupby(IDENTITY, sort=True)]
-
-
-def _ref(identity: Any, rows: pd.DataFrame, now: datetime) -> ObjectRef:
-    bucket, key, version = (str(part) for part in identity)
-    modified = pd.Timestamp(rows["_object_modified"].iloc[0]) if "_object_modified" in rows else pd.Timestamp(now)
-    return ObjectRef(modified.to_pydatetime().astimezone(UTC), key, version, bucket)
-
-
-def _slice(ref: ObjectRef, rows: pd.DataFrame, dataset: Dataset) -> RawSlice:
-    matching = frames.match_frame(rows, dataset)
-
-    def raw(positions: np.ndarray[Any, Any]) -> pa.StringArray:
-        lines = rows.iloc[positions].to_json(orient="records", lines=True, date_format="iso")
-        return pa.array(lines.splitlines(), pa.string())
-
-    numbered = "_object_row" in rows
-    ordinals = rows["_object_row"].to_numpy(np.int64) if numbered else np.arange(1, len(rows) + 1)
-    none = np.zeros(0, np.int64)
-    return RawSlice(ref, 1, frames.to_arrow(rows, matching), none, raw, ordinals=ordinals)
+def _check_source(source: DataSource, named: Mapping[str, Dataset]) -> None:
+    lacking = [name for name in DataSource.__annotations__ if name not in source]
+    if lacking:
+        raise ConfigError(
+            f"Source {source.get('name', source)} lacks {', '.join(lacking)}.",
+            hint=f"a source has {', '.join(DataSource.__annotations__)}",
+        )
+    if source["data_type"] not in named:
+        raise ConfigError(
+            f"Source {source['name']}: there is no data type {source['data_type']!r}.",
+            hint=f"use one of {', '.join(sorted(named))}",
+        )
+    if source["hours_back"] < 0:
+        raise ConfigError(f"Source {source['name']}: hours_back is {source['hours_back']}.", hint="use 0 or more hours")
