@@ -243,7 +243,7 @@ def test_a_wrong_source_is_a_configuration_error(place, more, words):
 
 
 def test_odd_cells_cost_their_row_at_most(place):
-    frame = pd.DataFrame([price(tags=["a"]), price("MSFT", tags={"b": 1}), price("A\ud800", tags=None)])
+    frame = pd.DataFrame([price(tags=["a"]), price("MSFT", tags={"b": 1}), price("A\ud800", tags=None)], dtype=object)
     with S3ToSnowflakeETL(config(place)) as etl:
         assert etl.load_to_snowflake(frame, "PRICE_DATA")
 
