@@ -26,7 +26,14 @@ class OnceOptions:
 
     since: Annotated[
         float | None,
-        typer.Option("--since", "--hours-back", metavar="HOURS", min=0, help="Look back this far, not a window only."),
+        typer.Option(
+            "--since",
+            "--hours-back",
+            metavar="HOURS",
+            min=0,
+            max=876_000,
+            help="Look back this far, not a window only.",
+        ),
     ] = None
     dataset: Annotated[str | None, typer.Option(metavar="NAME", help="This dataset only.")] = None
     json: Json = False

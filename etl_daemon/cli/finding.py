@@ -84,7 +84,8 @@ def show(findings: Sequence[Finding], out: Console) -> None:
         if each.refused:
             out.print(f"{each.name}: refused: {each.refused}. {each.detail}", soft_wrap=True)
         if each.extra:
-            out.print(f"{each.name}: columns that no dataset column takes: {', '.join(each.extra)}.", soft_wrap=True)
+            names = ", ".join(map(repr, each.extra))
+            out.print(f"{each.name}: columns that no dataset column takes: {names}.", soft_wrap=True)
 
 
 def _cells(one: dict[str, Any]) -> list[object]:

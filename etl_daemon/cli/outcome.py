@@ -112,7 +112,7 @@ def _notes(one: Document) -> Iterable[str]:
     yield from (f"{name}: refused {each['key']}: {each['reason']}. {each['detail']}" for each in one["refused"])
     yield from (f"{name}: put off {each['key']}: {each['detail']}" for each in one["deferred"])
     if one["extra_columns"]:
-        yield f"{name}: columns that no dataset column takes: {', '.join(one['extra_columns'])}."
+        yield f"{name}: columns that no dataset column takes: {', '.join(map(repr, one['extra_columns']))}."
     if one["rows"]["replaced"]:
         yield f"{name}: {one['rows']['replaced']:,} rows of earlier objects were replaced."
     if objects["ignored"]:

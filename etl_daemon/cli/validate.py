@@ -22,6 +22,7 @@ from etl_daemon.cli.printing import console, emit
 from etl_daemon.cli.rejects import Rejects
 from etl_daemon.cli.start import chosen
 from etl_daemon.config import Settings, load_settings
+from etl_daemon.config.checks import timestamp_format
 from etl_daemon.core import configure
 from etl_daemon.core.clean import tally
 from etl_daemon.core.datasets import Dataset
@@ -114,7 +115,7 @@ def _dataset(options: ValidateOptions, settings: Settings) -> Dataset:
         "columns": {**dataset.columns, **_columns(options.columns or [], dataset)},
         "symbol_from_key": _pattern(options.symbol_from_key) if options.symbol_from_key else dataset.symbol_from_key,
         "records_path": options.records_path or dataset.records_path,
-        "timestamp_formats": (*dataset.timestamp_formats, *(options.timestamp_format or ())),
+        "timestamp_formats": (*dataset.timestamp_formats, *map(_format, options.timestamp_format or ())),
     }
     return replace(dataset, **given)
 
@@ -138,3 +139,10 @@ def _pattern(text: str) -> str:
     if not groups:
         raise typer.BadParameter(f"{text!r} needs a group, as in ([A-Z]+).", param_hint="--symbol-from-key")
     return text
+
+
+def _format(text: str) -> str:
+    try:
+        return timestamp_format(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} {error}.", param_hint="--timestamp-format") from error

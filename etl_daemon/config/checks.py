@@ -10,11 +10,19 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from etl_daemon.config import reserved
+
 PLACEHOLDERS = ("year", "month", "day", "hour")
 SYMBOL_PRESETS = ("us_equity", "us_equity_classes", "crypto_pair", "any")
 """Names that ``SYMBOL_PATTERN`` may have; ``core.policy`` holds their patterns."""
 
+EPOCHS = ("epoch_s", "epoch_ms", "epoch_us")
+"""Formats of timestamps that say what numbers count; ``core.timestamps`` reads them."""
+
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
+_YEAR = re.compile(r"%[YyGcx]")
+_QUANTIFIER = re.compile(r"\{[\d,]+\}")
+_MORE_THAN_LETTERS = re.compile(r"[\\.\d]|\[\^|\(\?|\[[^\]]*[^a-z\]]-[a-z]")
 
 
 def identifier(value: str) -> str:
@@ -22,6 +30,16 @@ def identifier(value: str) -> str:
     if not _IDENTIFIER.fullmatch(value):
         raise ValueError("must be letters, digits, _ and $, not beginning with a digit")
     return value.upper()
+
+
+def database(value: str) -> str:
+    """An identifier that DuckDB takes for a database."""
+    return _unless(identifier(value), reserved.DATABASES)
+
+
+def schema(value: str) -> str:
+    """An identifier that DuckDB takes for a schema."""
+    return _unless(identifier(value), reserved.SCHEMAS)
 
 
 def table_name(value: str) -> str:
@@ -56,8 +74,12 @@ def pattern(value: str) -> str:
 
 def symbol_pattern(value: str) -> str:
     """A regular expression or the name of a preset; lower-case words are names, since symbols are upper case."""
-    if value not in SYMBOL_PRESETS and re.fullmatch(r"[a-z_]+", value):
+    if value in SYMBOL_PRESETS:
+        return value
+    if re.fullmatch(r"[a-z_]+", value):
         raise ValueError(f"is no preset; there are {', '.join(SYMBOL_PRESETS)}")
+    if value.islower() and not _MORE_THAN_LETTERS.search(_QUANTIFIER.sub("", value)):
+        raise ValueError("matches lower case only, but symbols are upper-cased first")
     return pattern(value)
 
 
@@ -65,6 +87,21 @@ def key_pattern(value: str) -> str:
     """A regular expression with the group that captures the symbol."""
     if not re.compile(pattern(value)).groups:
         raise ValueError("needs a group that captures the symbol, as in (?P<symbol>[A-Z]+)")
+    return value
+
+
+def timestamp_format(value: str) -> str:
+    """What pandas takes for a strptime format, with a year; or the name of an epoch's unit."""
+    if value in EPOCHS:
+        return value
+    if not _YEAR.search(value.replace("%%", "")):
+        raise ValueError(f"is no strptime format with a year, such as %d/%m/%Y, nor one of {', '.join(EPOCHS)}")
+    from pandas import to_datetime  # a third of a second: only where there are formats
+
+    try:
+        to_datetime([""], format=value, exact=True)
+    except (ValueError, re.error) as error:
+        raise ValueError(f"is no strptime format: {error}") from error
     return value
 
 
@@ -91,6 +128,28 @@ def existing_folder(value: Path) -> Path:
     return value
 
 
+def database_file(value: Path) -> Path:
+    """A path, not DuckDB's name for a database that ends with the process."""
+    if str(value).startswith(":memory:"):
+        raise ValueError("must be a file, since what is in memory is gone with the process")
+    return value
+
+
+def log_file(value: Path) -> Path:
+    """A file that is there or can be made."""
+    if value.is_dir():
+        raise ValueError("is a folder")
+    if not value.parent.is_dir():
+        raise ValueError("is in a folder that is not there")
+    return value
+
+
+def _unless(name: str, taken: frozenset[str]) -> str:
+    if name in taken:
+        raise ValueError("means something else to DuckDB; take another name")
+    return name
+
+
 def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
@@ -101,13 +160,17 @@ def _lower(value: object) -> object:
 
 UPPER = BeforeValidator(_upper)
 LOWER = BeforeValidator(_lower)
-Identifier = Annotated[str, AfterValidator(identifier)]
+Database = Annotated[str, AfterValidator(database)]
+Schema = Annotated[str, AfterValidator(schema)]
 TableName = Annotated[str, AfterValidator(table_name)]
 PrefixTemplate = Annotated[str, AfterValidator(prefix_template)]
 SymbolPattern = Annotated[str, AfterValidator(symbol_pattern)]
 KeyPattern = Annotated[str, AfterValidator(key_pattern)]
+TimestampFormat = Annotated[str, AfterValidator(timestamp_format)]
 Timezone = Annotated[str, AfterValidator(timezone)]
 ExistingFile = Annotated[Path, AfterValidator(existing_file)]
 ExistingFolder = Annotated[Path, AfterValidator(existing_folder)]
-Hours = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+DatabaseFile = Annotated[Path, AfterValidator(database_file)]
+LogFile = Annotated[Path, AfterValidator(log_file)]
+Hours = Annotated[float, Field(gt=0, le=876_000, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]

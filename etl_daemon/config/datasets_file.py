@@ -6,16 +6,24 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from etl_daemon.config.checks import LOWER, Hours, KeyPattern, PrefixTemplate, TableName
+from etl_daemon.config.checks import LOWER, Hours, KeyPattern, PrefixTemplate, TableName, TimestampFormat
 from etl_daemon.config.problems import unknown, wrong_values
 from etl_daemon.config.settings import Mode
 
-BUILT_IN = ("price_data", "technical_indicators", "anomalies")
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "price_data": ("symbol", "timestamp", "open", "high", "low", "close", "volume", "source"),
+    "technical_indicators": ("symbol", "timestamp", "rsi", "macd", "macd_signal", "macd_histogram", "sma_20", "sma_50"),
+    "anomalies": ("symbol", "timestamp", "anomaly_type", "severity", "value", "threshold", "description"),
+}
+"""The columns that ``columns`` may lead to, by kind; ``core.datasets`` holds their types."""
+
+BUILT_IN = tuple(COLUMNS)
 NEEDED = ("kind", "prefix", "table")
 """What a dataset that is not built in must say."""
 
@@ -38,7 +46,7 @@ class DatasetOptions(BaseModel):
     columns: dict[str, str] | None = Field(None, description='Source name to column name: { Name = "symbol" }.')
     symbol_from_key: KeyPattern | None = Field(None, description="Regular expression on the key, with a group.")
     records_path: str | None = Field(None, description="Where the records are in nested JSON, keys joined by dots.")
-    timestamp_formats: tuple[str, ...] | None = Field(None, description="A list of strptime formats.")
+    timestamp_formats: tuple[TimestampFormat, ...] | None = Field(None, description="A list of strptime formats.")
     thousands_separators: bool | None = Field(None, description="Whether numbers look like 4,787,699.")
     immutable_keys: bool | None = Field(None, description="Whether keys only grow and objects never change.")
 
@@ -80,8 +88,23 @@ def _options(name: str, table: object, origin: str) -> tuple[DatasetOptions | No
     needed = () if name in BUILT_IN or table.get("enabled") is False else NEEDED
     missing = [key for key in needed if key not in table]
     problems += [f"{key}{origin}: must be set for a dataset that is not built in." for key in missing]
+    problems += _column_problems(str(table.get("kind", name)).lower(), table.get("columns"), origin)
     try:
         options = DatasetOptions.model_validate({key: value for key, value in table.items() if key in fields})
     except ValidationError as error:
         return None, problems + wrong_values(error, fields, dict.fromkeys(fields, origin))
     return options, problems
+
+
+def _column_problems(kind: str, columns: object, origin: str) -> list[str]:
+    """A line for each name that is no column; what is of a wrong type or kind has a line of its own elsewhere."""
+    names = COLUMNS.get(kind, ())
+    if not names or not isinstance(columns, dict):
+        return []
+    problems = []
+    for source, name in columns.items():
+        if isinstance(name, str) and name not in names:
+            close = get_close_matches(name, names, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}."
+            problems.append(f"columns {source}={name!r}{origin}: is no column of {kind}; {hint}")
+    return problems

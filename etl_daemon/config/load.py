@@ -65,23 +65,21 @@ def settings_from(mapping: Mapping[str, object]) -> Settings:
 
 
 def _settings(given: _Given, where: str, *, needs_source: bool) -> Settings:
-    problems = [*given.problems, *_dataset_problems(given.values)]
+    problems = [*given.problems]
     if needs_source:
         problems += _missing_source(given.values)
+    settings: Settings | None = None
     try:
         settings = Settings.model_validate({name.lower(): value for name, value in given.values.items()})
     except ValidationError as error:
         fields = {name.upper(): field for name, field in Settings.model_fields.items()}
         problems += wrong_values(error, fields, given.origins)
-        raise config_error(problems, where) from None
-    if problems:
-        raise config_error(problems, where)
+    file = Path(str(given.values.get("ETL_DATASETS_FILE", "")))
+    more = read_datasets_file(file).problems if file.is_file() else ()
+    if settings is None or problems or more:
+        wrong = [where] * bool(problems) + [str(file)] * bool(more)
+        raise config_error([*problems, *more], " and ".join(wrong))
     return settings
-
-
-def _dataset_problems(values: Mapping[str, object]) -> tuple[str, ...]:
-    path = Path(str(values.get("ETL_DATASETS_FILE", "")))
-    return read_datasets_file(path).problems if path.is_file() else ()
 
 
 def _missing_source(values: Mapping[str, object]) -> list[str]:

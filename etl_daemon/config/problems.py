@@ -11,6 +11,9 @@ from pydantic.fields import FieldInfo
 from etl_daemon.config.redact import shown
 from etl_daemon.errors import ConfigError
 
+_SAID = {"tuple_type": "should be a list", "dict_type": "should be a table"}
+"""Words for what pydantic calls by the names of Python."""
+
 
 def config_error(problems: Iterable[str], where: str) -> ConfigError:
     """All problems in one error, a line each."""
@@ -33,7 +36,7 @@ def wrong_values(
     for item in error.errors(include_url=False):
         name = str(item["loc"][0])
         name = name if name in fields else name.upper()
-        said = item["msg"].removeprefix("Input ").removeprefix("Value error, ")
+        said = _SAID.get(item["type"], item["msg"].removeprefix("Input ").removeprefix("Value error, "))
         origin = (origins or {}).get(name, "")
         help_line = fields[name].description or ""
         lines.append(f"{name}={shown(name, item['input'])!r}{origin}: {said}. {help_line}".rstrip())

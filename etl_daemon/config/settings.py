@@ -12,11 +12,14 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from etl_daemon.config.checks import (
     LOWER,
     UPPER,
+    Database,
+    DatabaseFile,
     ExistingFile,
     ExistingFolder,
     Hours,
-    Identifier,
+    LogFile,
     PrefixTemplate,
+    Schema,
     Share,
     SymbolPattern,
     TableName,
@@ -44,11 +47,11 @@ class Settings(BaseSettings):
         None, description="Folder that stands for the bucket; needed when ETL_SOURCE is local."
     )
     etl_destination: Annotated[Literal["duckdb"], LOWER] = Field("duckdb", description="Where rows go: duckdb.")
-    etl_duckdb_path: Path = Field(Path("etl.duckdb"), description="Database file; made when it is not there.")
-    snowflake_database: Identifier = Field(
+    etl_duckdb_path: DatabaseFile = Field(Path("etl.duckdb"), description="Database file; made when it is not there.")
+    snowflake_database: Database = Field(
         "FINANCIAL_DATA", description="Database of the control tables and of tables named without one."
     )
-    snowflake_schema: Identifier = Field("MARKET_DATA", description="Schema of tables named without one.")
+    snowflake_schema: Schema = Field("MARKET_DATA", description="Schema of tables named without one.")
 
     price_data_prefix: PrefixTemplate = Field(
         "processed/price_data", description="Key prefix of prices; may hold {year} {month} {day} {hour}."
@@ -91,9 +94,11 @@ class Settings(BaseSettings):
     )
     etl_state_dir: Path = Field(Path("etl-state"), description="Folder for what the process keeps between starts.")
 
-    max_concurrent_jobs: Whole = Field(8, description="Objects that are fetched at the same time (objects).")
+    max_concurrent_jobs: int = Field(
+        8, ge=1, le=256, description="Objects that are fetched at the same time (objects)."
+    )
     memory_limit_mb: int = Field(1024, ge=64, description="Memory for objects under way (MiB).")
-    cpu_limit_cores: int = Field(0, ge=0, description="Cores to use; 0: all (cores).")
+    cpu_limit_cores: int = Field(0, ge=0, le=1_024, description="Cores to use; 0: all (cores).")
     max_object_mb: Whole = Field(8_192, description="Bigger objects are refused (MiB).")
     max_expanded_mb: Whole = Field(65_536, description="Objects that unpack to more are refused (MiB).")
     max_expansion_ratio: float = Field(
@@ -101,7 +106,9 @@ class Settings(BaseSettings):
     )
 
     symbol_pattern: SymbolPattern = Field(
-        "us_equity", description="Regular expression, or us_equity, us_equity_classes, crypto_pair or any."
+        "us_equity",
+        description="Regular expression (symbols are upper-cased first), or us_equity, us_equity_classes, crypto_pair "
+        "or any.",
     )
     min_price_value: Bound = Field(Decimal("0.01"), description="Least price, inclusive (source currency).")
     max_price_value: Bound = Field(
@@ -135,7 +142,7 @@ class Settings(BaseSettings):
     log_format: Annotated[Literal["json", "logfmt", "console"], LOWER] = Field(
         "json", description="Form of log lines: json, logfmt or console."
     )
-    log_file: Path | None = Field(None, description="File to log to; empty: standard error.")
+    log_file: LogFile | None = Field(None, description="File to log to; empty: standard error.")
 
     @field_validator("max_price_value", "max_rsi_value")
     @classmethod

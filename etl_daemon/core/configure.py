@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from etl_daemon.config import DatasetsFile, Settings, read_datasets_file
-from etl_daemon.core.datasets import SCHEMAS, Dataset, Kind, Mode
+from etl_daemon.core.datasets import Dataset, Kind, Mode
 from etl_daemon.core.policy import SYMBOL_PATTERNS, ReadLimits, RetryPolicy, Rules
+from etl_daemon.core.statements import CONTROL_SCHEMA
 from etl_daemon.errors import ConfigError
 
 MIB = 2**20
@@ -54,7 +54,7 @@ def datasets(settings: Settings) -> tuple[Dataset, ...]:
     """The built-in datasets and those of ``ETL_DATASETS_FILE``, without the disabled ones.
 
     Raises:
-        ConfigError: with every problem of the file, of a column's name, or of a table elsewhere than the destination.
+        ConfigError: with every problem of the file, and every table that is no place for a dataset's rows.
     """
     path = settings.etl_datasets_file
     file = read_datasets_file(path) if path else DatasetsFile()
@@ -63,12 +63,12 @@ def datasets(settings: Settings) -> tuple[Dataset, ...]:
         given[name] = {**given.get(name, {}), **options.model_dump(exclude_none=True)}
     enabled = {name: values for name, values in given.items() if values.pop("enabled", True)}
     found = tuple(_dataset(name, values, settings) for name, values in enabled.items())
-    problems = [*file.problems, *(line for dataset in found for line in _problems(dataset, settings))]
+    problems = [*file.problems, *_table_problems(found, settings)]
     if not found:
         problems.append(f"every dataset is disabled in {path}.")
     if problems:
         text = "\n  ".join(["the datasets are wrong:", *problems])
-        raise ConfigError(f"{text}\n", hint=f"correct {path or 'the settings'}, then start again.")
+        raise ConfigError(f"{text}\n", hint=f"correct {f'{path} or ' if path else ''}the settings, then start again.")
     return found
 
 
@@ -104,17 +104,28 @@ def _dataset(name: str, values: Mapping[str, Any], settings: Settings) -> Datase
     return Dataset(name, **{**values, **typed})
 
 
-def _problems(dataset: Dataset, settings: Settings) -> list[str]:
-    names = SCHEMAS[dataset.kind].names
+def _table_problems(found: Sequence[Dataset], settings: Settings) -> list[str]:
+    """What is wrong with the tables, that of detected anomalies included."""
+    named = {dataset.name: dataset for dataset in (*found, anomalies_dataset(settings, found))}
+    sharing: dict[str, list[str]] = {}
+    for dataset in named.values():
+        sharing.setdefault(dataset.table, []).append(dataset.name)
+    problems = [line for dataset in named.values() for line in _place_problems(dataset, settings)]
+    return problems + [
+        f"{', '.join(names)}: table {table}: each needs a table of its own."
+        for table, names in sharing.items()
+        if len(names) > 1
+    ]
+
+
+def _place_problems(dataset: Dataset, settings: Settings) -> list[str]:
+    database, schema, _ = dataset.table.split(".")
     problems = []
-    for source, name in dataset.columns.items():
-        if name not in names:
-            close = get_close_matches(name, names, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}."
-            problems.append(f"{dataset.name}: columns {source}={name!r}: is no column of {dataset.kind}; {hint}")
-    if dataset.database != settings.snowflake_database:
+    if database != settings.snowflake_database:
         problems.append(
             f"{dataset.name}: table {dataset.table}: DuckDB commits to one database; "
             f"should be {settings.snowflake_database} as SNOWFLAKE_DATABASE says."
         )
+    if schema == CONTROL_SCHEMA:
+        problems.append(f"{dataset.name}: table {dataset.table}: the schema {schema} is kept for the control tables.")
     return problems

@@ -26,14 +26,15 @@ from etl_daemon.core.scale import (
     words,
 )
 
-__all__ = ["EXACT", "Numbers", "decimals", "parse_numbers", "quantities", "to_scale"]
+__all__ = ["CARRIED_BELOW", "EXACT", "Numbers", "decimals", "parse_numbers", "quantities", "to_scale"]
 
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _GROUPED = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?([eE][+-]?[0-9]+)?$"
 _FITS_EXACT = r"^[+-]?([0-9]{1,20}(\.[0-9]{0,18})?|\.[0-9]{1,18})$"
+CARRIED_BELOW = 2.0**22
+"""From here on doubles are too far apart to tell a tie at eight decimals, which has nine, from its neighbours."""
 _CARRIED_DIGITS = 15
 _CARRIED = 10**_CARRIED_DIGITS
-_CARRIED_BELOW = 2.0**25  # from here on eight decimals are finer than doubles are apart
 _BLOCK = 2**16  # rows: the temporary arrays of a block stay in the cache
 _PLAIN_BYTES = 64  # longer texts take the regular expression
 _DOT, _MINUS = b".-"
@@ -175,7 +176,7 @@ def _kept(array: pa.Array, mask: pa.BooleanArray) -> pa.Array:
 
 def _exact_texts(array: pa.LargeStringArray, values: Floats) -> pa.Array | None:
     """Decimals of the large numbers that have more digits than a double carries."""
-    large = np.flatnonzero(np.abs(values) >= _CARRIED_BELOW)
+    large = np.flatnonzero(np.abs(values) >= CARRIED_BELOW)
     texts = pc.replace_substring(pc.ascii_trim_whitespace(array.take(pa.array(large))), ",", "")
     long = np.flatnonzero(pc.binary_length(texts).to_numpy(zero_copy_only=False) > _CARRIED_DIGITS)
     texts, rows = texts.take(pa.array(long)), large[long]

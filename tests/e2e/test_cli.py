@@ -104,14 +104,14 @@ def test_once_loads_exactly_once_and_tells_what_it_left_alone(shell: Shell) -> N
 
     third = shell.run(*hint[1].split(), "--json")  # what the message says to type
     assert third.document["datasets"][0]["objects"] | {"deferred": 0} == {
-        "pending": 1,
+        "pending": 2,
         "loaded": 1,
-        "refused": 0,
+        "refused": 1,  # looking back reads refused objects again
         "deferred": 0,
         "ignored": 0,
     }
     assert query(shell, f"SELECT count(*) FROM {PRICES} WHERE SYMBOL = 'GE'") == [(1,)]
-    assert shell.run("once", "--hours-back", "48", "--json").document["datasets"][0]["objects"]["pending"] == 0
+    assert shell.run("once", "--hours-back", "48", "--json").document["datasets"][0]["objects"]["loaded"] == 0
 
 
 def test_once_ends_with_1_where_a_dataset_failed(shell: Shell) -> None:
@@ -156,6 +156,31 @@ def test_wrong_settings_are_all_listed_and_end_with_78(shell: Shell) -> None:
     assert "Traceback" in shell.run("init", ETL_BATCH_SIZE="many", LOG_LEVEL="DEBUG").err
 
 
+def test_what_cannot_work_ends_with_78_before_anything_starts(shell: Shell) -> None:
+    (shell.folder / "same.toml").write_text("[datasets.anomalies]\ntable = 'MARKET_DATA.PRICE_DATA'\n")
+    s3 = {"ETL_SOURCE": "s3", "S3_BUCKET": "b", "S3_REGION": "us-east-1"}
+    for wrong, said in (
+        ({"LOG_FILE": "missing/etl.log"}, "LOG_FILE='missing/etl.log'"),
+        ({"ETL_SWEEP_HOURS": "1e300"}, "ETL_SWEEP_HOURS='1e300'"),
+        ({"ETL_DUCKDB_PATH": ":memory:"}, "ETL_DUCKDB_PATH=':memory:'"),
+        ({"SNOWFLAKE_DATABASE": "temp"}, "SNOWFLAKE_DATABASE='temp'"),
+        ({"ETL_DATASETS_FILE": "same.toml"}, "price_data, anomalies: table FINANCIAL_DATA.MARKET_DATA.PRICE_DATA"),
+        ({**s3, "AWS_ENDPOINT_URL": "not a url"}, "AWS_ENDPOINT_URL"),
+    ):
+        ended = shell.run("once", **wrong)
+        assert ended.code == 78, ended.err
+        assert said in ended.err
+        assert "Hint: correct" in ended.err
+
+
+def test_a_file_that_is_no_database_is_named_as_such(shell: Shell) -> None:
+    (shell.folder / "etl.duckdb").write_text("no database")
+    ended = shell.run("once")
+    assert ended.code == 1
+    assert "etl.duckdb is no DuckDB file." in ended.err
+    assert "Hint: name another file with ETL_DUCKDB_PATH" in ended.err
+
+
 def test_wrong_usage_ends_with_2(shell: Shell) -> None:
     unknown_word = shell.run("nonsense")
     assert (unknown_word.code, unknown_word.out) == (2, "")
@@ -163,6 +188,12 @@ def test_wrong_usage_ends_with_2(shell: Shell) -> None:
     unknown_dataset = shell.run("once", "--dataset", "prices")
     assert unknown_dataset.code == 2
     assert "price_data" in unknown_dataset.err
+    price_file(shell, "a.ndjson").write_text(bar("AAPL", "2025-06-02"))
+    words = ["validate", price_file(shell, "a.ndjson"), "--dataset", "price_data", "--timestamp-format"]
+    wrong_format = shell.run(*words, "%d/%m/%Q")
+    assert wrong_format.code == 2
+    assert "--timestamp-format" in wrong_format.err
+    assert shell.run(*words, "epoch_ms").code == 0
 
 
 def test_a_held_file_ends_with_75(shell: Shell) -> None:

@@ -78,3 +78,26 @@ def test_every_line_is_a_row_or_malformed(kinds: list[str], size: tuple[int, int
     lines = ["row", "row", *(kind for kind in kinds if kind != "blank")]
     assert len(rows) == len(lines)
     assert malformed == [at for at, kind in enumerate(lines) if kind != "row"]
+
+
+SPELLINGS = {name: (name, name.capitalize(), name.upper()) for name in NAMES}
+SPELLINGS["symbol"] += ("ticker", "Ticker", "name")
+SPELLINGS["timestamp"] += ("date", "DATE")
+SPELLINGS["source"] = ("source",)  # other spellings of an optional column are found by sample
+spelled = st.fixed_dictionaries(
+    {
+        name: st.lists(st.tuples(st.sampled_from(spellings), numbers if name in NUMBERS else texts), max_size=1)
+        for name, spellings in SPELLINGS.items()
+    }
+)
+Spelled = dict[str, list[tuple[str, object]]]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(spelled, max_size=8), st.integers(0, 300), sizes)
+def test_each_row_has_its_own_spellings(rows: list[Spelled], filler: int, size: tuple[int, int]) -> None:
+    usual: Spelled = {name: [(name, 2.0 if name in NUMBERS else "x")] for name in NAMES}
+    rows = [*[usual] * filler, *rows, usual]
+    expected = [{name: next((value for _, value in row[name]), None) for name in NAMES} for row in rows]
+    body = as_lines([dict(pair for given in row.values() for pair in given) for row in rows])
+    assert read(body, size) == (expected, [])

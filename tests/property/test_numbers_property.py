@@ -3,10 +3,11 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from etl_daemon.core.numbers import parse_numbers, quantities, to_scale
+from tests.unit.test_decode_support import decode, gathered
 
 VOLUME = pa.decimal128(28, 8)
 WIDE = Context(prec=400)
@@ -59,6 +60,27 @@ def test_large_texts_are_rounded_half_even(whole, fraction):
     assert misfit.tolist() == [expected >= 10**20]
     assert found.to_pylist() == [None if misfit[0] else expected]
     assert finer.tolist() == [expected != Decimal(text)]
+
+
+@given(st.lists(st.integers(0, 10**17).map(lambda tenths: tenths * 10 + 5), min_size=1, max_size=20))
+@example([8477255527950295, 30037904308170655])
+def test_ties_of_nine_decimals_are_rounded_half_even(units):
+    volumes = [Decimal(unit).scaleb(-9, WIDE) for unit in units]
+    for column in (pa.array([format(each, "f") for each in volumes]), pa.array(volumes, pa.decimal128(38, 9))):
+        found, finer, _ = quantities(parse_numbers(column), np.arange(len(volumes)), VOLUME)
+        assert found.to_pylist() == [rounded(each, 8) for each in volumes]
+        assert finer.all()
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.integers(0, 10**17).map(lambda tenths: tenths * 10 + 5), min_size=1, max_size=20))
+@example([8477255527950295, 30037904308170655])
+def test_so_are_json_numbers(units):
+    volumes = [Decimal(unit).scaleb(-9, WIDE) for unit in units]
+    record = '{{"symbol":"A","timestamp":1,"open":1,"high":1,"low":1,"close":1,"volume":{:f}}}\n'
+    table = gathered(decode("".join(map(record.format, volumes)).encode()))[0]
+    found = quantities(parse_numbers(table["volume"]), np.arange(len(volumes)), VOLUME)[0]
+    assert found.to_pylist() == [rounded(each, 8) for each in volumes]
 
 
 @given(st.lists(st.text("019.-+eE ,x", max_size=9), min_size=1, max_size=30))

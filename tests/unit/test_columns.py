@@ -91,12 +91,21 @@ def test_two_that_serve_alike_are_refused_with_a_mapping_that_solves_it(names):
     assert list(solved.values()) == [names[0]]
 
 
-def test_json_lines_may_differ_in_case_from_row_to_row_but_not_in_name():
-    matching = match_columns(["Symbol", "symbol", "SYMBOL"], PRICES, per_row=True)
+def test_json_lines_may_differ_from_row_to_row_and_the_best_spelling_comes_first():
+    dataset = replace(PRICES, columns={"sym": "symbol"})
+    names = ["name", "Symbol", "SYM", "ticker", "SYMBOL", "sym", "Ticker", "symbol"]
+    best_first = ("sym", "SYM", "symbol", "SYMBOL", "Symbol", "ticker", "Ticker", "name")
 
-    assert matching.found["symbol"] == ("Symbol", "symbol", "SYMBOL")
+    assert match_columns(names, dataset, per_row=True).found["symbol"] == best_first
+    match_columns(names, PRICES, per_row=True).check()
+
+
+def test_json_lines_with_two_aliases_and_nothing_better_are_ambiguous():
+    matching = match_columns(["ticker", "name"], PRICES, per_row=True)
+
     with pytest.raises(DataError, match="ticker"):
-        match_columns(["ticker", "name"], PRICES, per_row=True)
+        matching.check()
+    match_columns(["ticker", "name", "SYMBOL"], PRICES, per_row=True).check()
 
 
 @pytest.mark.parametrize(

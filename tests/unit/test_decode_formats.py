@@ -196,3 +196,45 @@ def test_many_callers_share_a_decoder_one_after_another() -> None:
     next(abandoned)
     abandoned.close()  # type: ignore[attr-defined]
     decoder.close()
+
+
+@pytest.mark.parametrize(
+    ("type_", "storage"),
+    [
+        (pa.timestamp("us"), pa.int64()),
+        (pa.timestamp("ms", "Asia/Tokyo"), pa.int64()),
+        (pa.timestamp("ms"), pa.int64()),
+        (pa.date32(), pa.int32()),
+        (pa.date64(), pa.int64()),
+        (pa.time64("us"), pa.int64()),
+        (pa.duration("s"), pa.int64()),
+    ],
+)
+def test_raw_shows_times_that_python_has_no_value_for(type_: pa.DataType, storage: pa.DataType) -> None:
+    beyond = 2**30 if storage == pa.int32() else 86_400_000 * 2**36
+    times = pa.array([beyond, 0, None], storage).view(type_)
+    slices = decode(parquet(timestamp=times, **{name: ["1"] * 3 for name in RECORD if name != "timestamp"}))
+    shown = [json.loads(text)["timestamp"] for text in raws(slices, [0, 1, 2])]
+    assert [isinstance(each, str) for each in shown] == [True, True, False]
+    assert slices[0].table.num_rows == 3
+
+
+def test_raw_shows_what_json_has_no_type_for() -> None:
+    odd = {
+        "open": pa.array([float("nan")]),
+        "high": pa.array([Decimal("1.5")], pa.decimal256(60, 2)),
+        "low": pa.array([b"\xff"]),
+        "close": pa.array([True]),
+        "symbol": pa.array(["A"]).dictionary_encode(),
+        "timestamp": pa.array([1], pa.int64()).view(pa.timestamp("ns")),
+    }
+    text = raws(decode(parquet(**odd)), [0])[0]
+    assert json.loads(text) | {"volume": None} == {
+        "open": "nan",
+        "high": "1.50",
+        "low": "\\xff",
+        "close": True,
+        "symbol": "A",
+        "volume": None,
+        "timestamp": "1970-01-01 00:00:00.000000001",
+    }

@@ -334,3 +334,25 @@ def test_json_test_suite() -> None:
     arrays = [name for name, value in valid.items() if isinstance(value, list)]
     assert [name for name in arrays if outcomes[name] not in {"missing_columns", (len(valid[name]),) * 2}] == []
     assert not any(isinstance(outcome, tuple) and outcome[0] > outcome[1] for outcome in outcomes.values())
+
+
+def test_an_escaped_key_is_found_wherever_it_is() -> None:
+    body = lines(*[GOOD] * 900) + lines(GOOD).replace(b'"open"', b'"source": "x", "op\\u0065n"').replace(
+        b"source", b"s\\u006furce"
+    )
+    table = gathered(decode(body + lines(*[GOOD] * 900)))[0]
+    assert table["source"].to_pylist().count("x") == 1
+    assert table["open"].null_count == 0
+
+
+def test_a_null_symbol_is_not_filled_from_a_company_name() -> None:
+    body = lines({**GOOD, "symbol": None, "name": "Ford"}, {**GOOD, "symbol": "F", "name": "Ford"})
+    assert gathered(decode(body))[0]["symbol"].to_pylist() == [None, "F"]
+
+
+@pytest.mark.parametrize("chunk_bytes", [300, 2**20])
+def test_rows_without_the_better_key_take_the_alias(chunk_bytes: int) -> None:
+    bare = {key: value for key, value in GOOD.items() if key != "symbol"}
+    body = lines(*[{"ticker": "AA", **bare}] * 9, {"symbol": "BB", **bare}, {"ticker": "AA", **bare})
+    table = gathered(decode(body, chunk_bytes=chunk_bytes))[0]
+    assert table["symbol"].to_pylist() == ["AA"] * 9 + ["BB", "AA"]

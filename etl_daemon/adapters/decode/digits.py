@@ -12,9 +12,8 @@ import pyarrow.compute as pc
 from etl_daemon.adapters.decode.lines import Lines
 from etl_daemon.adapters.decode.pieces import Positions
 from etl_daemon.adapters.decode.plan import Plan
+from etl_daemon.core.numbers import CARRIED_BELOW
 
-EXACT_BELOW = 2.0**25
-"""Below it a double holds eight decimals exactly."""
 LONG_NUMBER = "[0-9.]{16,}"
 
 
@@ -30,7 +29,7 @@ def restore_digits(table: pa.Table, plan: Plan, lines: Lines) -> pa.Table:
 
 
 def _long_rows(values: np.ndarray[Any, Any], lines: Lines) -> Positions:
-    rows = np.flatnonzero(np.abs(values) >= EXACT_BELOW)  # NaN compares false
+    rows = np.flatnonzero(np.abs(values) >= CARRIED_BELOW)  # NaN compares false
     if not len(rows):
         return rows
     long: Positions = rows[pc.match_substring_regex(lines.binary(rows), LONG_NUMBER).to_numpy(zero_copy_only=False)]

@@ -74,7 +74,7 @@ class JsonLines:
 
     def _read(self, lines: Lines, plan: Plan, scratch: Scratch) -> _Reading:
         everything = np.arange(lines.rows)
-        if not plan.simple or not plan.keys:
+        if not plan.fast:
             return self._read_carefully(lines, plan, scratch, everything)
         scratch.load(lines.data)
         table = scratch.table(plan.fast_sql(scratch.path, lines.longest)).rename_columns([*plan.keys, *plan.probes])
@@ -89,10 +89,14 @@ class JsonLines:
         return _Reading(_replace(table, doubtful, second.table, plan), doubtful[second.malformed])
 
     def _read_carefully(self, lines: Lines, plan: Plan, scratch: Scratch, rows: Positions) -> _Reading:
-        """Only these rows, each value told apart; keys of rows that lack a required value are taken note of."""
+        """Only these rows, each value told apart; their keys are taken note of where others could give a value."""
         scratch.load(lines.data if len(rows) == lines.rows else lines.pick(rows))
         table = scratch.table(plan.exact_sql(scratch.path, lines.longest)).rename_columns(["_object", *plan.keys])
-        lacking = not plan.complete or any(table[name].null_count for name in plan.required & plan.keys.keys())
+        lacking = (
+            not plan.complete
+            or plan.several
+            or any(table[name].null_count for name in plan.required & plan.keys.keys())
+        )
         if lacking and len(rows) <= FEW_ROWS:
             self.keys.sample(lines.binary(rows).to_pylist())
         elif lacking:
@@ -118,13 +122,13 @@ def _spread(rows: int, count: int) -> Positions:
 
 
 def _doubtful(table: pa.Table, plan: Plan, lines: Lines) -> Positions:
-    """Rows to be looked at again: a number or required text is null, or a number may be a boolean or "1_000"."""
+    """Rows to be looked at again: a value may come under another key, or a number may be a boolean or "1_000"."""
     doubt = np.zeros(lines.rows, np.bool_)
     if not plan.complete:
         doubt[:] = True
     for name in table.column_names:
         column = table[name]
-        if column.null_count and (name in plan.numeric or name in plan.required):
+        if column.null_count and name in plan.numeric | plan.required | plan.several:
             doubt |= pc.is_null(column).to_numpy()
         if name in plan.numeric:
             values = column.to_numpy()
@@ -134,10 +138,10 @@ def _doubtful(table: pa.Table, plan: Plan, lines: Lines) -> Positions:
 
 
 def _replace(table: pa.Table, rows: Positions, second: pa.Table, plan: Plan) -> pa.Table:
-    """The table with the second reading's numbers in these rows; text reads the same both times."""
+    """The table with the second reading's values in these rows; text of one key reads the same both times."""
     where = pa.array(rows)
     for at, name in enumerate(table.column_names):
-        if name in plan.numeric and not table[name].take(where).equals(second[name]):
+        if name in plan.numeric | plan.several and not table[name].take(where).equals(second[name]):
             mask = np.zeros(table.num_rows, np.bool_)
             mask[rows] = True
             column = pc.replace_with_mask(_single(table[name]), pa.array(mask), _single(second[name]))

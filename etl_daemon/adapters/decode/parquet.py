@@ -84,9 +84,21 @@ def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _raw_of(table: pa.Table) -> Any:
     def raw(positions: Positions) -> pa.StringArray:
-        return records_text(table.take(pa.array(positions)).to_pylist())
+        rows = table.take(pa.array(positions))
+        return records_text(pa.table([*map(_printable, rows.columns)], rows.column_names).to_pylist())
 
     return raw
+
+
+def _printable(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Dates and times as text: Arrow prints those too that Python has no value for."""
+    type_ = column.type
+    if pa.types.is_dictionary(type_):
+        return _printable(pc.cast(column, type_.value_type))
+    if pa.types.is_timestamp(type_) and type_.tz is not None:
+        utc = pc.cast(pc.cast(column, pa.timestamp(type_.unit, "UTC")), pa.timestamp(type_.unit))
+        return pc.binary_join_element_wise(pc.cast(utc, pa.string()), "Z", "")
+    return pc.cast(column, pa.string()) if pa.types.is_temporal(type_) else column
 
 
 def records_text(records: list[dict[str, Any]]) -> pa.StringArray:

@@ -22,7 +22,7 @@ MAX_EXTRA = 100
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to read records: ``keys`` names the spellings under which each dataset column comes.
+    """How to read records: ``keys`` names the spellings under which each dataset column comes, the best first.
 
     ``numeric`` columns are read as numbers, the others as text. ``probes`` are optional columns not seen yet, looked
     for under their own name. ``exact`` columns must not lose digits. ``complete``: every required column has a key.
@@ -36,23 +36,27 @@ class Plan:
     complete: bool
 
     @property
-    def simple(self) -> bool:
-        """Whether one spelling serves each column, so that the reader can pick columns while it parses."""
-        names = [key.casefold() for spellings in self.keys.values() for key in spellings] + list(self.probes)
-        return len(names) == len(set(names)) and all(len(spellings) == 1 for spellings in self.keys.values())
+    def fast(self) -> bool:
+        """Whether the reader can pick the best spelling of each column while it parses: it does not tell case."""
+        names = [best.casefold() for best, *_ in self.keys.values()] + list(self.probes)
+        return bool(self.keys) and len(names) == len(set(names))
+
+    @property
+    def several(self) -> frozenset[str]:
+        """The columns that come under several spellings."""
+        return frozenset(name for name, spellings in self.keys.items() if len(spellings) > 1)
 
     def fast_sql(self, path: str, longest: int) -> str:
-        """Numbers as DOUBLE: null, 0 and 1 need a second look. Probes come as columns of their own."""
-        types = {key: "DOUBLE" if name in self.numeric else "VARCHAR" for name, (key,) in self.keys.items()}
+        """The best spelling of each column, then the probes; numbers as DOUBLE: null, 0, 1 need a second look."""
+        types = {best: "DOUBLE" if name in self.numeric else "VARCHAR" for name, (best, *_) in self.keys.items()}
         types |= dict.fromkeys(self.probes, "VARCHAR")
         columns = ", ".join(f"{literal(key)}: '{type_}'" for key, type_ in types.items())
-        wanted = [*(key for (key,) in self.keys.values()), *self.probes]
-        picked = ", ".join(map(identifier, wanted))
-        return f"SELECT {picked or 'NULL'} FROM {_reader('read_ndjson', path, longest, f', columns = {{{columns}}}')}"
+        picked = ", ".join(map(identifier, types))
+        return f"SELECT {picked} FROM {_reader('read_ndjson', path, longest, f', columns = {{{columns}}}')}"
 
     def exact_sql(self, path: str, longest: int) -> str:
         """``_object`` (true; null where only the line itself tells), then the columns, numbers told from all else."""
-        if not self.simple or not self.keys:
+        if not self.fast or self.several:
             return self._pointed_sql(path, longest)
         types = {key: "JSON" if name in self.numeric else "VARCHAR" for name, (key,) in self.keys.items()}
         columns = ", ".join(f"{literal(key)}: '{type_}'" for key, type_ in types.items())
@@ -65,14 +69,14 @@ class Plan:
         return _number(name) if name in self.numeric else f"nullif({identifier(name)}, '')"
 
     def _pointed_sql(self, path: str, longest: int) -> str:
-        """The same where several spellings may carry a column: each record is searched for all of them."""
+        """The same where several spellings may carry a column: the best that a record has counts, null or not."""
         paths = [pointer(key) for spellings in self.keys.values() for key in spellings]
         picked, at = [], 0
         for name, spellings in self.keys.items():
             spots = [f"v[{at + number}]" for number in range(1, len(spellings) + 1)]
             at += len(spellings)
-            as_text = "nullif({}::VARCHAR, 'null')" if name in self.numeric else "{} ->> '$'"
-            picked.append(f"coalesce({', '.join(map(as_text.format, spots))}) AS {identifier(name)}")
+            as_text = "nullif(({})::VARCHAR, 'null')" if name in self.numeric else "({}) ->> '$'"
+            picked.append(as_text.format(f"coalesce({', '.join(spots)})") + f" AS {identifier(name)}")
         values = f", json_extract(json, [{', '.join(map(literal, paths))}]) AS v" if paths else ""
         source = f"SELECT {IS_OBJECT} AS _object{values} FROM {_reader('read_ndjson_objects', path, longest)}"
         columns = ", ".join(["_object", *map(self._value, self.keys)])
@@ -142,11 +146,7 @@ class Keys:
         return (*self.matching.extra, *self._extra)
 
     def add(self, names: Iterable[str]) -> None:
-        """Take note of keys.
-
-        Raises:
-            DataError: ``ambiguous_columns``.
-        """
+        """Take note of keys."""
         with self._lock:
             fresh = [name for name in names if name not in self._relevant and name not in self._extra]
             relevant = {
@@ -174,14 +174,15 @@ class Keys:
 
     def _make_plan(self) -> Plan:
         found, columns = self.matching.found, self.dataset.schema.columns
+        required = frozenset(
+            column.name
+            for column in columns
+            if column.required and (column.name in found or column.name in self.matching.missing)
+        )
         return Plan(
             keys=found,
             numeric=frozenset(column.name for column in columns if pa.types.is_decimal(column.type)),
-            required=frozenset(
-                column.name
-                for column in columns
-                if column.required and (column.name in found or column.name in self.matching.missing)
-            ),
+            required=required,
             exact=frozenset(column.name for column in columns if column.type == QUANTITY),
             probes=tuple(column.name for column in columns if not column.required and column.name not in found),
             complete=not self.matching.missing,
@@ -189,11 +190,12 @@ class Keys:
 
 
 def require(matching: Matching, seen: Iterable[str], *, nested: bool = False) -> None:
-    """Refuse an object that lacks a required column.
+    """Refuse an object that lacks a required column, or has several that could each be it.
 
     Raises:
-        DataError: ``missing_columns``.
+        DataError: ``missing_columns``, ``ambiguous_columns``.
     """
+    matching.check()
     if matching.missing:
         names = ", ".join(map(repr, list(seen)[:20])) or "no column"
         hint = f'map it in ETL_DATASETS_FILE: columns = {{ source_name = "{matching.missing[0]}" }}'

@@ -12,6 +12,7 @@ import tenacity
 
 from etl_daemon.errors import BusyError, SetupError, TransientError
 
+FOREIGN = "not a valid DuckDB database file"
 LOCKED = ("could not set lock", "conflicting lock", "being used by another process")
 
 
@@ -58,7 +59,8 @@ class DuckDBFile:
 
     def _attach(self, connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:
         path = str(self.path).replace("'", "''")
-        mode = " (READ_ONLY)" if read_only else ""
+        # Named, or DuckDB would look for an extension that reads a file of another kind.
+        mode = "TYPE duckdb, READ_ONLY" if read_only else "TYPE duckdb"
         try:
             for attempt in tenacity.Retrying(
                 retry=tenacity.retry_if_exception(_locked),
@@ -67,13 +69,16 @@ class DuckDBFile:
                 reraise=True,
             ):
                 with attempt:
-                    connection.execute(f"ATTACH '{path}' AS {self.database}{mode}")
+                    connection.execute(f"ATTACH '{path}' AS {self.database} ({mode})")
         except duckdb.IOException as error:
             if _locked(error):
                 raise BusyError(
                     f"Another process holds {self.path}: {error}",
                     hint="wait for it to end, or raise ETL_TIMEOUT",
                 ) from error
+            if FOREIGN in str(error):
+                hint = "name another file with ETL_DUCKDB_PATH; it is made when it is not there"
+                raise SetupError(f"{self.path} is no DuckDB file.", hint=hint) from error
             raise SetupError(
                 f"Cannot open {self.path}: {error}",
                 hint="set ETL_DUCKDB_PATH to a file in an existing, writable folder",

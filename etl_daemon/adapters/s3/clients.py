@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -13,7 +14,8 @@ from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store
 
 from etl_daemon.adapters.s3.failures import NO_CREDENTIALS_HINT, translated
-from etl_daemon.errors import SetupError
+from etl_daemon.config.redact import shown
+from etl_daemon.errors import ConfigError, SetupError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 CONNECTIONS = 64
 """Open connections of the boto3 client at most: more threads than that wait for one another."""
 
+_ENDPOINT_HINT = "correct AWS_ENDPOINT_URL (or AWS_ENDPOINT_URL_S3); it looks like https://host:9000"
 _CONNECT_SECONDS = 10.0
 _STALL_SECONDS = 60.0
 
@@ -91,6 +94,7 @@ def connect(endpoint: Endpoint, timeout_seconds: float) -> Clients:
 
     Raises:
         SetupError: the profile is unknown.
+        ConfigError: the endpoint is no URL, or the region no name of one.
     """
     config = Config(
         retries={"total_max_attempts": 1},  # we retry, and tell of it
@@ -101,7 +105,13 @@ def connect(endpoint: Endpoint, timeout_seconds: float) -> Clients:
         s3={"addressing_style": "path"},
         response_checksum_validation="when_required",
     )
-    with translated("AWS settings"):
-        session = boto3.Session(region_name=endpoint.region)
-        client = session.client("s3", endpoint_url=endpoint.url, config=config)
+    try:
+        with translated("AWS settings"):
+            session = boto3.Session(region_name=endpoint.region)
+            client = session.client("s3", endpoint_url=endpoint.url, config=config)
+    except ValueError as error:
+        raise ConfigError(f"AWS settings: {shown('AWS_ENDPOINT_URL', error)}.", hint=_ENDPOINT_HINT) from error
+    url = client.meta.endpoint_url
+    if urlsplit(url).scheme not in {"http", "https"}:
+        raise ConfigError(f"AWS settings: {shown('AWS_ENDPOINT_URL', url)} is not HTTP.", hint=_ENDPOINT_HINT)
     return Clients(client, session, timeout_seconds)

@@ -9,13 +9,15 @@ from contextlib import contextmanager
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    InvalidRegionError,
     NoCredentialsError,
+    ParamValidationError,
     PartialCredentialsError,
     ProfileNotFound,
 )
 from obstore.exceptions import BaseError
 
-from etl_daemon.errors import DataError, EtlError, ObjectChangedError, SetupError, TransientError
+from etl_daemon.errors import ConfigError, DataError, EtlError, ObjectChangedError, SetupError, TransientError
 
 _GRANT = "Grant s3:ListBucket on the bucket and s3:GetObject on its objects to this identity."
 NO_CREDENTIALS_HINT = (
@@ -38,6 +40,10 @@ _SETUP_HINTS = {
     "PermanentRedirect": _REGION,
     "AuthorizationHeaderMalformed": _REGION,
 }
+_CONFIG_HINTS: dict[type[Exception], str] = {
+    ParamValidationError: "Correct S3_BUCKET.",  # the keys are the store's own
+    InvalidRegionError: _REGION,
+}
 _CHANGED = {"NoSuchKey", "NoSuchVersion", "PreconditionFailed"}
 _PASSING = {"RequestTimeout", "SlowDown", "InternalError", "ServiceUnavailable", "OperationAborted"}
 _ARCHIVED = "InvalidObjectState"
@@ -58,6 +64,8 @@ def translated(what: str) -> Iterator[None]:
         raise _meaning(what, code, status) from error
     except (NoCredentialsError, PartialCredentialsError, ProfileNotFound) as error:
         raise SetupError(f"{what}: {error}.", hint=NO_CREDENTIALS_HINT) from error
+    except tuple(_CONFIG_HINTS) as error:
+        raise ConfigError(f"{what}: {error}.", hint=_CONFIG_HINTS[type(error)]) from error
     except BotoCoreError as error:
         raise TransientError(f"{what}: {error}.") from error
     except FileNotFoundError as error:  # obstore's 404, a missing bucket included
