@@ -138,7 +138,7 @@ def test_what_only_the_operator_can_change_is_not_tried_again(
 
 
 def test_an_archived_object_is_refused_with_its_reason(source: S3Source) -> None:
-    with pytest.raises(DataError, match="Restore") as caught:
+    with pytest.raises(DataError, match="restore the object") as caught:
         source.fetch(listed(source, "archived"))
     assert caught.value.reason == "archived"
 
