@@ -15,6 +15,8 @@ from etl_daemon.adapters.decode.plan import Plan
 from etl_daemon.core.numbers import CARRIED_BELOW
 
 LONG_NUMBER = "[0-9.]{16,}"
+WHOLE_BELOW = 2.0**26
+"""Below this doubles lie closer than 1e-8: a whole one stands for no number with a fraction of eight decimals."""
 
 
 def restore_digits(table: pa.Table, plan: Plan, lines: Lines) -> pa.Table:
@@ -29,7 +31,8 @@ def restore_digits(table: pa.Table, plan: Plan, lines: Lines) -> pa.Table:
 
 
 def _long_rows(values: np.ndarray[Any, Any], lines: Lines) -> Positions:
-    rows = np.flatnonzero(np.abs(values) >= CARRIED_BELOW)  # NaN compares false
+    size = np.abs(values)  # NaN compares false
+    rows = np.flatnonzero((size >= CARRIED_BELOW) & ((size >= WHOLE_BELOW) | (values != np.rint(values))))
     if not len(rows):
         return rows
     long: Positions = rows[pc.match_substring_regex(lines.binary(rows), LONG_NUMBER).to_numpy(zero_copy_only=False)]
