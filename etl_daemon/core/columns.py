@@ -73,13 +73,6 @@ def match_columns(names: Iterable[str], dataset: Dataset, *, per_row: bool = Fal
     return matching
 
 
-def names_of(column: str, dataset: Dataset) -> list[str]:
-    """All names under which a dataset column may come, in order of preference; other cases may stand for each."""
-    configured = {plain(source) for source in dataset.columns}
-    usual = [name for name in (column, *ALIASES.get(column, ())) if name not in configured]
-    return [*(source for source, target in dataset.columns.items() if target == column), *usual]
-
-
 def plain(name: str) -> str:
     """A name without its case and the blanks around it."""
     return name.strip().casefold()

@@ -159,13 +159,6 @@ def plan_batches(
         start = end
 
 
-def watermark_after(listed: Iterable[ObjectRef], unsettled: Iterable[ObjectRef]) -> datetime | None:
-    """The greatest LastModified such that every listed object at or below it is settled; None if there is none."""
-    first_open = min((ref.modified for ref in unsettled), default=None)
-    times = (ref.modified for ref in listed)
-    return max((time for time in times if first_open is None or time < first_open), default=None)
-
-
 def held_back(watermark: datetime | None, deferred: Iterable[ObjectRef], cursor: Cursor) -> datetime | None:
     """A plan's watermark where objects of it, or of earlier plans of the same cycle, were deferred.
 

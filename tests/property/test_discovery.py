@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -125,7 +125,7 @@ def test_a_plans_watermark_is_the_greatest_that_holds_after_it(refs, ledger, lim
     unsettled = list(found.pending)
     for plan in discovery.plan_batches(PRICES, found, limits, Cursor(), START):
         unsettled = unsettled[len(plan.objects) :]
-        expected = discovery.watermark_after(listed, unsettled)
+        expected = watermark_after(listed, unsettled)
         floor = discovery.starting_watermark(since)
         assert plan.watermark == max(floor, min(expected or floor, START))
 
@@ -167,3 +167,10 @@ def test_whatever_is_written_from_then_to_an_hour_ahead_lies_under_a_listed_pref
     key = folder if folder.endswith(".json") else f"{folder.rstrip('/')}/file.csv"
     assert sum(key.startswith(prefix) for prefix in prefixes) == 1
     assert key.startswith(discovery.static_prefix(template))
+
+
+def watermark_after(listed: Iterable[ObjectRef], unsettled: Iterable[ObjectRef]) -> datetime | None:
+    """What a plan promises, put another way: nothing listed at or below the watermark is left unsettled."""
+    first_open = min((ref.modified for ref in unsettled), default=None)
+    times = (ref.modified for ref in listed)
+    return max((time for time in times if first_open is None or time < first_open), default=None)

@@ -20,7 +20,6 @@ from etl_daemon.core.discovery import (
     static_prefix,
     sweep_bound,
     sweep_due,
-    watermark_after,
 )
 from etl_daemon.core.model import Cursor, ObjectRef
 
@@ -189,14 +188,6 @@ def test_a_time_ahead_of_our_clock_does_not_carry_the_watermark_along() -> None:
 
 def test_nothing_pending_is_nothing_planned() -> None:
     assert plans([ref("a", 5)], {"a": "1"}, BatchLimits(9, 9)) == []
-
-
-def test_the_watermark_stays_below_what_is_not_settled() -> None:
-    listed = [ref("a", 5), ref("b", 4), ref("c", 3), ref("d", 3)]
-    assert watermark_after(listed, []) == NOW - timedelta(minutes=3)
-    assert watermark_after(listed, [listed[3]]) == NOW - timedelta(minutes=4)
-    assert watermark_after(listed, [listed[0]]) is None
-    assert watermark_after([], []) is None
 
 
 def test_deferred_objects_hold_a_plans_watermark_back_but_not_behind_the_cursors() -> None:
