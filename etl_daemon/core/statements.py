@@ -6,28 +6,46 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from etl_daemon.core.datasets import SYSTEM_COLUMNS, Dataset
+from etl_daemon.core.datasets import INSTANT, SYSTEM_COLUMNS, TEXT, Dataset
+from etl_daemon.core.dialect import Dialect
 
 CONTROL_SCHEMA = "ETL_CONTROL"
 SCHEMA_VERSION = 1
 
-_COUNTS = "ROWS_READ BIGINT, ROWS_LOADED BIGINT, ROWS_QUARANTINED BIGINT, ROWS_SUPERSEDED BIGINT, ROWS_FILTERED BIGINT"
+COUNT_COLUMNS = ("ROWS_READ", "ROWS_LOADED", "ROWS_QUARANTINED", "ROWS_SUPERSEDED", "ROWS_FILTERED")
 
-CONTROL_TABLES: Mapping[str, str] = {
-    "ETL_OBJECTS": "DATASET VARCHAR, TARGET_TABLE VARCHAR, BUCKET VARCHAR, KEY VARCHAR, VERSION VARCHAR, ETAG VARCHAR, "
-    "SIZE BIGINT, MODIFIED TIMESTAMP, BATCH_ID VARCHAR, OUTCOME VARCHAR, REASON VARCHAR, "
-    f"{_COUNTS}, ROWS_REPLACED BIGINT, COMMITTED_AT TIMESTAMP",
-    "ETL_BATCHES": "BATCH_ID VARCHAR, DATASET VARCHAR, TARGET_TABLE VARCHAR, OBJECTS BIGINT, "
-    f"{_COUNTS}, ROWS_REPLACED BIGINT, ANOMALIES BIGINT, LEASE_GENERATION BIGINT, HOLDER VARCHAR, "
-    "COMMITTED_AT TIMESTAMP",
-    "ETL_CURSORS": "DATASET VARCHAR, WATERMARK TIMESTAMP, LEASE_GENERATION BIGINT, HOLDER VARCHAR, CURSOR VARCHAR, "
-    "SWEPT_AT TIMESTAMP",
-    "ETL_QUARANTINE": "QUARANTINE_ID VARCHAR, DATASET VARCHAR, OBJECT_KEY VARCHAR, OBJECT_VERSION VARCHAR, "
-    "OBJECT_ROW BIGINT, "
-    "REASONS VARCHAR, RAW VARCHAR, BATCH_ID VARCHAR, QUARANTINED_AT TIMESTAMP, REPLAYED_AT TIMESTAMP, "
-    "DISCARDED_AT TIMESTAMP",
-    "ETL_AUDIT_LOG": "WHO VARCHAR, OCCURRED_AT TIMESTAMP, WHAT VARCHAR, DATASET VARCHAR, DETAIL VARCHAR",
-    "ETL_SCHEMA_VERSION": "VERSION BIGINT, APPLIED_AT TIMESTAMP",
+
+def _table(text: str, numbers: str = "", times: str = "") -> pa.Schema:
+    types = {name: pa.int64() for name in numbers.split()} | dict.fromkeys(times.split(), INSTANT)
+    return pa.schema([(name, types.get(name, TEXT)) for name in text.split()])
+
+
+_COUNTED = " ".join((*COUNT_COLUMNS, "ROWS_REPLACED"))
+
+CONTROL_TABLES: Mapping[str, pa.Schema] = {
+    "ETL_OBJECTS": _table(
+        f"DATASET TARGET_TABLE BUCKET KEY VERSION ETAG SIZE MODIFIED BATCH_ID OUTCOME REASON {_COUNTED} COMMITTED_AT",
+        numbers=f"SIZE {_COUNTED}",
+        times="MODIFIED COMMITTED_AT",
+    ),
+    "ETL_BATCHES": _table(
+        f"BATCH_ID DATASET TARGET_TABLE OBJECTS {_COUNTED} ANOMALIES LEASE_GENERATION HOLDER COMMITTED_AT",
+        numbers=f"OBJECTS {_COUNTED} ANOMALIES LEASE_GENERATION",
+        times="COMMITTED_AT",
+    ),
+    "ETL_CURSORS": _table(
+        "DATASET WATERMARK LEASE_GENERATION HOLDER CURSOR SWEPT_AT",
+        numbers="LEASE_GENERATION",
+        times="WATERMARK SWEPT_AT",
+    ),
+    "ETL_QUARANTINE": _table(
+        "QUARANTINE_ID DATASET OBJECT_KEY OBJECT_VERSION OBJECT_ROW REASONS RAW BATCH_ID QUARANTINED_AT REPLAYED_AT "
+        "DISCARDED_AT",
+        numbers="OBJECT_ROW",
+        times="QUARANTINED_AT REPLAYED_AT DISCARDED_AT",
+    ),
+    "ETL_AUDIT_LOG": _table("WHO OCCURRED_AT WHAT DATASET DETAIL", times="OCCURRED_AT"),
+    "ETL_SCHEMA_VERSION": _table("VERSION APPLIED_AT", numbers="VERSION", times="APPLIED_AT"),
 }
 """Control tables and their columns; see docs/control-tables.md for what each holds."""
 
@@ -37,31 +55,19 @@ def control(database: str, table: str) -> str:
     return f"{database}.{CONTROL_SCHEMA}.{table}"
 
 
-def control_ddl(database: str) -> list[str]:
+def control_ddl(database: str, dialect: Dialect) -> list[str]:
     """Statements that create the control schema and tables where they are absent."""
-    create = [f"CREATE SCHEMA IF NOT EXISTS {database}.{CONTROL_SCHEMA}"]
-    return create + [
-        f"CREATE TABLE IF NOT EXISTS {control(database, name)} ({columns})" for name, columns in CONTROL_TABLES.items()
-    ]
+    tables = [_create(control(database, name), columns, dialect) for name, columns in CONTROL_TABLES.items()]
+    return [f"CREATE SCHEMA IF NOT EXISTS {database}.{CONTROL_SCHEMA}", *tables]
 
 
-def target_ddl(dataset: Dataset) -> list[str]:
+def target_ddl(dataset: Dataset, dialect: Dialect) -> list[str]:
     """Statements that create a dataset's schema and target where they are absent."""
     database, schema, _ = dataset.table.split(".")
-    fields = [*dataset.schema.target, *SYSTEM_COLUMNS]
-    columns = ", ".join(f"{field.name} {sql_type(field.type)}" for field in fields)
-    return [
-        f"CREATE SCHEMA IF NOT EXISTS {database}.{schema}",
-        f"CREATE TABLE IF NOT EXISTS {dataset.table} ({columns})",
-    ]
+    columns = pa.schema([*dataset.schema.target, *SYSTEM_COLUMNS])
+    return [f"CREATE SCHEMA IF NOT EXISTS {database}.{schema}", _create(dataset.table, columns, dialect)]
 
 
-def sql_type(type_: pa.DataType) -> str:
-    """The SQL type that holds every value of an Arrow type. Timestamps are UTC without zone."""
-    if pa.types.is_decimal(type_):
-        return f"NUMERIC({type_.precision},{type_.scale})"
-    if pa.types.is_timestamp(type_):
-        return "TIMESTAMP"
-    if pa.types.is_integer(type_):
-        return "BIGINT"
-    return "VARCHAR"
+def _create(table: str, columns: pa.Schema, dialect: Dialect) -> str:
+    listed = ", ".join(f"{field.name} {dialect.column_type(field.type)}" for field in columns)
+    return f"CREATE TABLE IF NOT EXISTS {table} ({listed})"

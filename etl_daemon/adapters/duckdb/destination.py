@@ -12,6 +12,7 @@ from etl_daemon.adapters.duckdb import commit
 from etl_daemon.adapters.duckdb.session import DuckDBFile
 from etl_daemon.adapters.duckdb.work import Work
 from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.dialect import DUCKDB
 from etl_daemon.core.model import (
     CleanBatch,
     CleanSlice,
@@ -45,9 +46,9 @@ class DuckDBDestination:
                     hint="a DuckDB file is one database: use the same first part in every table name",
                 )
         database = self._file.database
-        statements = control_ddl(database)
+        statements = control_ddl(database, DUCKDB)
         for dataset in (*datasets, self._anomalies):
-            statements += target_ddl(dataset)
+            statements += target_ddl(dataset, DUCKDB)
         with self._file.session() as connection, _Transaction(connection):
             for statement in statements:
                 connection.execute(statement)

@@ -10,21 +10,10 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 
 from etl_daemon.adapters.duckdb.work import Work
-from etl_daemon.core.datasets import INSTANT, TEXT
+from etl_daemon.core.datasets import TEXT
 from etl_daemon.core.model import Fence, ObjectReceipt, Receipt
+from etl_daemon.core.statements import CONTROL_TABLES, COUNT_COLUMNS
 from etl_daemon.errors import LeaseLostError, ObjectChangedError, SetupError
-
-COUNT_COLUMNS = ("ROWS_READ", "ROWS_LOADED", "ROWS_QUARANTINED", "ROWS_SUPERSEDED", "ROWS_FILTERED")
-
-LINE = pa.schema(
-    [
-        (name, TEXT)
-        for name in ("DATASET", "TARGET_TABLE", "BUCKET", "KEY", "VERSION", "ETAG", "BATCH_ID", "OUTCOME", "REASON")
-    ]
-    + [(name, INSTANT) for name in ("MODIFIED", "COMMITTED_AT")]
-    + [(name, pa.int64()) for name in ("SIZE", *COUNT_COLUMNS, "ROWS_REPLACED")]
-)
-"""A line of the ledger."""
 
 
 def take_fence(work: Work, fence: Fence) -> None:
@@ -96,7 +85,9 @@ def settle(work: Work, objects: Sequence[ObjectReceipt], replaced: Counter[str])
             work.dataset.name,
             work.dataset.table,
         )
-    work.connection.register("lines", pa.Table.from_pylist([_line(work, each) for each in objects], LINE))
+    work.connection.register(
+        "lines", pa.Table.from_pylist([_line(work, each) for each in objects], CONTROL_TABLES["ETL_OBJECTS"])
+    )
     work.execute(f"INSERT INTO {ledger} BY NAME FROM lines")
 
 
