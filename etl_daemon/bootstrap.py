@@ -163,9 +163,9 @@ def prepare(settings: Settings) -> None:
 
 
 def _destination(settings: Settings, datasets: Sequence[Dataset]) -> Destination:
-    from etl_daemon.adapters.duckdb.destination import DuckDBDestination
+    from etl_daemon.adapters.destination.destination import SqlDestination
 
-    return DuckDBDestination(_file(settings), configure.anomalies_dataset(settings, datasets))
+    return SqlDestination(_file(settings), configure.anomalies_dataset(settings, datasets))
 
 
 def _file(settings: Settings) -> DuckDBFile:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from threading import Event as Signal
 
 from etl_daemon.core import discovery
-from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.datasets import Dataset, Mode
 from etl_daemon.core.events import CyclePlanned, DatasetFailed
 from etl_daemon.core.model import BatchPlan, Cursor, Fence, Known, Outcome, Receipt
 from etl_daemon.errors import BusyError, ConfigError, EtlError, LeaseLostError, ObjectChangedError
@@ -111,7 +111,7 @@ class Daemon:
             if stop and stop.is_set():
                 break
             receipts.append(self._load(_held(plan, receipts, known.cursor)))
-        if sweep and sum(len(receipt.objects) for receipt in receipts) == len(found.pending):
+        if sweep and sum(len(receipt.objects) for receipt in receipts) == len(found.pending) + len(found.superseded):
             self._swept(dataset, now)
         return DatasetReport(dataset.name, len(found.pending), found.ignored, tuple(receipts))
 
@@ -126,6 +126,8 @@ class Daemon:
         plan = plan if self.own_cursor else replace(plan, watermark=None)
         receipt = load(plan, self.corridor, self._fences[name], self.clock.now())
         known = self._known[name]
+        if receipt.objects and plan.dataset.mode is Mode.FULL:
+            known.versions.clear()  # its ledger holds what was committed last, and nothing else
         known.versions.update({line.ref.key: line.ref.version for line in receipt.objects})
         known.refused.difference_update(line.ref.key for line in receipt.objects)
         known.refused.update(line.ref.key for line in receipt.objects if line.outcome is Outcome.REFUSED)

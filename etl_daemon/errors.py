@@ -35,6 +35,10 @@ class ObjectChangedError(TransientError):
     """The object is no longer the version that was listed: the next listing shows what it is now."""
 
 
+class OutcomeUnknownError(TransientError):
+    """The answer to COMMIT was lost: the ledger says whether it happened."""
+
+
 class BusyError(TransientError):
     """Another process holds the destination file or the lease."""
 

@@ -32,7 +32,7 @@ def miscounted(reports: Sequence[DatasetReport], datasets: Sequence[Dataset], fi
     found = {report.dataset: totals(report.receipts).loaded for report in reports}
     found["anomalies"] += sum(sum(receipt.anomalies.values()) for report in reports for receipt in report.receipts)
     problems = []
-    with file.session(read_only=True) as connection:
+    with file.connection(read_only=True) as connection:
         for dataset in datasets:
             rows = connection.table(dataset.table).count("*").fetchall()[0][0]
             if rows != found[dataset.name]:

@@ -24,7 +24,7 @@ QUERIES = {
 def show_results(file: DuckDBFile) -> None:
     """The answers to some questions, each under its SQL."""
     out = console()
-    with file.session(read_only=True) as connection:
+    with file.connection(read_only=True) as connection:
         for title, sql in QUERIES.items():
             answer = connection.sql(sql)
             rows = answer.fetchall()

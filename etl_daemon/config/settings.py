@@ -27,7 +27,8 @@ from etl_daemon.config.checks import (
 )
 from etl_daemon.config.redact import shown
 
-Mode = Annotated[Literal["APPEND", "UPSERT"], UPPER]
+Mode = Annotated[Literal["APPEND", "UPSERT", "INCREMENTAL", "FULL", "TRUNCATE_INSERT"], UPPER]
+MODES = "UPSERT, APPEND, INCREMENTAL, FULL or TRUNCATE_INSERT"
 Whole = Annotated[int, Field(ge=1)]
 Bound = Annotated[Decimal, Field(gt=-(10**12), lt=10**12)]
 """Prices have twelve digits before the point."""
@@ -72,9 +73,9 @@ class Settings(BaseSettings):
         2, description="How far back a first start looks for indicators (hours)."
     )
     anomalies_window: Hours = Field(24, description="How far back a first start looks for anomalies (hours).")
-    price_data_mode: Mode = Field("UPSERT", description="How prices meet the table: UPSERT or APPEND.")
-    technical_indicators_mode: Mode = Field("UPSERT", description="How indicators meet the table: UPSERT or APPEND.")
-    anomalies_mode: Mode = Field("UPSERT", description="How anomalies meet the table: UPSERT or APPEND.")
+    price_data_mode: Mode = Field("UPSERT", description=f"How prices meet the table: {MODES}.")
+    technical_indicators_mode: Mode = Field("UPSERT", description=f"How indicators meet the table: {MODES}.")
+    anomalies_mode: Mode = Field("UPSERT", description=f"How anomalies meet the table: {MODES}.")
     etl_datasets_file: ExistingFile | None = Field(
         None, description="TOML file with further datasets and options per dataset; empty: none."
     )

@@ -87,7 +87,8 @@ def judge(
     rejected = np.flatnonzero(~fit)
     kept = np.flatnonzero(fit)
     if dataset.mode is not Mode.APPEND:
-        kept = kept[dedupe.last_of_each(_keys(cells, dataset, kept))]
+        stays = dedupe.first_of_each if dataset.mode is Mode.INCREMENTAL else dedupe.last_of_each
+        kept = kept[stays(_keys(cells, dataset, kept))]
     return Judged(cells, flags, kept, rejected)
 
 

@@ -101,7 +101,8 @@ def _dataset(name: str, values: Mapping[str, Any], settings: Settings) -> Datase
         "mode": Mode(values.get("mode", Mode.UPSERT)),
         "table": full_table_name(values["table"], settings),
     }
-    return Dataset(name, **{**values, **typed})
+    known = {key: value for key, value in values.items() if key != "truncate_before_insert"}
+    return Dataset(name, **{**known, **typed})
 
 
 def _table_problems(found: Sequence[Dataset], settings: Settings) -> list[str]:

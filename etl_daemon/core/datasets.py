@@ -28,6 +28,14 @@ class Mode(StrEnum):
 
     APPEND = "APPEND"
     UPSERT = "UPSERT"
+    INCREMENTAL = "INCREMENTAL"
+    FULL = "FULL"
+    TRUNCATE_INSERT = "TRUNCATE_INSERT"
+
+    @property
+    def replaces(self) -> bool:
+        """Whether a commit puts its rows in the place of all that the table had."""
+        return self in {Mode.FULL, Mode.TRUNCATE_INSERT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +132,10 @@ SYSTEM_COLUMNS = pa.schema(
 """The columns that every target has besides its own."""
 
 
+ROW_ORDER = ("_OBJECT_MODIFIED", "_OBJECT_KEY", "_OBJECT_ROW")
+"""The order of rows with one key and timestamp: the greater is the later."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """A dataset as configured.
@@ -132,7 +144,10 @@ class Dataset:
     names to column names and comes before the built-in aliases. ``symbol_from_key`` is a regular expression whose group
     ``symbol`` (or first group) gives the symbol of all rows of an object. ``records_path`` leads to the records in
     nested JSON, keys separated by dots. ``timestamp_formats`` are strptime formats, tried where the standard forms do
-    not fit.
+    not fit. ``primary_key`` and ``timestamp_column`` are target columns, where they differ from the kind's.
+    ``incremental_by`` is ``primary_key`` or ``timestamp_column``; empty: the key, if there is one. ``snapshot_group``
+    is a regular expression on the key: objects for which it finds the same are one delivery. ``cursor`` names a cursor
+    of its own, for loading beside the daemon.
     """
 
     name: str
@@ -147,6 +162,33 @@ class Dataset:
     timestamp_formats: tuple[str, ...] = ()
     thousands_separators: bool = False
     immutable_keys: bool = False
+    primary_key: tuple[str, ...] = ()
+    timestamp_column: str = ""
+    incremental_by: str = ""
+    snapshot_group: str | None = None
+    cursor: str = ""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The target columns that tell rows apart; empty where none do."""
+        return self.primary_key or self.schema.primary_key
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The target columns by which the later of two rows with one key is found, the most telling first."""
+        instants = (self.timestamp_column,) if self.timestamp_column and self.timestamp_column not in self.key else ()
+        return (*instants, *ROW_ORDER)
+
+    @property
+    def by_timestamp(self) -> bool:
+        """Whether only rows beyond the latest timestamp of the target are inserted."""
+        wanted = self.incremental_by == "timestamp_column" or not self.key
+        return self.mode is Mode.INCREMENTAL and wanted
+
+    @property
+    def cursor_name(self) -> str:
+        """The cursor that its commits move and are fenced by."""
+        return self.cursor or self.name
 
     @property
     def schema(self) -> Schema:

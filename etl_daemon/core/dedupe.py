@@ -47,5 +47,10 @@ def last_of_each(keys: Codes) -> np.ndarray[Any, np.dtype[np.bool_]]:
     return winners
 
 
+def first_of_each(keys: Codes) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Marks the first row of every key, as ``last_of_each`` marks the last."""
+    return last_of_each(keys[::-1])[::-1]
+
+
 def _dense(codes: Codes) -> Codes:
     return np.unique(codes, return_inverse=True)[1]

@@ -30,7 +30,7 @@ _UNITS = {
 
 _PLACEHOLDER = re.compile(r"\{(year|month|day|hour)\}")
 _TICK = timedelta(microseconds=1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ class Discovery:
 
     ``pending`` objects are to be loaded, sorted by (modified, key). ``settled`` holds the distinct LastModified of the
     listed objects that the ledger has as they are, ascending. ``ignored`` objects are older than ``since`` and were
-    never loaded; ``listed`` counts all objects seen, ignored ones included.
+    never loaded; ``listed`` counts all objects seen, ignored ones included. ``superseded`` objects are new, but
+    parts of deliveries older than the newest.
     """
 
     since: datetime
@@ -47,6 +48,7 @@ class Discovery:
     settled: tuple[datetime, ...] = ()
     listed: int = 0
     ignored: int = 0
+    superseded: tuple[ObjectRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +148,17 @@ def plan_batches(
 
     A plan's watermark takes for granted that all plans before it are committed: commit in order, stop at the first
     that fails, and pass the watermark through ``held_back`` where objects were deferred. It is never before the
-    cursor's.
+    cursor's. Modes that replace the table take everything in one batch.
     """
     floor = cursor.watermark or starting_watermark(discovery.since)
     start = 0
-    for end in _cuts(discovery.pending, limits):
+    everything = [len(discovery.pending)] if discovery.pending or discovery.superseded else []
+    for end in everything if dataset.mode.replaces else _cuts(discovery.pending, limits):
         batch = discovery.pending[start:end]
         open_from = discovery.pending[end].modified if end < len(discovery.pending) else None
         reached = _greatest_below(discovery, end, open_from)
         # A LastModified ahead of our clock must not carry the watermark, and so the lower bound, into the future.
-        yield BatchPlan(dataset, batch, max(floor, min(reached or floor, now)))
+        yield BatchPlan(dataset, batch, max(floor, min(reached or floor, now)), discovery.superseded)
         start = end
 
 
@@ -216,6 +219,6 @@ def _greatest_below(discovery: Discovery, end: int, open_from: datetime | None) 
 
 def _before(instant: datetime, span: timedelta) -> datetime:
     try:
-        return max(instant - span, _EPOCH)
+        return max(instant - span, EPOCH)
     except OverflowError:  # a window of "everything", given as a very large number of hours
-        return _EPOCH
+        return EPOCH

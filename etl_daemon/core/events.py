@@ -60,6 +60,14 @@ class RejectShareHigh(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RowsFiltered(Event):
+    """INCREMENTAL left rows out that the target has already, or that are not beyond its latest timestamp."""
+
+    batch_id: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class BatchCommitted(Event):
     """A batch is in the destination."""
 

@@ -23,6 +23,7 @@ class Outcome(StrEnum):
 
     LOADED = "loaded"
     REFUSED = "refused"
+    SUPERSEDED = "superseded"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -43,11 +44,20 @@ class ObjectRef:
 
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
-    """The objects that one commit brings in, and the watermark that holds once it has."""
+    """The objects that one commit brings in, and the watermark that holds once it has.
+
+    ``superseded`` objects are parts of deliveries older than these: they are entered in the ledger without being read.
+    """
 
     dataset: Dataset
     objects: tuple[ObjectRef, ...]
     watermark: datetime | None = None
+    superseded: tuple[ObjectRef, ...] = ()
+
+    @property
+    def bucket(self) -> str:
+        """Where all of them are."""
+        return (*self.objects, *self.superseded)[0].bucket
 
     @property
     def batch_id(self) -> str:
@@ -55,7 +65,7 @@ class BatchPlan:
         parts = [
             self.dataset.name,
             self.dataset.table,
-            *sorted(f"{ref.bucket}\0{ref.key}\0{ref.version}" for ref in self.objects),
+            *sorted(f"{ref.bucket}\0{ref.key}\0{ref.version}" for ref in (*self.objects, *self.superseded)),
         ]
         return sha256("\1".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
@@ -183,6 +193,11 @@ class StagedBatch:
         """The objects that this batch's commit enters in the ledger."""
         late = {item.ref for item in self.deferrals}
         return tuple(ref for ref in self.plan.objects if ref not in late)
+
+    @property
+    def loads(self) -> bool:
+        """Whether any object comes in; refused ones leave the target as it is."""
+        return len(self.settled) > len({item.ref for item in self.refusals})
 
 
 @dataclass(frozen=True, slots=True)

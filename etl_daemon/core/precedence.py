@@ -8,30 +8,82 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from etl_daemon.core import dedupe
-from etl_daemon.core.datasets import Dataset, Mode
-from etl_daemon.core.model import CleanSlice, Counts
+from etl_daemon.core.datasets import ROW_ORDER, Dataset, Mode
+from etl_daemon.core.model import BatchPlan, CleanBatch, CleanSlice, Counts, Deferral, Refusal, StagedBatch
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
+Marks = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+def collect(batch: CleanBatch) -> StagedBatch:
+    """Bring the results of a batch together; rows of a refused or deferred object are let go."""
+    slices: list[CleanSlice] = []
+    refusals: list[Refusal] = []
+    deferrals: list[Deferral] = []
+    for result in batch.results:
+        if isinstance(result, CleanSlice):
+            slices.append(result)
+            continue
+        slices = [kept for kept in slices if kept.ref != result.ref]
+        if isinstance(result, Refusal):
+            refusals.append(result)
+        else:
+            deferrals.append(result)
+    if refusals and batch.plan.dataset.mode is Mode.TRUNCATE_INSERT:
+        slices, refusals = [], _whole(refusals, batch.plan)
+    return StagedBatch(batch.plan, settle(slices, batch.plan.dataset), tuple(refusals), tuple(deferrals))
+
+
+def _whole(refusals: list[Refusal], plan: BatchPlan) -> list[Refusal]:
+    """A delivery is taken as a whole: with one of its objects refused the others are too."""
+    refused = {item.ref for item in refusals}
+    why = f"its delivery lacks {refusals[0].ref.key} ({refusals[0].reason})"
+    return refusals + [Refusal(ref, "delivery_incomplete", why) for ref in plan.objects if ref not in refused]
 
 
 def settle(slices: Sequence[CleanSlice], dataset: Dataset) -> tuple[CleanSlice, ...]:
-    """The slices in order of precedence, with the rows marked that lose to a later one of the batch.
+    """The slices in order, with the rows marked that lose to another one of the batch.
 
-    The order is (LastModified, key, row number): for equal keys the timestamp column is equal too. Within a slice
-    each key is there once already. Anomalies of rows that lose are let go.
+    The greater row by the dataset's order wins, in INCREMENTAL the earlier one. Within a slice each key is there once
+    already. Anomalies of rows that lose are let go.
     """
     ordered = tuple(sorted(slices, key=lambda part: (part.ref.modified, part.ref.key, part.first_row)))
-    if dataset.mode is Mode.APPEND or len(ordered) < 2:
+    if dataset.mode is Mode.APPEND or len(ordered) < 2 or not dataset.key:
         return ordered
-    names = list(dataset.schema.primary_key)
-    keys = key_codes(pa.concat_tables([part.accepted.select(names) for part in ordered]))
-    stays = dedupe.last_of_each(keys)
+    accepted = [part.accepted for part in ordered]
+    keys = key_codes(pa.concat_tables([table.select(list(dataset.key)) for table in accepted]))
+    stays = _winners(keys, accepted, dataset)
     if stays.all():
         return ordered
-    bounds = np.cumsum([part.accepted.num_rows for part in ordered])[:-1]
-    return tuple(_thinned(part, mask) for part, mask in zip(ordered, np.split(stays, bounds), strict=True))
+    filtered = _unwanted(keys, ordered, stays) if dataset.mode is Mode.INCREMENTAL else np.zeros(len(keys), np.bool_)
+    bounds = np.cumsum([table.num_rows for table in accepted])[:-1]
+    parts = zip(ordered, np.split(stays, bounds), np.split(filtered, bounds), strict=True)
+    return tuple(_thinned(*each) for each in parts)
+
+
+def _unwanted(keys: Ints, ordered: Sequence[CleanSlice], stays: Marks) -> Marks:
+    """Rows that lose to a row of another object, as they would if that object had been committed before."""
+    codes = {ref: code for code, ref in enumerate(dict.fromkeys(part.ref for part in ordered))}
+    objects = np.repeat([codes[part.ref] for part in ordered], [part.accepted.num_rows for part in ordered])
+    own = dedupe.combine(keys, objects)
+    return ~stays & dedupe.first_of_each(own)
+
+
+def _winners(keys: Ints, accepted: Sequence[pa.Table], dataset: Dataset) -> Marks:
+    """Marks the row of each key that stays; rows come in the order of their objects."""
+    if dataset.mode is Mode.INCREMENTAL:
+        return dedupe.first_of_each(keys)
+    instants = dataset.order[: -len(ROW_ORDER)]
+    if not instants:
+        return dedupe.last_of_each(keys)
+    column = pa.concat_tables([table.select(list(instants)) for table in accepted]).column(0)
+    order = pc.array_sort_indices(column, null_placement="at_start").to_numpy()
+    stays = np.empty(len(keys), np.bool_)
+    stays[order] = dedupe.last_of_each(keys[order])
+    return stays
 
 
 def key_codes(keys: pa.Table) -> Ints:
@@ -51,11 +103,11 @@ def _codes(column: pa.ChunkedArray) -> Ints:
     return np.concatenate([chunk.indices.to_numpy(zero_copy_only=False) for chunk in column.chunks] or [[]])
 
 
-def _thinned(part: CleanSlice, stays: np.ndarray[Any, Any]) -> CleanSlice:
-    lost = int((~stays).sum())
+def _thinned(part: CleanSlice, stays: Marks, filtered: Marks) -> CleanSlice:
+    lost, unwanted = int((~stays).sum()), int(filtered.sum())
     if not lost:
         return part
-    counts = part.counts + Counts(loaded=-lost, superseded=lost)
+    counts = part.counts + Counts(loaded=-lost, superseded=lost - unwanted, filtered=unwanted)
     gone = part.accepted["_OBJECT_ROW"].to_numpy()[~stays]
     flagged = ~np.isin(part.anomalies["_OBJECT_ROW"].to_numpy(), gone)
     return replace(part, stays=stays, anomalies=part.anomalies.filter(pa.array(flagged)), counts=counts)

@@ -11,11 +11,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from itertools import chain
 
-from etl_daemon.core import discovery
+from etl_daemon.core import deliveries, discovery
 from etl_daemon.core.clean import clean
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.discovery import BatchLimits, Discovery
-from etl_daemon.core.events import BatchCommitted, Event, ExtraColumns, ObjectDeferred, ObjectRefused, RejectShareHigh
+from etl_daemon.core.events import (
+    BatchCommitted,
+    Event,
+    ExtraColumns,
+    ObjectDeferred,
+    ObjectRefused,
+    RejectShareHigh,
+    RowsFiltered,
+)
 from etl_daemon.core.model import (
     BatchPlan,
     CleanBatch,
@@ -55,8 +63,11 @@ class Corridor:
 
 
 def discover(dataset: Dataset, known: Known, corridor: Corridor, now: datetime, *, sweep: bool) -> Discovery:
-    """List what the dataset's window holds and take off what the ledger has."""
+    """List what the dataset's window holds and take off what the ledger has; where the table is replaced, list all."""
     reach = corridor.reach
+    if dataset.mode.replaces:
+        prefix = discovery.static_prefix(dataset.prefix)
+        return deliveries.due(dataset, corridor.intake.source.list(corridor.bucket, prefix), known)
     since = discovery.lower_bound(dataset, known.cursor, now, reach.lookback)
     prefixes = discovery.listing_prefixes(dataset.prefix, since, now, reach.partition_timezone)
     if sweep:
@@ -83,10 +94,14 @@ def stage(clean_batch: CleanBatch, corridor: Corridor) -> StagedBatch:
 
 
 def commit(staged: StagedBatch, corridor: Corridor, fence: Fence, now: datetime) -> Receipt:
-    """Make it visible, all at once; objects that were put off hold the watermark below them."""
+    """Make it visible, all at once; objects that were put off hold the watermark below them.
+
+    Where the table is replaced, an object that was put off puts the whole batch off.
+    """
     late = [item.ref for item in staged.deferrals]
     plan = replace(staged.plan, watermark=discovery.held_back(staged.plan.watermark, late, Cursor()))
-    if not staged.settled:
+    incomplete = staged.deferrals and staged.plan.dataset.mode.replaces
+    if incomplete or not (staged.settled or plan.superseded):
         return Receipt(plan.batch_id, plan.dataset.name, (), staged.deferrals)
     return corridor.destination.commit(replace(staged, plan=plan), fence, now)
 
@@ -113,5 +128,7 @@ def _announce(staged: StagedBatch, receipt: Receipt, corridor: Corridor, seconds
     for line in receipt.objects:
         if line.outcome is Outcome.LOADED and reject_share(line.counts) > corridor.intake.tolerance.alert:
             corridor.tell(RejectShareHigh(name, line.ref, reject_share(line.counts)))
+    if receipt.counts.filtered:
+        corridor.tell(RowsFiltered(name, receipt.batch_id, receipt.counts.filtered))
     if receipt.objects:
         corridor.tell(BatchCommitted(name, receipt, seconds))

@@ -20,8 +20,8 @@ OBJECTS = 4
 
 DRIVER = """
 import os, signal, sys
-from etl_daemon.adapters.duckdb import commit, ledger
-from etl_daemon.adapters.duckdb.destination import DuckDBDestination
+from etl_daemon.adapters.destination import commit, ledger
+from etl_daemon.adapters.destination.destination import SqlDestination
 from etl_daemon.adapters.decode import ObjectDecoder
 from etl_daemon.adapters.local.source import LocalSource
 
@@ -38,8 +38,8 @@ def dying(function):
 
 places = {
     "list": (LocalSource, "list"), "fetch": (LocalSource, "fetch"), "decode": (ObjectDecoder, "decode"),
-    "stage": (DuckDBDestination, "stage"), "commit.begin": (ledger, "take_fence"), "commit.ledger": (ledger, "enter"),
-    "commit.rows": (commit, "publish"), "commit.counts": (ledger, "settle"), "commit.end": (ledger, "record"),
+    "stage": (SqlDestination, "stage"), "commit.begin": (ledger, "take_fence"), "commit.ledger": (ledger, "check_new"),
+    "commit.rows": (commit, "publish"), "commit.counts": (ledger, "give_way"), "commit.end": (ledger, "enter"),
 }
 owner, name = places[step]
 setattr(owner, name, dying(getattr(owner, name)))

@@ -46,7 +46,7 @@ def put(place, name, data):
 
 
 def ask(place, sql):
-    with DuckDBFile(place / "market.duckdb", "FINANCIAL_DATA").session(read_only=True) as connection:
+    with DuckDBFile(place / "market.duckdb", "FINANCIAL_DATA").connection(read_only=True) as connection:
         return connection.execute(sql).fetchall()
 
 

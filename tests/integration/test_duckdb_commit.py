@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from etl_daemon.adapters.duckdb.destination import DuckDBDestination
+from etl_daemon.adapters.destination.destination import SqlDestination
 from etl_daemon.adapters.duckdb.session import DuckDBFile
 from etl_daemon.core.model import Counts, Deferral, Fence, Outcome, Receipt, Refusal
 from etl_daemon.errors import BusyError, ConfigError, EtlError, LeaseLostError, ObjectChangedError, SetupError
@@ -24,14 +24,14 @@ class Target:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.destination = DuckDBDestination(DuckDBFile(path, "FINANCIAL_DATA", wait_seconds=0.2), ANOMALIES)
+        self.destination = SqlDestination(DuckDBFile(path, "FINANCIAL_DATA", wait_seconds=0.2), ANOMALIES)
         self.destination.prepare([PRICES, INDICATORS, ANOMALIES])
 
     def load(self, *results, dataset=PRICES, fence=FENCE, now=NOW, watermark=None) -> Receipt:
         return self.destination.commit(self.destination.stage(batch(results, dataset, watermark)), fence, now)
 
     def ask(self, sql: str) -> list[tuple]:
-        with DuckDBFile(self.path, "FINANCIAL_DATA").session(read_only=True) as connection:
+        with DuckDBFile(self.path, "FINANCIAL_DATA").connection(read_only=True) as connection:
             return connection.execute(sql).fetchall()
 
     def prices(self) -> list[tuple]:
@@ -252,7 +252,7 @@ def test_a_file_that_is_no_database_names_the_setting(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("not a database" * 1000)
     with pytest.raises(SetupError, match="ETL_DUCKDB_PATH"):
-        DuckDBDestination(DuckDBFile(path, "FINANCIAL_DATA"), ANOMALIES).prepare([PRICES])
+        SqlDestination(DuckDBFile(path, "FINANCIAL_DATA"), ANOMALIES).prepare([PRICES])
 
 
 def test_a_table_in_another_database_is_a_configuration_error(target):

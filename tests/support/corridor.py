@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from etl_daemon.adapters.decode import ObjectDecoder
-from etl_daemon.adapters.duckdb.destination import DuckDBDestination
+from etl_daemon.adapters.destination.destination import SqlDestination
 from etl_daemon.adapters.duckdb.session import DuckDBFile
 from etl_daemon.adapters.memory.source import MemorySource
 from etl_daemon.core.datasets import Dataset
@@ -62,7 +62,7 @@ class House:
     def restarted(self) -> Daemon:
         """The daemon as after a restart: nothing remembered."""
         reach = Reach(timedelta(hours=self.lookback_hours), timedelta(hours=24), UTC, self.limits)
-        destination = DuckDBDestination(self.file, ANOMALIES)
+        destination = SqlDestination(self.file, ANOMALIES)
         intake = Intake(self.source, self.decoder, self.rules, self.tolerance, 4, 2**26)
         corridor = Corridor(intake, destination, "", reach, self.events.append)
         self.daemon = Daemon(corridor, list(self.datasets), self.clock, self.holder)
@@ -78,7 +78,7 @@ class House:
         return self.daemon.cycle()[0]
 
     def ask(self, sql: str) -> list[tuple]:
-        with self.file.session(read_only=True) as connection:
+        with self.file.connection(read_only=True) as connection:
             return connection.execute(sql).fetchall()
 
     def contents(self) -> dict[str, list[tuple]]:

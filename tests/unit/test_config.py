@@ -132,7 +132,7 @@ def test_all_problems_come_at_once_with_name_value_place_and_what_is_allowed(emp
         ("ANOMALIES_PREFIX", "p/{year", "unbalanced braces"),
         ("PRICE_DATA_WINDOW", "0", "greater than 0"),
         ("PRICE_DATA_WINDOW", "inf", "finite"),
-        ("PRICE_DATA_MODE", "MERGE", "'APPEND' or 'UPSERT'"),
+        ("PRICE_DATA_MODE", "MERGE", "or 'TRUNCATE_INSERT'"),
         ("ETL_DESTINATION", "oracle", "should be 'duckdb'"),
         ("ETL_LOCAL_DIR", "nowhere", "is no folder"),
         ("ETL_DATASETS_FILE", "nowhere.toml", "is no file"),

@@ -105,7 +105,7 @@ def test_no_database_name_that_is_let_through_fails_in_duckdb(empty_folder: Path
             name = settings_from({"SNOWFLAKE_DATABASE": word}).snowflake_database
         except ConfigError:
             continue
-        with DuckDBFile(empty_folder / f"{word}.duckdb", name).session() as connection:
+        with DuckDBFile(empty_folder / f"{word}.duckdb", name).connection() as connection:
             connection.execute(f"CREATE SCHEMA {name}.S; CREATE TABLE {name}.S.T (A INTEGER); FROM {name}.S.T")
 
 

@@ -6,14 +6,52 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
 import duckdb
+import pyarrow as pa
 import tenacity
 
+from etl_daemon.core.dialect import DUCKDB, Dialect
 from etl_daemon.errors import BusyError, SetupError, TransientError
 
 FOREIGN = "not a valid DuckDB database file"
 LOCKED = ("could not set lock", "conflicting lock", "being used by another process")
+
+
+class DuckDBSession:
+    """An open file. Staged rows are views on Arrow tables: nothing is copied."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """The rows that a query gives."""
+        return self._connection.execute(statement, list(values)).fetchall()
+
+    def run(self, statement: str, *values: object) -> int:
+        """How many rows a statement changed."""
+        changed = self.rows(statement, *values)
+        return int(changed[0][0]) if changed else 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """BEGIN, then COMMIT, or ROLLBACK on any error."""
+        self._connection.begin()
+        try:
+            yield
+        except BaseException:
+            self._connection.rollback()
+            raise
+        self._connection.commit()
+
+    def stage(self, name: str, table: pa.Table) -> str:
+        """Offer rows to later statements of the session as a table; its full name."""
+        self._connection.register(name, table)
+        return name
+
+    def tag(self, dataset: str, batch_id: str) -> None:
+        """The file keeps no record of who asks what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +67,22 @@ class DuckDBFile:
     memory_limit_mb: int = 1024
     wait_seconds: float = 300.0
 
+    dialect: ClassVar[Dialect] = DUCKDB
+
     @contextmanager
-    def session(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    def session(self) -> Iterator[DuckDBSession]:
+        """A session for one piece of work.
+
+        Raises: as ``connection``.
+        """
+        with self.connection() as connection:
+            yield DuckDBSession(connection)
+
+    def close(self) -> None:
+        """Nothing stays open between sessions."""
+
+    @contextmanager
+    def connection(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection in which the file is the current database.
 
         Raises:

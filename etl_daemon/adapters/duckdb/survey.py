@@ -57,7 +57,7 @@ def survey(file: DuckDBFile, datasets: Sequence[Dataset], anomalies: Dataset) ->
     names += dict.fromkeys(dataset.table for dataset in (*datasets, anomalies))
     if not file.path.exists():
         return Survey(file.path, False, dict.fromkeys(names), {each.name: DatasetState() for each in datasets})
-    with file.session(read_only=True) as connection:
+    with file.connection(read_only=True) as connection:
         tables = _tables(connection, names, file.database)
         ready = all(tables[control(file.database, name)] is not None for name in CONTROL_TABLES)
         states = {each.name: _state(connection, each, tables) if ready else DatasetState() for each in datasets}
@@ -76,7 +76,7 @@ def probe(file: DuckDBFile) -> None:
         if not (folder.is_dir() and os.access(folder, os.W_OK)):
             raise SetupError(f"{folder} is no writable folder.", hint="make it, or correct ETL_DUCKDB_PATH")
         return
-    with file.session() as connection:
+    with file.connection() as connection:
         connection.begin()
         connection.execute(f"CREATE SCHEMA {file.database}.ETL_PROBE")
         connection.rollback()

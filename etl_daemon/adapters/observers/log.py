@@ -25,6 +25,7 @@ from etl_daemon.core.events import (
     ObjectRefused,
     RejectShareHigh,
     Retried,
+    RowsFiltered,
 )
 from etl_daemon.core.model import ObjectRef, Outcome
 from etl_daemon.errors import EtlError, SetupError
@@ -105,6 +106,7 @@ LINES: Mapping[type[Event], tuple[str, int, Callable[[Any], Fields]]] = {
     CyclePlanned: ("cycle_planned", logging.INFO, _plain),
     BatchCommitted: ("batch_committed", logging.INFO, _committed),
     ExtraColumns: ("extra_columns", logging.INFO, _plain),
+    RowsFiltered: ("rows_filtered", logging.WARNING, _plain),
     ObjectRefused: ("object_refused", logging.WARNING, _plain),
     ObjectDeferred: ("object_deferred", logging.WARNING, _plain),
     RejectShareHigh: ("reject_share_high", logging.WARNING, _plain),

@@ -1,0 +1,151 @@
+"""The destination port over SQL: staging is Arrow in memory until the commit, which is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from etl_daemon.adapters.destination import commit
+from etl_daemon.adapters.destination.session import Engine, Session
+from etl_daemon.adapters.destination.work import Work, staged_findings, staged_rows
+from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.ledger import LedgerSql
+from etl_daemon.core.model import CleanBatch, Cursor, Fence, Known, Receipt, StagedBatch
+from etl_daemon.core.precedence import collect
+from etl_daemon.core.statements import SCHEMA_VERSION, control, control_ddl, target_ddl
+from etl_daemon.errors import ConfigError, OutcomeUnknownError, SetupError
+
+
+class SqlDestination:
+    """Loads into one database. ``anomalies`` is the dataset whose target takes detected anomalies."""
+
+    def __init__(self, engine: Engine, anomalies: Dataset) -> None:
+        self._engine = engine
+        self._anomalies = anomalies
+        self._sql = LedgerSql(engine.database, engine.dialect)
+
+    def prepare(self, datasets: Sequence[Dataset]) -> None:
+        """Create the control tables, the targets and the cursors that do not exist yet."""
+        database, dialect = self._engine.database, self._engine.dialect
+        for dataset in datasets:
+            if dataset.database.upper() != database.upper():
+                raise ConfigError(
+                    f"Dataset {dataset.name} goes to database {dataset.database}, but the control tables are in "
+                    f"{database}.",
+                    hint="a commit changes one database: use the same first part in every table name",
+                )
+        statements = control_ddl(database, dialect)
+        for dataset in (*datasets, self._anomalies):
+            statements += target_ddl(dataset, dialect)
+        versions = control(database, "ETL_SCHEMA_VERSION")
+        with self._engine.session() as session:
+            for statement in dict.fromkeys(statements):
+                session.run(statement)
+            session.run(
+                f"INSERT INTO {versions} (VERSION, APPLIED_AT) SELECT ?, CAST(? AS {dialect.timestamp}) "
+                f"WHERE NOT EXISTS (SELECT 1 FROM {versions} WHERE VERSION = ?)",
+                SCHEMA_VERSION,
+                datetime.now(UTC).replace(tzinfo=None),
+                SCHEMA_VERSION,
+            )
+            for name in dict.fromkeys(dataset.cursor_name for dataset in datasets):
+                session.run(
+                    f"INSERT INTO {self._sql.cursors} (DATASET, LEASE_GENERATION, HOLDER) SELECT ?, 0, '' "
+                    f"WHERE NOT EXISTS (SELECT 1 FROM {self._sql.cursors} WHERE DATASET = ?)",
+                    name,
+                    name,
+                )
+
+    def recall(self, datasets: Sequence[Dataset], bucket: str) -> Mapping[str, Known]:
+        """What the ledger says of each dataset, by name; what is not there yet is made."""
+        try:
+            cursors = self._cursors()
+        except SetupError:
+            cursors = {}
+        if any(dataset.cursor_name not in cursors for dataset in datasets):
+            self.prepare(datasets)
+            cursors = self._cursors()
+        with self._engine.session() as session:
+            lines = session.rows(self._sql.latest(), bucket)
+        known = {each.name: Known({}, cursors[each.cursor_name]) for each in datasets}
+        tables = {each.name: each.table for each in datasets}
+        for name, table, *line in lines:
+            if tables.get(name) == table:
+                known[name] = _with_line(known[name], line)
+        return known
+
+    def stage(self, batch: CleanBatch) -> StagedBatch:
+        """Collect the batch in memory; rows of a refused or deferred object are let go."""
+        return collect(batch)
+
+    def commit(self, batch: StagedBatch, fence: Fence, now: datetime) -> Receipt:
+        """Rows, quarantine, anomalies, ledger, cursor and fence in one transaction."""
+        made: list[Receipt] = []
+        try:
+            self._attempt(batch, fence, now, made)
+        except OutcomeUnknownError:
+            if not (made and self._there(made[0], fence)):
+                return self._attempt(batch, fence, now, [])
+        return made[0]
+
+    def _attempt(self, batch: StagedBatch, fence: Fence, now: datetime, made: list[Receipt]) -> Receipt:
+        """``made`` gets the receipt before the answer to COMMIT is there."""
+        with self._engine.session() as session:
+            session.tag(batch.plan.dataset.name, batch.plan.batch_id)
+            work = self._staged(session, batch, now)
+            with session.transaction():
+                made.append(commit.run(work, fence))
+        return made[0]
+
+    def _staged(self, session: Session, batch: StagedBatch, now: datetime) -> Work:
+        work = Work(session, self._engine.dialect, batch, self._anomalies, now.replace(tzinfo=None))
+        if not batch.loads:
+            return work
+        rows, findings = staged_rows(batch), staged_findings(batch)
+        work = replace(work, rows=session.stage("STAGED_ROWS", rows), rows_staged=rows.num_rows)
+        return replace(work, findings=session.stage("STAGED_FINDINGS", findings)) if findings else work
+
+    def _there(self, receipt: Receipt, fence: Fence) -> bool:
+        """Whether a commit whose answer was lost has happened."""
+        with self._engine.session() as session:
+            committed_at = receipt.committed_at.replace(tzinfo=None) if receipt.committed_at else None
+            return bool(session.rows(self._sql.batch_of(), receipt.batch_id, fence.holder, committed_at))
+
+    def mark_swept(self, dataset: Dataset, fence: Fence, swept_at: datetime) -> None:
+        """Note that everything under the dataset's prefix was compared with the ledger at that time."""
+        with self._engine.session() as session:
+            session.run(
+                f"UPDATE {self._sql.cursors} SET SWEPT_AT = ? WHERE DATASET = ? AND LEASE_GENERATION <= ?",
+                swept_at.replace(tzinfo=None),
+                dataset.cursor_name,
+                fence.generation,
+            )
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._engine.close()
+
+    def _cursors(self) -> dict[str, Cursor]:
+        with self._engine.session() as session:
+            rows = session.rows(
+                f"SELECT DATASET, WATERMARK, LEASE_GENERATION, HOLDER, SWEPT_AT FROM {self._sql.cursors}"
+            )
+        return {name: Cursor(_utc(mark), int(gen), holder, _utc(swept)) for name, mark, gen, holder, swept in rows}
+
+
+def _with_line(known: Known, line: Sequence[Any]) -> Known:
+    """What is known, and one more key: (key, version, refused, earliest LastModified)."""
+    key, version, refused, modified = line
+    known.versions[key] = version
+    if refused:
+        known.refused.add(key)
+    watermark = known.cursor.watermark
+    if watermark and _utc(modified) <= watermark and key > known.settled_key:
+        return replace(known, settled_key=key)
+    return known
+
+
+def _utc(moment: Any) -> Any:
+    return moment.replace(tzinfo=UTC) if moment else None

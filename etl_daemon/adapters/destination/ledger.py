@@ -1,0 +1,132 @@
+"""The ledger's part of a commit: the fence, what is there already, and the lines that it gains."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from etl_daemon.adapters.destination.work import Work, listed
+from etl_daemon.core.datasets import Mode
+from etl_daemon.core.model import Fence, ObjectReceipt, Outcome, Receipt
+from etl_daemon.core.statements import COUNT_COLUMNS
+from etl_daemon.errors import EtlError, LeaseLostError, ObjectChangedError, SetupError
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What the ledger has of a batch's keys: latest version and outcome, and how many rows of each are in the target.
+
+    ``at`` is the time of the commit, later than any of theirs, since a clock that was set back must not hide the newer
+    entry of a key.
+    """
+
+    at: datetime
+    versions: dict[str, tuple[str, str]] = field(default_factory=dict)
+    present: Counter[str] = field(default_factory=Counter)
+
+
+def take_fence(work: Work, fence: Fence) -> Earlier:
+    """Claim the cursor for this generation and holder, move its watermark, and look up the batch's keys.
+
+    Raises:
+        LeaseLostError: a later generation, or another holder of this one, has committed.
+        SetupError: the dataset has no cursor yet.
+        EtlError: the staging table does not hold what was sent.
+    """
+    mark, cursor = _naive(work.batch.plan.watermark), work.dataset.cursor_name
+    claim = (fence.generation, fence.holder)
+    work.session.run(work.sql.fence(), *claim, mark, mark, cursor, fence.generation, *claim)
+    keys = listed({"KEY": ref.key} for ref in work.batch.settled)
+    bucket = work.batch.plan.bucket
+    found = work.session.rows(work.sql.holder(work.rows), *work.target, bucket, keys, cursor)
+    if not found:
+        raise SetupError(f"Dataset {work.dataset.name} has no cursor {cursor}.", hint="run `etl-daemon init`")
+    if tuple(found[0][:2]) != claim:
+        raise LeaseLostError(
+            f"Dataset {work.dataset.name} is held by {found[0][1]} in generation {found[0][0]}.",
+            hint="only one daemon or one-shot may load a dataset at a time",
+        )
+    if int(found[0][2]) != work.rows_staged:
+        raise EtlError(
+            f"{work.rows_staged} rows were staged, but {work.rows} holds {found[0][2]}.",
+            hint="nothing was committed; the next cycle stages them anew",
+        )
+    return _earlier(found, work.now)
+
+
+def _earlier(found: Sequence[tuple[Any, ...]], now: datetime) -> Earlier:
+    lines = [line[3:] for line in found if line[3] is not None]
+    latest = max((at for _, _, _, at, _ in lines), default=None)
+    return Earlier(
+        max(now, latest + timedelta(microseconds=1)) if latest else now,
+        {key: (version, outcome) for key, version, outcome, _, _ in lines},
+        +Counter({key: int(present) for key, _, _, _, present in lines}),
+    )
+
+
+def check_new(work: Work, earlier: Earlier) -> None:
+    """Each version is loaded once; modes that replace the table read what they need again.
+
+    Raises:
+        ObjectChangedError: a version is loaded already: another run did it, and this batch must be planned again.
+    """
+    for ref in work.batch.settled:
+        if earlier.versions.get(ref.key) == (ref.version, Outcome.LOADED) and not work.dataset.mode.replaces:
+            raise ObjectChangedError(f"Another run has committed {ref.key} meanwhile.")
+
+
+def give_way(work: Work, replaced: Counter[str]) -> None:
+    """Note on older lines how many of their rows gave way."""
+    if work.dataset.mode.replaces and work.rows:
+        full = work.dataset.mode is Mode.FULL
+        work.session.run(work.sql.forgotten() if full else work.sql.emptied(), *work.target)
+    elif replaced:
+        gone = listed({"KEY": key, "GONE": rows} for key, rows in replaced.items())
+        work.session.run(work.sql.replaced(), gone, *work.target, *work.target)
+
+
+def enter(work: Work, receipt: Receipt, fence: Fence) -> None:
+    """Lines of the batch's objects, and of the batch itself."""
+    work.session.run(work.sql.lines(), listed(_line(work, each) for each in receipt.objects))
+    counted = dict(zip(COUNT_COLUMNS, astuple(receipt.counts), strict=True))
+    line = {
+        "BATCH_ID": receipt.batch_id,
+        "DATASET": work.dataset.name,
+        "TARGET_TABLE": work.dataset.table,
+        "OBJECTS": len(receipt.objects),
+        **counted,
+        "ROWS_REPLACED": receipt.replaced,
+        "ANOMALIES": sum(receipt.anomalies.values()),
+        "LEASE_GENERATION": fence.generation,
+        "HOLDER": fence.holder,
+        "COMMITTED_AT": work.now,
+    }
+    work.session.run(work.sql.batch(), listed([line]))
+
+
+def _line(work: Work, each: ObjectReceipt) -> dict[str, object]:
+    ref, counted = each.ref, dict(zip(COUNT_COLUMNS, astuple(each.counts), strict=True))
+    return {
+        "DATASET": work.dataset.name,
+        "TARGET_TABLE": work.dataset.table,
+        "BUCKET": ref.bucket,
+        "KEY": ref.key,
+        "VERSION": ref.version,
+        "ETAG": ref.etag,
+        "SIZE": ref.size,
+        "MODIFIED": _naive(ref.modified),
+        "BATCH_ID": work.batch.plan.batch_id,
+        "OUTCOME": each.outcome.value,
+        "REASON": each.reason,
+        **counted,
+        "ROWS_REPLACED": 0,
+        "COMMITTED_AT": work.now,
+    }
+
+
+def _naive(moment: datetime | None) -> datetime | None:
+    """Instants as the tables have them: UTC without zone."""
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment else None

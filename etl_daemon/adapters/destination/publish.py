@@ -1,0 +1,66 @@
+"""How staged rows meet the target, inside the commit's transaction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from etl_daemon.adapters.destination.work import Work, listed
+from etl_daemon.core.datasets import Mode
+from etl_daemon.core.publish import Publish, emptying
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Per object key: staged rows that lost or were not wanted, and target rows that gave way to newer ones."""
+
+    superseded: Counter[str] = field(default_factory=Counter)
+    filtered: Counter[str] = field(default_factory=Counter)
+    replaced: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def left_out(self) -> int:
+        """Staged rows that the target does not take."""
+        return self.superseded.total() + self.filtered.total()
+
+
+def publish(work: Work, restated: Counter[str]) -> Published:
+    """Take away what gives way, and bring the rest in.
+
+    ``restated``: how many rows the target has of each object that comes again.
+    """
+    plan = Publish(work.dataset, work.rows, work.dialect, bool(restated))
+    keys = (listed({"KEY": key} for key in restated),) if restated else ()
+    published = _meet(work, plan, keys)
+    _remove(work, plan, keys, beaten=bool(published.replaced))
+    insertion = plan.insertion(work.dataset.schema.target, only_new=bool(published.left_out))
+    work.session.run(insertion, *work.stamp)
+    return published
+
+
+def _meet(work: Work, plan: Publish, keys: tuple[str, ...]) -> Published:
+    mode = work.dataset.mode
+    if mode is Mode.UPSERT:
+        met = work.session.rows(plan.met(), *keys)
+        lost, beaten = Counter[str](), Counter[str]()
+        for staged_key, target_key, losers, gone in met:
+            lost[staged_key] += int(losers)
+            beaten[target_key] += int(gone)
+        return Published(superseded=+lost, replaced=+beaten)
+    if mode is Mode.INCREMENTAL:
+        found = work.session.rows(plan.late()) if work.dataset.by_timestamp else work.session.rows(plan.known(), *keys)
+        return Published(filtered=Counter({key: int(rows) for key, rows in found}))
+    return Published()
+
+
+def _remove(work: Work, plan: Publish, keys: tuple[str, ...], *, beaten: bool) -> None:
+    """Rows that give way, and first the anomalies that were found in them."""
+    table, anomalies = work.dataset.table, work.anomalies.table
+    if work.dataset.mode.replaces:
+        if work.detects:
+            work.session.run(f"DELETE FROM {anomalies} WHERE DETECTED_BY = ?", work.detector)
+        work.session.run(emptying(work.dataset))
+    elif beaten or keys:
+        if work.detects:
+            work.session.run(plan.removal(anomalies, beaten=beaten, found=True), *keys, work.detector)
+        work.session.run(plan.removal(table, beaten=beaten), *keys)

@@ -1,0 +1,57 @@
+"""What a technology provides: sessions that run statements in order, and its dialect."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from etl_daemon.core.dialect import Dialect
+
+
+class Session(Protocol):
+    """One conversation with a database. Values are bound where a statement has ``?``; instants are UTC, naive."""
+
+    def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """The rows that a query gives."""
+
+    def run(self, statement: str, *values: object) -> int:
+        """How many rows a statement changed."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """BEGIN, then COMMIT, or ROLLBACK on any error.
+
+        Raises:
+            OutcomeUnknownError: the answer to COMMIT was lost.
+        """
+
+    def stage(self, name: str, table: pa.Table) -> str:
+        """Offer rows to later statements of the session as a table; its full name. Never inside a transaction."""
+
+    def tag(self, dataset: str, batch_id: str) -> None:
+        """Say for whom the next statements are."""
+
+
+class Engine(Protocol):
+    """A database that sessions are opened on."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """Its SQL."""
+
+    @property
+    def database(self) -> str:
+        """Where the control tables are."""
+
+    def session(self) -> AbstractContextManager[Session]:
+        """A session for one piece of work.
+
+        Raises:
+            BusyError: another process held the database all the while.
+            TransientError: it did not answer.
+            SetupError: something is missing, or access denied.
+        """
+
+    def close(self) -> None:
+        """Let go of connections."""

@@ -1,0 +1,102 @@
+"""What the steps of one commit share: the session, the batch, and where its rows are staged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from etl_daemon.adapters.destination.session import Session
+from etl_daemon.core.datasets import INSTANT, SYSTEM_COLUMNS, TEXT, Dataset, Kind
+from etl_daemon.core.dialect import Dialect
+from etl_daemon.core.ledger import LedgerSql
+from etl_daemon.core.model import CleanSlice, StagedBatch
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One commit under way.
+
+    ``rows`` is the table where the rows are staged, with how many there are; ``findings`` that of rejected rows and
+    anomalies, or empty. ``now`` is UTC without zone, as the tables have it.
+    """
+
+    session: Session
+    dialect: Dialect
+    batch: StagedBatch
+    anomalies: Dataset
+    now: datetime
+    rows: str = ""
+    rows_staged: int = 0
+    findings: str = ""
+
+    @property
+    def dataset(self) -> Dataset:
+        """The batch's dataset."""
+        return self.batch.plan.dataset
+
+    @property
+    def target(self) -> tuple[str, str]:
+        """What the ledger calls the place that the rows go to."""
+        return self.dataset.name, self.dataset.table
+
+    @property
+    def stamp(self) -> tuple[str, datetime]:
+        """What marks the rows of this commit."""
+        return self.batch.plan.batch_id, self.now
+
+    @property
+    def detector(self) -> str:
+        """``DETECTED_BY`` of the anomalies that this dataset's rules find."""
+        return f"etl_daemon:{self.dataset.name}"
+
+    @property
+    def detects(self) -> bool:
+        """Whether anomalies are looked for in this dataset's rows."""
+        return self.dataset.kind in {Kind.PRICES, Kind.INDICATORS}
+
+    @property
+    def sql(self) -> LedgerSql:
+        """The statements about the control tables."""
+        return LedgerSql(self.dataset.database, self.dialect)
+
+
+def listed(rows: Iterable[dict[str, Any]]) -> str:
+    """Rows as the JSON list that a statement takes."""
+    return json.dumps(list(rows), default=str)
+
+
+def staged_rows(batch: StagedBatch) -> pa.Table:
+    """The accepted rows that stay, with the object that each comes from; the key once, as a dictionary of one."""
+    own = [SYSTEM_COLUMNS.field(name) for name in ("_OBJECT_ROW", "_OBJECT_KEY", "_OBJECT_MODIFIED")]
+    parts = [_with_object(part.accepted, part, part.stays) for part in batch.slices]
+    return pa.concat_tables(parts) if parts else pa.schema([*batch.plan.dataset.schema.target, *own]).empty_table()
+
+
+def staged_findings(batch: StagedBatch) -> pa.Table | None:
+    """Rejected rows (they have ``REASONS``) and anomalies (they have ``ANOMALY_TYPE``) in one table."""
+    rejected = [_with_version(part) for part in batch.slices if part.quarantined.num_rows]
+    flagged = [_with_object(part.anomalies, part) for part in batch.slices if part.anomalies.num_rows]
+    parts = [pa.concat_tables(some) for some in (rejected, flagged) if some]
+    return pa.concat_tables(parts, promote_options="default") if parts else None
+
+
+def _with_object(table: pa.Table, part: CleanSlice, stays: np.ndarray[Any, Any] | None = None) -> pa.Table:
+    table = table if stays is None else table.filter(pa.array(stays))
+    rows = table.num_rows
+    key = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array([part.ref.key], TEXT))
+    modified = pa.repeat(pa.scalar(part.ref.modified.replace(tzinfo=None), INSTANT), rows)
+    return table.append_column("_OBJECT_KEY", key).append_column("_OBJECT_MODIFIED", modified)
+
+
+def _with_version(part: CleanSlice) -> pa.Table:
+    rows = part.quarantined.num_rows
+    table = part.quarantined
+    for name, text in (("OBJECT_KEY", part.ref.key), ("OBJECT_VERSION", part.ref.version)):
+        table = table.append_column(name, pa.repeat(pa.scalar(text, TEXT), rows))
+    return table

@@ -1,0 +1,160 @@
+"""SQL of the control tables: what is asked and written for one commit; one text for every destination."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from etl_daemon.core.datasets import SCHEMAS, TEXT, Kind
+from etl_daemon.core.dialect import Dialect
+from etl_daemon.core.publish import KEYS, quoted
+from etl_daemon.core.statements import CONTROL_TABLES, control
+
+MINE = "DATASET = ? AND TARGET_TABLE = ?"
+GIVEN_WAY = KEYS.append(pa.field("GONE", pa.int64()))
+VERSIONS = KEYS.append(pa.field("VERSION", TEXT))
+
+
+class LedgerSql:
+    """The statements, for one database in one dialect. Lists are bound as JSON texts."""
+
+    def __init__(self, database: str, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self.objects = control(database, "ETL_OBJECTS")
+        self.batches = control(database, "ETL_BATCHES")
+        self.cursors = control(database, "ETL_CURSORS")
+        self.quarantine = control(database, "ETL_QUARANTINE")
+
+    def fence(self) -> str:
+        """Claim a cursor and move its watermark: generation, holder, mark, mark, cursor, generation twice, holder."""
+        mark = f"CAST(? AS {self.dialect.timestamp})"
+        moved = f"GREATEST(COALESCE(WATERMARK, {mark}), COALESCE({mark}, WATERMARK))"
+        return (
+            f"UPDATE {self.cursors} SET LEASE_GENERATION = ?, HOLDER = ?, WATERMARK = {moved} WHERE DATASET = ? "
+            "AND (LEASE_GENERATION < ? OR (LEASE_GENERATION = ? AND HOLDER = ?))"
+        )
+
+    def holder(self, staged: str = "") -> str:
+        """Who holds a cursor, what the ledger has of the batch's keys, and how many rows are staged.
+
+        Bound: dataset, target, bucket, JSON list of keys, cursor. Rows of (generation, holder, staged rows, key, its
+        latest version, that one's outcome, time of its commit, its rows in the target); the last five are null where
+        the ledger has none of the keys.
+        """
+        count = f"(SELECT COUNT(*) FROM {staged})" if staged else "0"
+        return f"""
+            SELECT c.LEASE_GENERATION, c.HOLDER, {count}, e.KEY, e.VERSION, e.OUTCOME, e.COMMITTED_AT, e.PRESENT
+            FROM {self.cursors} AS c LEFT JOIN (
+                SELECT KEY, MAX_BY(VERSION, COMMITTED_AT) AS VERSION, MAX_BY(OUTCOME, COMMITTED_AT) AS OUTCOME,
+                       MAX(COMMITTED_AT) AS COMMITTED_AT, SUM(ROWS_LOADED - ROWS_REPLACED) AS PRESENT
+                FROM {self.objects}
+                WHERE {MINE} AND BUCKET = ? AND KEY IN (SELECT KEY FROM ({self.dialect.listed(KEYS)}) AS listed)
+                GROUP BY KEY
+            ) AS e ON TRUE
+            WHERE c.DATASET = ?
+        """
+
+    def latest(self) -> str:
+        """What is known of a bucket's keys: (dataset, target, key, latest version, whether refused, earliest modified).
+
+        Bound: bucket.
+        """
+        return (
+            "SELECT DATASET, TARGET_TABLE, KEY, MAX_BY(VERSION, COMMITTED_AT), "
+            "MAX_BY(OUTCOME, COMMITTED_AT) = 'refused', MIN(MODIFIED) "
+            f"FROM {self.objects} WHERE BUCKET = ? GROUP BY DATASET, TARGET_TABLE, KEY"
+        )
+
+    def batch_of(self) -> str:
+        """A batch by its id, holder and time, in this order, if it was committed."""
+        return f"SELECT BATCH_ID FROM {self.batches} WHERE BATCH_ID = ? AND HOLDER = ? AND COMMITTED_AT = ?"
+
+    def replaced(self) -> str:
+        """Note on the latest loaded line of each key how many of its rows gave way.
+
+        Bound: JSON list of keys and rows gone, dataset, target, dataset, target.
+        """
+        name = self.objects.rpartition(".")[2]
+        return f"""
+            UPDATE {self.objects} SET ROWS_REPLACED = ROWS_REPLACED + gave.GONE FROM (
+                SELECT o.KEY AS KEY, MAX(o.COMMITTED_AT) AS COMMITTED_AT, MAX(g.GONE) AS GONE
+                FROM {self.objects} AS o JOIN ({self.dialect.listed(GIVEN_WAY)}) AS g ON o.KEY = g.KEY
+                WHERE {MINE} AND OUTCOME = 'loaded' GROUP BY o.KEY
+            ) AS gave
+            WHERE {name}.KEY = gave.KEY AND {name}.COMMITTED_AT = gave.COMMITTED_AT
+              AND {name}.DATASET = ? AND {name}.TARGET_TABLE = ? AND {name}.OUTCOME = 'loaded'
+        """
+
+    def emptied(self) -> str:
+        """Note on all lines of a target that none of their rows is there any more: dataset, target."""
+        return f"UPDATE {self.objects} SET ROWS_REPLACED = ROWS_LOADED WHERE {MINE} AND ROWS_REPLACED < ROWS_LOADED"
+
+    def forgotten(self) -> str:
+        """Delete all lines of a target: dataset, target."""
+        return f"DELETE FROM {self.objects} WHERE {MINE}"
+
+    def lines(self) -> str:
+        """Add lines: a JSON list of them."""
+        return self._insertion(self.objects, CONTROL_TABLES["ETL_OBJECTS"])
+
+    def batch(self) -> str:
+        """Add a batch: a JSON list of one."""
+        return self._insertion(self.batches, CONTROL_TABLES["ETL_BATCHES"])
+
+    def reopened(self) -> str:
+        """Delete open quarantined rows of versions that were read again: JSON list of keys and versions, dataset."""
+        name = self.quarantine.rpartition(".")[2]
+        return (
+            f"DELETE FROM {self.quarantine} USING ({self.dialect.listed(VERSIONS)}) AS again "
+            f"WHERE {name}.DATASET = ? AND {name}.OBJECT_KEY = again.KEY AND {name}.OBJECT_VERSION = again.VERSION "
+            f"AND {name}.REPLAYED_AT IS NULL AND {name}.DISCARDED_AT IS NULL"
+        )
+
+    def quarantined(self, findings: str) -> str:
+        """Keep the rejected rows among staged findings: dataset twice, batch id, time.
+
+        A row that an operator discarded, and that is rejected again, stays discarded.
+        """
+        identity = "MD5(CONCAT_WS(CHR(31), ?, OBJECT_KEY, OBJECT_VERSION, CAST(OBJECT_ROW AS VARCHAR)))"
+        return f"""
+            INSERT INTO {self.quarantine} (QUARANTINE_ID, DATASET, OBJECT_KEY, OBJECT_VERSION, OBJECT_ROW, REASONS, RAW,
+                                           BATCH_ID, QUARANTINED_AT)
+            SELECT r.* FROM (
+                SELECT {identity} AS QUARANTINE_ID, CAST(? AS VARCHAR) AS DATASET, OBJECT_KEY, OBJECT_VERSION,
+                       OBJECT_ROW, REASONS, RAW, CAST(? AS VARCHAR) AS BATCH_ID,
+                       CAST(? AS {self.dialect.timestamp}) AS QUARANTINED_AT
+                FROM {findings} WHERE REASONS IS NOT NULL
+            ) AS r
+            WHERE NOT EXISTS (SELECT 1 FROM {self.quarantine} AS q WHERE q.QUARANTINE_ID = r.QUARANTINE_ID)
+        """
+
+    def _insertion(self, table: str, columns: pa.Schema) -> str:
+        names = quoted(columns.names)
+        return f"INSERT INTO {table} ({names}) SELECT {names} FROM ({self.dialect.listed(columns)}) AS listed"
+
+
+def flagged(anomalies: str, target: str, findings: str, dialect: Dialect) -> str:
+    """Keep the anomalies among staged findings whose rows were loaded: batch id, time, batch id, time."""
+    names = [*SCHEMAS[Kind.ANOMALIES].target.names, "_OBJECT_KEY", "_OBJECT_ROW", "_OBJECT_MODIFIED"]
+    return f"""
+        INSERT INTO {anomalies} ({quoted(names)}, _BATCH_ID, _LOADED_AT)
+        SELECT {quoted(names, "f")},
+               CAST(? AS VARCHAR), CAST(? AS {dialect.timestamp})
+        FROM {findings} AS f
+        WHERE f.ANOMALY_TYPE IS NOT NULL AND EXISTS (
+            SELECT 1 FROM {target} AS t WHERE t._BATCH_ID = ? AND t._LOADED_AT = ?
+            AND t._OBJECT_KEY = f._OBJECT_KEY AND t._OBJECT_ROW = f._OBJECT_ROW)
+    """
+
+
+def arrived(target: str, anomalies: str = "") -> str:
+    """What a commit put there, to be compared with what it should have: batch id, time.
+
+    Rows of ('rows', object key, rows); with ``anomalies`` also of ('anomalies', severity, rows), for which batch id,
+    time and detector are bound after.
+    """
+    mine = "_BATCH_ID = ? AND _LOADED_AT = ?"
+    rows = f"SELECT 'rows', _OBJECT_KEY, COUNT(*) FROM {target} WHERE {mine} GROUP BY 2"
+    if not anomalies:
+        return rows
+    found = f"SELECT 'anomalies', SEVERITY, COUNT(*) FROM {anomalies} WHERE {mine} AND DETECTED_BY = ? GROUP BY 2"
+    return f"{rows} UNION ALL {found}"
