@@ -15,6 +15,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from zoneinfo import ZoneInfo
 
+from etl_daemon.adapters.destination.destination import SqlDestination
+from etl_daemon.adapters.destination.review import SqlReview
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.datasets import Dataset
@@ -22,8 +24,9 @@ from etl_daemon.core.discovery import BatchLimits
 from etl_daemon.core.events import Event, Retried
 from etl_daemon.daemon import Daemon
 from etl_daemon.errors import SetupError
+from etl_daemon.operations.claim import Operator
 from etl_daemon.pipeline import Corridor, Intake, Reach, Tolerance
-from etl_daemon.ports import Clock, Destination, Observer, Source
+from etl_daemon.ports import Clock, Observer, Review, Source
 
 if TYPE_CHECKING:
     from etl_daemon.adapters.decode import ObjectDecoder
@@ -54,11 +57,16 @@ class Runtime:
     clock: Clock
     holder: str
     stop: Signal
+    review: Review
     _stack: ExitStack
 
     def daemon(self, *, again: bool = False) -> Daemon:
         """The loop over all datasets; with ``again`` refused objects are read again."""
         return Daemon(self.corridor, self.datasets, self.clock, self.holder, again=again)
+
+    def operator(self, who: str) -> Operator:
+        """Who works beside the daemon, and the control tables to look into."""
+        return Operator(who, self.holder, self.review)
 
     def close(self) -> None:
         """Let go of everything."""
@@ -86,14 +94,17 @@ def build(settings: Settings, observers: Sequence[Observer] = (), clock: Clock |
 
     with ExitStack() as building:
         source, reader = _source(settings, tell, stop), decoder(settings)
-        destination = _destination(settings, datasets)
+        engine = _file(settings)
+        destination = SqlDestination(engine, configure.anomalies_dataset(settings, datasets))
         for part in (source, reader, destination):
             building.callback(part.close)
         corridor = Corridor(
             intake(settings, source, reader), destination, settings.s3_bucket or "", _reach(settings), tell
         )
         holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        return Runtime(settings, datasets, corridor, clock or SystemClock(), holder, stop, building.pop_all())
+        return Runtime(
+            settings, datasets, corridor, clock or SystemClock(), holder, stop, SqlReview(engine), building.pop_all()
+        )
 
 
 def intake(settings: Settings, source: Source, reader: ObjectDecoder) -> Intake:
@@ -159,13 +170,7 @@ def probe(settings: Settings) -> None:
 def prepare(settings: Settings) -> None:
     """Create the control tables, the targets and the cursors that do not exist yet."""
     datasets = configure.datasets(settings)
-    _destination(settings, datasets).prepare(datasets)
-
-
-def _destination(settings: Settings, datasets: Sequence[Dataset]) -> Destination:
-    from etl_daemon.adapters.destination.destination import SqlDestination
-
-    return SqlDestination(_file(settings), configure.anomalies_dataset(settings, datasets))
+    SqlDestination(_file(settings), configure.anomalies_dataset(settings, datasets)).prepare(datasets)
 
 
 def _file(settings: Settings) -> DuckDBFile:

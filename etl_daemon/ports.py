@@ -9,6 +9,7 @@ from typing import Protocol
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.events import Event
 from etl_daemon.core.model import CleanBatch, Fence, Known, ObjectRef, RawSlice, Receipt, StagedBatch
+from etl_daemon.core.review import AuditLine, LedgerLine, QuarantinedRow, Replay, Selection
 
 
 class Source(Protocol):
@@ -71,11 +72,41 @@ class Destination(Protocol):
             BusyError: another process holds the destination.
         """
 
+    def replay(self, batch: StagedBatch, rows: Replay, fence: Fence, line: AuditLine) -> Receipt:
+        """Bring rows of loaded objects in that have left the quarantine, under the identity that they had.
+
+        Raises:
+            LeaseLostError, BusyError: as ``commit``.
+            ObjectChangedError: another version was loaded, or the rows were replayed, meanwhile.
+        """
+
     def mark_swept(self, dataset: Dataset, fence: Fence, swept_at: datetime) -> None:
         """Note that everything under the dataset's prefix was compared with the ledger at that time."""
 
     def close(self) -> None:
         """Let go of connections and files."""
+
+
+class Review(Protocol):
+    """What operators ask of the control tables, and mark there."""
+
+    def quarantined(self, selection: Selection, limit: int | None = None) -> list[QuarantinedRow]:
+        """The selected rows, the latest first."""
+
+    def counted(self, selection: Selection) -> list[tuple[str, str, int]]:
+        """How many rows are selected: (dataset, reasons, rows)."""
+
+    def discard(self, selection: Selection, line: AuditLine) -> int:
+        """Mark the selected rows as done with; how many there were."""
+
+    def log(self, line: AuditLine) -> None:
+        """Leave a line in the audit log."""
+
+    def ledger(self, dataset: Dataset, bucket: str) -> list[LedgerLine]:
+        """The latest line of each key."""
+
+    def held(self, dataset: Dataset) -> dict[str, tuple[int, datetime]]:
+        """How many rows of each object the target holds, and its LastModified."""
 
 
 class Observer(Protocol):

@@ -38,7 +38,7 @@ def _restated(work: Work, earlier: Earlier) -> Counter[str]:
 
 
 def _keep_findings(work: Work, earlier: Earlier) -> None:
-    """Rejected rows, and anomalies of the rows that were loaded."""
+    """Rejected rows and anomalies."""
     again = [ref for ref in work.batch.settled if earlier.versions.get(ref.key, ("", ""))[0] == ref.version]
     if again:
         versions = listed({"KEY": ref.key, "VERSION": ref.version} for ref in again)
@@ -48,6 +48,11 @@ def _keep_findings(work: Work, earlier: Earlier) -> None:
     if any(part.quarantined.num_rows for part in work.batch.slices):
         name = work.dataset.name
         work.session.run(work.sql.quarantined(work.findings), name, name, *work.stamp)
+    keep_anomalies(work)
+
+
+def keep_anomalies(work: Work) -> None:
+    """Anomalies of the rows that were loaded; those of rows that lost go with their rows."""
     if any(part.anomalies.num_rows for part in work.batch.slices):
         statement = flagged(work.anomalies.table, work.dataset.table, work.findings, work.dialect)
         work.session.run(statement, *work.stamp, *work.stamp)
@@ -55,8 +60,7 @@ def _keep_findings(work: Work, earlier: Earlier) -> None:
 
 def _receipt(work: Work, published: Published, replaced: int) -> Receipt:
     """What came in, compared with what is there."""
-    found = any(part.anomalies.num_rows for part in work.batch.slices)
-    there, severities = _arrived(work, anomalies=found) if work.rows else ({}, {})
+    there, severities = arrived_rows(work) if work.rows else ({}, {})
     objects = tuple(_lines(work, published))
     for line in objects:
         _check(line, there.get(line.ref.key, 0))
@@ -76,8 +80,9 @@ def _receipt(work: Work, published: Published, replaced: int) -> Receipt:
     )
 
 
-def _arrived(work: Work, *, anomalies: bool) -> tuple[dict[str, int], dict[str, int]]:
+def arrived_rows(work: Work) -> tuple[dict[str, int], dict[str, int]]:
     """What this commit put there: rows by object key, and anomalies by severity."""
+    anomalies = any(part.anomalies.num_rows for part in work.batch.slices)
     statement = arrived(work.dataset.table, work.anomalies.table if anomalies else "")
     more = (*work.stamp, work.detector) if anomalies else ()
     counted: dict[str, dict[str, int]] = {"rows": {}, "anomalies": {}}

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from etl_daemon.adapters.destination import commit
+from etl_daemon.adapters.destination import commit, replay
 from etl_daemon.adapters.destination.session import Engine, Session
 from etl_daemon.adapters.destination.work import Work, staged_findings, staged_rows
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.ledger import LedgerSql
 from etl_daemon.core.model import CleanBatch, Cursor, Fence, Known, Receipt, StagedBatch
 from etl_daemon.core.precedence import collect
+from etl_daemon.core.review import AuditLine, Replay
 from etl_daemon.core.statements import SCHEMA_VERSION, control, control_ddl, target_ddl
 from etl_daemon.errors import ConfigError, OutcomeUnknownError, SetupError
 
@@ -84,20 +85,25 @@ class SqlDestination:
         """Rows, quarantine, anomalies, ledger, cursor and fence in one transaction."""
         made: list[Receipt] = []
         try:
-            self._attempt(batch, fence, now, made)
+            self._attempt(batch, now, lambda work: made.append(commit.run(work, fence)))
         except OutcomeUnknownError:
             if not (made and self._there(made[0], fence)):
-                return self._attempt(batch, fence, now, [])
+                self._attempt(batch, now, lambda work: made.append(commit.run(work, fence)))
+        return made[-1]
+
+    def replay(self, batch: StagedBatch, rows: Replay, fence: Fence, line: AuditLine) -> Receipt:
+        """Bring rows of loaded objects in that have left the quarantine, and settle all counts, in one transaction."""
+        made: list[Receipt] = []
+        self._attempt(batch, line.at, lambda work: made.append(replay.run(work, fence, rows, line)))
         return made[0]
 
-    def _attempt(self, batch: StagedBatch, fence: Fence, now: datetime, made: list[Receipt]) -> Receipt:
-        """``made`` gets the receipt before the answer to COMMIT is there."""
+    def _attempt(self, batch: StagedBatch, now: datetime, steps: Callable[[Work], None]) -> None:
+        """Stage outside the transaction, run the steps inside."""
         with self._engine.session() as session:
             session.tag(batch.plan.dataset.name, batch.plan.batch_id)
             work = self._staged(session, batch, now)
             with session.transaction():
-                made.append(commit.run(work, fence))
-        return made[0]
+                steps(work)
 
     def _staged(self, session: Session, batch: StagedBatch, now: datetime) -> Work:
         work = Work(session, self._engine.dialect, batch, self._anomalies, now.replace(tzinfo=None))

@@ -1,0 +1,1 @@
+"""What operators have done beside the daemon: replay, reload, backfill, audit. Each has a cursor of its own."""
