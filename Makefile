@@ -9,16 +9,17 @@ WORKERS ?= 2
 
 PY := .venv/bin/python
 SETUP := .venv/.setup
+TABLES := deploy/snowflake/04_tables.sql
 LOCK := $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --quiet --custom-compile-command "make lock" $(LOCK_ARGS)
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench lock template clean
+.PHONY: help setup run test check bench lock template snowflake-tables clean
 
 help: ## Print the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
 setup: $(SETUP) ## Make .venv with everything that the other targets need
 
@@ -53,6 +54,12 @@ lock: setup ## Remake requirements*.txt from pyproject.toml; LOCK_ARGS=--upgrade
 
 template: setup ## Remake etl-config.env.template from the settings
 	@$(PY) -c "from etl_daemon.config import template; print(template(), end='')" > etl-config.env.template
+
+snowflake-tables: setup ## Remake the tables of deploy/snowflake from the code
+	@sed -i '/^CREATE/,$$d' $(TABLES)
+	@$(PY) -c "from etl_daemon.config import Settings; from etl_daemon.core import configure, statements; \
+		snowflake = Settings().model_copy(update={'etl_destination': 'snowflake'}); \
+		print(statements.script(configure.ddl(snowflake)), end='')" >> $(TABLES)
 
 clean: ## Remove .venv and what tools leave behind
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist ./*.egg-info

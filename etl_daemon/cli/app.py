@@ -114,11 +114,16 @@ def _check(json: Json = False) -> None:
     check(as_json=json)
 
 
-def _init(json: Json = False) -> None:
+def _init(
+    print_only: Annotated[
+        bool, typer.Option("--print", help="Print the SQL that does it; the destination is not opened.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Create the control tables and the targets that do not exist yet."""
     from etl_daemon.cli.init import init
 
-    init(as_json=json)
+    init(print_only=print_only, as_json=json)
 
 
 def _status(json: Json = False) -> None:

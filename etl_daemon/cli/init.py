@@ -5,15 +5,24 @@ from __future__ import annotations
 from etl_daemon import bootstrap
 from etl_daemon.cli.printing import console, emit, table
 from etl_daemon.config import load_settings
+from etl_daemon.core import configure
+from etl_daemon.core.statements import script
 
 
-def init(*, as_json: bool) -> None:
-    """Create what does not exist yet, and tell what there is.
+def init(*, print_only: bool, as_json: bool) -> None:
+    """Create what does not exist yet, and tell what there is; or print the SQL that would do it.
 
     Raises:
         EtlError: settings are wrong, or the destination cannot be opened.
     """
     settings = load_settings(needs_source=False)
+    if print_only:
+        statements = configure.ddl(settings)
+        if as_json:
+            emit({"dialect": settings.etl_destination, "statements": statements})
+        else:
+            print(script(statements), end="")
+        return
     missing = set(bootstrap.survey(settings).missing)
     bootstrap.prepare(settings)
     there = bootstrap.survey(settings)

@@ -7,8 +7,9 @@ from typing import Any
 
 from etl_daemon.config import DatasetsFile, Settings, read_datasets_file
 from etl_daemon.core.datasets import Dataset, Kind, Mode
+from etl_daemon.core.dialect import DIALECTS, Dialect
 from etl_daemon.core.policy import SYMBOL_PATTERNS, ReadLimits, RetryPolicy, Rules
-from etl_daemon.core.statements import CONTROL_SCHEMA
+from etl_daemon.core.statements import CONTROL_SCHEMA, whole_ddl
 from etl_daemon.errors import ConfigError
 
 MIB = 2**20
@@ -77,6 +78,22 @@ def anomalies_dataset(settings: Settings, given: Sequence[Dataset]) -> Dataset:
     named = {dataset.name: dataset for dataset in given}
     kind = Kind.ANOMALIES
     return named.get(kind.value) or _dataset(kind.value, _built_in(settings, kind), settings)
+
+
+def dialect(settings: Settings) -> Dialect:
+    """The SQL of the destination."""
+    return DIALECTS[settings.etl_destination]
+
+
+def ddl(settings: Settings) -> list[str]:
+    """What has to be there before anything is loaded: schemas, control tables, targets.
+
+    Raises:
+        ConfigError: the datasets are wrong.
+    """
+    given = datasets(settings)
+    targets = (*given, anomalies_dataset(settings, given))
+    return whole_ddl(settings.snowflake_database, targets, dialect(settings))
 
 
 def full_table_name(name: str, settings: Settings) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -40,3 +41,6 @@ class Dialect:
 
 DUCKDB = Dialect("duckdb", timestamp="TIMESTAMP", json_rows="unnest")
 SNOWFLAKE = Dialect("snowflake", timestamp="TIMESTAMP_NTZ", json_rows="flatten")
+
+DIALECTS: Mapping[str, Dialect] = {each.name: each for each in (DUCKDB, SNOWFLAKE)}
+"""By name, which is what ``ETL_DESTINATION`` says."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
@@ -68,6 +68,17 @@ def target_ddl(dataset: Dataset, dialect: Dialect) -> list[str]:
     return [f"CREATE SCHEMA IF NOT EXISTS {database}.{schema}", _create(dataset.table, columns, dialect)]
 
 
+def whole_ddl(database: str, datasets: Sequence[Dataset], dialect: Dialect) -> list[str]:
+    """Statements that create the control tables and all targets where they are absent, in order, each once."""
+    targets = [statement for dataset in datasets for statement in target_ddl(dataset, dialect)]
+    return list(dict.fromkeys([*control_ddl(database, dialect), *targets]))
+
+
+def script(statements: Sequence[str]) -> str:
+    """The statements as one text that any SQL client runs."""
+    return "\n".join(f"{statement};\n" for statement in statements)
+
+
 def _create(table: str, columns: pa.Schema, dialect: Dialect) -> str:
-    listed = ", ".join(f"{field.name} {dialect.column_type(field.type)}" for field in columns)
-    return f"CREATE TABLE IF NOT EXISTS {table} ({listed})"
+    listed = ",\n".join(f"    {field.name} {dialect.column_type(field.type)}" for field in columns)
+    return f"CREATE TABLE IF NOT EXISTS {table} (\n{listed}\n)"

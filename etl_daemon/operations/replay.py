@@ -75,8 +75,8 @@ def replay(
 
 def reload(
     keys: Sequence[str], dataset: Dataset, corridor: Corridor, operator: Operator, now: datetime
-) -> list[Receipt]:
-    """Read refused objects again.
+) -> Receipt | None:
+    """Read refused objects again; None where none of the keys is refused and still there.
 
     Raises:
         ConfigError: the dataset's mode replaces its table: it reads all of its objects again, or none.
@@ -89,12 +89,12 @@ def reload(
     mine = claim(dataset, "replay", corridor, operator)
     refs = [ref for key, ref in _current(keys, corridor).items() if key in mine.known.refused]
     if not refs:
-        return []
+        return None
     receipt = load(BatchPlan(mine.dataset, tuple(sorted(refs))), corridor, mine.fence, now)
     loaded = sum(line.outcome is Outcome.LOADED for line in receipt.objects)
     detail = f"{loaded} of {len(refs)} refused objects were fit"
     operator.review.log(operator.line(now, "reload", dataset, detail))
-    return [receipt]
+    return receipt
 
 
 def _current(keys: Sequence[str], corridor: Corridor) -> dict[str, ObjectRef]:

@@ -246,6 +246,23 @@ def test_status_and_check_before_and_after_init(shell: Shell) -> None:
     assert "\x1b" not in ready.out, "no colour away from a terminal"
 
 
+def test_init_print_prints_what_init_applies_and_applies_nothing(shell: Shell) -> None:
+    printed = shell.run("init", "--print", ETL_SOURCE="s3")
+    assert (printed.code, printed.err) == (0, "")
+    assert list(shell.folder.glob("*.duckdb")) == []
+    statements = shell.run("init", "--print", "--json").document
+    assert statements == {"dialect": "duckdb", "statements": printed.out.removesuffix(";\n").split(";\n\n")}
+
+    columns = "SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns ORDER BY ALL"
+    with duckdb.connect() as connection:
+        connection.execute("ATTACH ':memory:' AS FINANCIAL_DATA")
+        connection.execute(printed.out)
+        by_hand = connection.execute(columns).fetchall()
+    assert shell.run("init").code == 0
+    assert query(shell, columns) == by_hand
+    assert len({name for _, name, *_ in by_hand}) == 9
+
+
 def test_status_tells_how_far_each_dataset_is(shell: Shell) -> None:
     deliver_mix(shell)
     assert shell.run("once").code == 0
