@@ -249,7 +249,7 @@ def test_the_loader_keeps_the_control_tables_and_cannot_rewrite_what_happened() 
         "ETL_OBJECTS": append | {"UPDATE", "DELETE"},
         "ETL_BATCHES": append,
         "ETL_CURSORS": append | {"UPDATE"},
-        "ETL_QUARANTINE": append | {"UPDATE"},
+        "ETL_QUARANTINE": append | {"UPDATE", "DELETE"},
         "ETL_AUDIT_LOG": append,
         "ETL_SCHEMA_VERSION": append,
     }

@@ -1,0 +1,114 @@
+"""Statements as fakesnow can run them: changes to the text that keep its meaning. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from sqlglot import Expr, exp
+
+_FLAGS = re.IGNORECASE | re.DOTALL
+_TEMPORARY = r"create\s+(?:or\s+replace\s+)?(?:local\s+|global\s+|scoped\s+)?temp(?:orary)?\s+(?:table|view)\s+"
+_NAME = r'"?[\w$]+"?'
+_QUALIFIERS = rf"(?:{_NAME}\.){{1,2}}"
+
+_CREATE_TEMPORARY = re.compile(rf"(\s*{_TEMPORARY}(?:if\s+not\s+exists\s+)?)({_QUALIFIERS})?({_NAME})", _FLAGS)
+_BEGIN = re.compile(r"\s*(?:begin|start)(?:\s+(?:transaction|work))?(?:\s+name\s+\S+)?\s*;?\s*$", _FLAGS)
+_TRUNCATE_IF_EXISTS = re.compile(r"^(\s*truncate\s+table)\s+if\s+exists\s", _FLAGS)
+_QUOTED_STAGE = re.compile(r"FROM '(@[^']+)'\)", _FLAGS)
+
+_WITHOUT_EFFECT = re.compile(
+    r"\s*(?:grant\b|revoke\b|show\s+(?:\w+\s+)?grants\b"
+    r"|create\s+(?:or\s+replace\s+)?(?:role|user|storage\s+integration|notification\s+integration|warehouse"
+    r"|resource\s+monitor|masking\s+policy|row\s+access\s+policy|tag|pipe|stream|task|alert|procedure|network\s+policy)\b"
+    r"|alter\s+(?:task|pipe|warehouse|user|role|account)\b|alter\s+table\s+\S+\s+set\s+\w+_"
+    r"|drop\s+(?:stage|file\s+format|pipe|stream|task|role|user|integration|warehouse|procedure)\b"
+    r"|comment\s+on\s+column\b|use\s+(?:secondary|role|warehouse)\b)",
+    _FLAGS,
+)
+_COMMITS_NOTHING = re.compile(r"\s*(?:use|show)\b", _FLAGS)
+
+
+def rewrite(sql: str) -> str:
+    """The statement in the spelling that fakesnow takes."""
+    if _BEGIN.match(sql):
+        return "BEGIN"
+    if re.match(r"\s*copy\s+into\b", sql, _FLAGS):
+        return _QUOTED_STAGE.sub(r"FROM \1)", sql)  # write_pandas quotes the stage in its COPY
+    if match := _CREATE_TEMPORARY.match(sql):  # DuckDB keeps temporary tables in a catalog of their own
+        return match[1] + match[3] + sql[match.end() :]
+    return _TRUNCATE_IF_EXISTS.sub(r"\1 ", sql)
+
+
+def without_effect(sql: str) -> bool:
+    """Whether the statement is taken and does nothing: there are no roles, warehouses, pipes and the like here."""
+    return _WITHOUT_EFFECT.match(sql) is not None
+
+
+def commits_nothing(sql: str) -> bool:
+    """Whether a statement without effect leaves the open transaction open, as no DDL does."""
+    return _COMMITS_NOTHING.match(sql) is not None
+
+
+def temporary_table(sql: str) -> str | None:
+    """The name, in upper case, of the temporary table that a rewritten statement creates."""
+    match = _CREATE_TEMPORARY.match(sql)
+    name = match[3].strip('"').upper() if match else "IDENTIFIER"
+    return None if name == "IDENTIFIER" else name
+
+
+def unqualified(sql: str, table: str) -> str:
+    """The statement with database and schema taken off that temporary table."""
+    return re.sub(rf'(?<![\w."]){_QUALIFIERS}"?({re.escape(table)})"?(?![\w"])', r'"\1"', sql, flags=_FLAGS)
+
+
+def unqualified_name(value: object, table: str) -> object:
+    """A bound value, without qualifiers if it is the name of that temporary table (for ``IDENTIFIER(?)``)."""
+    if not isinstance(value, str):
+        return value
+    return f'"{table}"' if re.fullmatch(rf'{_QUALIFIERS}"?{re.escape(table)}"?', value, _FLAGS) else value
+
+
+def described_table(sql: str) -> str | None:
+    """The table of a DESCRIBE TABLE, in upper case."""
+    match = re.match(rf"\s*desc(?:ribe)?\s+table\s+(?:{_QUALIFIERS})?({_NAME})\s*(?:/\*.*)?;?\s*$", sql, _FLAGS)
+    return match[1].strip('"').upper() if match else None
+
+
+def session_assignments(sql: str) -> dict[str, str] | None:
+    """What an ALTER SESSION SET sets; None for any other statement and for AUTOCOMMIT, which fakesnow does itself."""
+    match = re.match(r"\s*alter\s+session\s+set\s+(?!autocommit\b)(.*)$", sql, _FLAGS)
+    if match is None:
+        return None
+    pairs = re.findall(r"(\w+)\s*=\s*(?:'((?:[^']|'')*)'|([\w.+-]+))", match[1])
+    return {name.upper(): text.replace("''", "'") or word for name, text, word in pairs}
+
+
+def unset_parameter(sql: str) -> str | None:
+    """The parameter of an ALTER SESSION UNSET, in upper case."""
+    match = re.match(r"\s*alter\s+session\s+unset\s+(\w+)", sql, _FLAGS)
+    return match[1].upper() if match else None
+
+
+def shown_parameter(sql: str) -> str | None:
+    """The parameter that a SHOW PARAMETERS LIKE asks for, in upper case."""
+    match = re.match(r"\s*show\s+parameters\s+like\s+'([^']+)'", sql, _FLAGS)
+    return match[1].upper() if match else None
+
+
+def infers_schema(sql: str) -> bool:
+    """Whether the statement selects from INFER_SCHEMA."""
+    return re.match(r"\s*select\s+.+?\s+from\s+table\(\s*infer_schema\(", sql, _FLAGS) is not None
+
+
+def locked_table(statement: Expr | None) -> exp.Table | None:
+    """The table that the statement locks until its transaction ends, if it is one that locks."""
+    if isinstance(statement, exp.TruncateTable):
+        target = statement.expressions[0]
+    elif isinstance(statement, (exp.Update, exp.Delete, exp.Merge)) or (
+        isinstance(statement, exp.Insert) and statement.args.get("overwrite")
+    ):
+        target = statement.this
+    else:
+        return None
+    table = target if isinstance(target, exp.Table) else target.find(exp.Table)
+    return table if table is not None and table.name and not isinstance(table.this, exp.Anonymous) else None
