@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from etl_daemon.adapters.destination.destination import SqlDestination
 from etl_daemon.adapters.destination.review import SqlReview
+from etl_daemon.adapters.destination.session import Engine
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.datasets import Dataset
@@ -94,7 +95,7 @@ def build(settings: Settings, observers: Sequence[Observer] = (), clock: Clock |
 
     with ExitStack() as building:
         source, reader = _source(settings, tell, stop), decoder(settings)
-        engine = _file(settings)
+        engine = _engine(settings)
         destination = SqlDestination(engine, configure.anomalies_dataset(settings, datasets))
         for part in (source, reader, destination):
             building.callback(part.close)
@@ -170,7 +171,19 @@ def probe(settings: Settings) -> None:
 def prepare(settings: Settings) -> None:
     """Create the control tables, the targets and the cursors that do not exist yet."""
     datasets = configure.datasets(settings)
-    SqlDestination(_file(settings), configure.anomalies_dataset(settings, datasets)).prepare(datasets)
+    engine = _engine(settings)
+    try:
+        SqlDestination(engine, configure.anomalies_dataset(settings, datasets)).prepare(datasets)
+    finally:
+        engine.close()
+
+
+def _engine(settings: Settings) -> Engine:
+    if settings.etl_destination == "duckdb":
+        return _file(settings)
+    from etl_daemon.adapters.snowflake.engine import SnowflakeEngine
+
+    return SnowflakeEngine(settings)
 
 
 def _file(settings: Settings) -> DuckDBFile:

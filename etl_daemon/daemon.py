@@ -79,7 +79,6 @@ class Daemon:
     def _recall(self) -> None:
         if self._known:
             return
-        self.corridor.destination.prepare(self.datasets)
         self._known = dict(self.corridor.destination.recall(self.datasets, self.corridor.bucket))
         for name, known in self._known.items():
             self._fences[name] = Fence(known.cursor.generation + 1, self.holder)

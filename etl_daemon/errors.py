@@ -31,12 +31,12 @@ class TransientError(EtlError):
     """A dependency did not answer as it should: the same call may succeed later."""
 
 
+class OutcomeUnknownError(TransientError):
+    """The answer to a COMMIT did not come: the ledger tells whether it took effect."""
+
+
 class ObjectChangedError(TransientError):
     """The object is no longer the version that was listed: the next listing shows what it is now."""
-
-
-class OutcomeUnknownError(TransientError):
-    """The answer to COMMIT was lost: the ledger says whether it happened."""
 
 
 class BusyError(TransientError):

@@ -116,7 +116,11 @@ def timezone(value: str) -> str:
 
 def existing_file(value: Path) -> Path:
     """A file that is there."""
-    if not value.is_file():
+    try:
+        there = value.is_file()
+    except OSError as error:  # a name that no file can have, such as the content of one
+        raise ValueError("is no path of a file") from error
+    if not there:
         raise ValueError("is no file")
     return value
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from dotenv.parser import Binding, parse_stream
 from pydantic import ValidationError
 
+from etl_daemon.config.authentication import choose
 from etl_daemon.config.datasets_file import read_datasets_file
 from etl_daemon.config.problems import config_error, unknown, wrong_values
 from etl_daemon.config.settings import Settings
@@ -68,6 +69,7 @@ def _settings(given: _Given, where: str, *, needs_source: bool) -> Settings:
     problems = [*given.problems]
     if needs_source:
         problems += _missing_source(given.values)
+    problems += _missing_login(given.values)
     settings: Settings | None = None
     try:
         settings = Settings.model_validate({name.lower(): value for name, value in given.values.items()})
@@ -86,6 +88,14 @@ def _missing_source(values: Mapping[str, object]) -> list[str]:
     source = str(values.get("ETL_SOURCE", "s3")).lower()
     needed = {"s3": "S3_BUCKET", "local": "ETL_LOCAL_DIR"}.get(source)
     return [f"{needed}: must be set when ETL_SOURCE is {source}."] if needed and not values.get(needed) else []
+
+
+def _missing_login(values: Mapping[str, object]) -> list[str]:
+    if str(values.get("ETL_DESTINATION", "")).lower() != "snowflake":
+        return []
+    account = [] if values.get("SNOWFLAKE_ACCOUNT") else ["SNOWFLAKE_ACCOUNT"]
+    lines = [f"{name}: must be set when ETL_DESTINATION is snowflake." for name in account]
+    return [*lines, *choose(values).problems]
 
 
 def _file(environment: Mapping[str, str], file: Path | None) -> Path | None:

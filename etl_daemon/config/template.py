@@ -6,6 +6,7 @@ from etl_daemon.config.settings import Settings
 
 GROUPS = {
     "ETL_SOURCE": "From where to where",
+    "SNOWFLAKE_ACCOUNT": "Snowflake: docs/snowflake.md says which of these a way to log in needs",
     "PRICE_DATA_PREFIX": "Datasets",
     "ETL_POLL_INTERVAL_SECONDS": "Cycles and retries",
     "MAX_CONCURRENT_JOBS": "Limits",
@@ -17,7 +18,7 @@ GROUPS = {
 HEAD = """\
 # Settings of etl_daemon: copy to etl-config.env and change what differs. The values below are the defaults.
 # The environment wins over this file; ETL_CONFIG_FILE names another file. An empty value counts as not set.
-# Credentials are not settings of this file: the AWS SDK finds them (AWS_PROFILE, AWS_ACCESS_KEY_ID, a role, ...).
+# Credentials of AWS are no settings of this file: the AWS SDK finds them (AWS_PROFILE, AWS_ACCESS_KEY_ID, a role, ...).
 """
 
 

@@ -9,7 +9,7 @@ from etl_daemon.config import DatasetsFile, Settings, read_datasets_file
 from etl_daemon.core.datasets import Dataset, Kind, Mode
 from etl_daemon.core.dialect import DIALECTS, Dialect
 from etl_daemon.core.policy import SYMBOL_PATTERNS, ReadLimits, RetryPolicy, Rules
-from etl_daemon.core.statements import CONTROL_SCHEMA, whole_ddl
+from etl_daemon.core.statements import CONTROL_SCHEMA, creating
 from etl_daemon.errors import ConfigError
 
 MIB = 2**20
@@ -93,7 +93,7 @@ def ddl(settings: Settings) -> list[str]:
     """
     given = datasets(settings)
     targets = (*given, anomalies_dataset(settings, given))
-    return whole_ddl(settings.snowflake_database, targets, dialect(settings))
+    return list(creating(settings.snowflake_database, targets, dialect(settings)).values())
 
 
 def full_table_name(name: str, settings: Settings) -> str:

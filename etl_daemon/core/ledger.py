@@ -27,7 +27,7 @@ class LedgerSql:
     def fence(self) -> str:
         """Claim a cursor and move its watermark: generation, holder, mark, mark, cursor, generation twice, holder."""
         mark = f"CAST(? AS {self.dialect.timestamp})"
-        moved = f"GREATEST(COALESCE(WATERMARK, {mark}), COALESCE({mark}, WATERMARK))"
+        moved = f"CASE WHEN WATERMARK >= {mark} THEN WATERMARK ELSE COALESCE({mark}, WATERMARK) END"
         return (
             f"UPDATE {self.cursors} SET LEASE_GENERATION = ?, HOLDER = ?, WATERMARK = {moved} WHERE DATASET = ? "
             "AND (LEASE_GENERATION < ? OR (LEASE_GENERATION = ? AND HOLDER = ?))"
@@ -110,19 +110,20 @@ class LedgerSql:
         )
 
     def quarantined(self, findings: str) -> str:
-        """Keep the rejected rows among staged findings: dataset twice, batch id, time.
+        """Keep the rejected rows among staged findings: dataset, batch id, time.
 
         A row that an operator discarded, and that is rejected again, stays discarded.
         """
-        identity = "MD5(CONCAT_WS(CHR(31), ?, OBJECT_KEY, OBJECT_VERSION, CAST(OBJECT_ROW AS VARCHAR)))"
+        row = "DATASET, OBJECT_KEY, OBJECT_VERSION, OBJECT_ROW, REASONS, RAW, BATCH_ID, QUARANTINED_AT"
+        identity = "MD5(CONCAT_WS(CHR(31), DATASET, OBJECT_KEY, OBJECT_VERSION, CAST(OBJECT_ROW AS VARCHAR)))"
         return f"""
-            INSERT INTO {self.quarantine} (QUARANTINE_ID, DATASET, OBJECT_KEY, OBJECT_VERSION, OBJECT_ROW, REASONS, RAW,
-                                           BATCH_ID, QUARANTINED_AT)
-            SELECT r.* FROM (
-                SELECT {identity} AS QUARANTINE_ID, CAST(? AS VARCHAR) AS DATASET, OBJECT_KEY, OBJECT_VERSION,
-                       OBJECT_ROW, REASONS, RAW, CAST(? AS VARCHAR) AS BATCH_ID,
-                       CAST(? AS {self.dialect.timestamp}) AS QUARANTINED_AT
-                FROM {findings} WHERE REASONS IS NOT NULL
+            INSERT INTO {self.quarantine} (QUARANTINE_ID, {row})
+            SELECT r.QUARANTINE_ID, {row} FROM (
+                SELECT {identity} AS QUARANTINE_ID, rejected.* FROM (
+                    SELECT CAST(? AS VARCHAR) AS DATASET, OBJECT_KEY, OBJECT_VERSION, OBJECT_ROW, REASONS, RAW,
+                           CAST(? AS VARCHAR) AS BATCH_ID, CAST(? AS {self.dialect.timestamp}) AS QUARANTINED_AT
+                    FROM {findings} WHERE REASONS IS NOT NULL
+                ) AS rejected
             ) AS r
             WHERE NOT EXISTS (SELECT 1 FROM {self.quarantine} AS q WHERE q.QUARANTINE_ID = r.QUARANTINE_ID)
         """

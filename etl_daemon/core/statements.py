@@ -55,23 +55,17 @@ def control(database: str, table: str) -> str:
     return f"{database}.{CONTROL_SCHEMA}.{table}"
 
 
-def control_ddl(database: str, dialect: Dialect) -> list[str]:
-    """Statements that create the control schema and tables where they are absent."""
-    tables = [_create(control(database, name), columns, dialect) for name, columns in CONTROL_TABLES.items()]
-    return [f"CREATE SCHEMA IF NOT EXISTS {database}.{CONTROL_SCHEMA}", *tables]
-
-
-def target_ddl(dataset: Dataset, dialect: Dialect) -> list[str]:
-    """Statements that create a dataset's schema and target where they are absent."""
-    database, schema, _ = dataset.table.split(".")
-    columns = pa.schema([*dataset.schema.target, *SYSTEM_COLUMNS])
-    return [f"CREATE SCHEMA IF NOT EXISTS {database}.{schema}", _create(dataset.table, columns, dialect)]
-
-
-def whole_ddl(database: str, datasets: Sequence[Dataset], dialect: Dialect) -> list[str]:
-    """Statements that create the control tables and all targets where they are absent, in order, each once."""
-    targets = [statement for dataset in datasets for statement in target_ddl(dataset, dialect)]
-    return list(dict.fromkeys([*control_ddl(database, dialect), *targets]))
+def creating(database: str, datasets: Sequence[Dataset], dialect: Dialect) -> dict[str, str]:
+    """Full names of control tables, targets and their schemas, in order, each with what creates it if absent."""
+    tables = {control(database, name): columns for name, columns in CONTROL_TABLES.items()}
+    for dataset in datasets:
+        tables[dataset.table] = pa.schema([*dataset.schema.target, *SYSTEM_COLUMNS])
+    statements: dict[str, str] = {}
+    for name, columns in tables.items():
+        schema = name.rpartition(".")[0]
+        statements.setdefault(schema, f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        statements[name] = _create(name, columns, dialect)
+    return statements
 
 
 def script(statements: Sequence[str]) -> str:

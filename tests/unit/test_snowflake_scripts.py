@@ -13,7 +13,7 @@ from sqlglot import exp
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.dialect import DIALECTS
-from etl_daemon.core.statements import CONTROL_TABLES, script, whole_ddl
+from etl_daemon.core.statements import CONTROL_TABLES, creating, script
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "snowflake"
 SCRIPTS = sorted(FOLDER.glob("*.sql"))
@@ -186,7 +186,7 @@ def test_ddl_comes_in_the_words_of_the_destination() -> None:
 
 def test_a_schema_or_table_that_two_datasets_name_is_made_once() -> None:
     prices, *_ = configure.datasets(SNOWFLAKE)
-    made = whole_ddl("FINANCIAL_DATA", [prices, prices], DIALECTS["snowflake"])
+    made = list(creating("FINANCIAL_DATA", [prices, prices], DIALECTS["snowflake"]).values())
     assert len(made) == len(set(made)) == 1 + len(CONTROL_TABLES) + 2
 
 

@@ -34,7 +34,7 @@ def _restated(work: Work, earlier: Earlier) -> Counter[str]:
     if work.dataset.mode.replaces or work.dataset.by_timestamp:
         return Counter()
     refused = {item.ref.key for item in work.batch.refusals}
-    return Counter({ref.key: earlier.present[ref.key] for ref in work.batch.settled if ref.key not in refused})
+    return +Counter({ref.key: earlier.present[ref.key] for ref in work.batch.settled if ref.key not in refused})
 
 
 def _keep_findings(work: Work, earlier: Earlier) -> None:
@@ -46,8 +46,7 @@ def _keep_findings(work: Work, earlier: Earlier) -> None:
     if not work.findings:
         return
     if any(part.quarantined.num_rows for part in work.batch.slices):
-        name = work.dataset.name
-        work.session.run(work.sql.quarantined(work.findings), name, name, *work.stamp)
+        work.session.run(work.sql.quarantined(work.findings), work.dataset.name, *work.stamp)
     keep_anomalies(work)
 
 

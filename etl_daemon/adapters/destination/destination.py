@@ -15,7 +15,7 @@ from etl_daemon.core.ledger import LedgerSql
 from etl_daemon.core.model import CleanBatch, Cursor, Fence, Known, Receipt, StagedBatch
 from etl_daemon.core.precedence import collect
 from etl_daemon.core.review import AuditLine, Replay
-from etl_daemon.core.statements import SCHEMA_VERSION, control, control_ddl, target_ddl
+from etl_daemon.core.statements import SCHEMA_VERSION, control, creating
 from etl_daemon.errors import ConfigError, OutcomeUnknownError, SetupError
 
 
@@ -37,13 +37,12 @@ class SqlDestination:
                     f"{database}.",
                     hint="a commit changes one database: use the same first part in every table name",
                 )
-        statements = control_ddl(database, dialect)
-        for dataset in (*datasets, self._anomalies):
-            statements += target_ddl(dataset, dialect)
         versions = control(database, "ETL_SCHEMA_VERSION")
         with self._engine.session() as session:
-            for statement in dict.fromkeys(statements):
-                session.run(statement)
+            there = _existing(session, database)
+            for name, statement in creating(database, (*datasets, self._anomalies), dialect).items():
+                if name.upper() not in there:
+                    session.run(statement)
             session.run(
                 f"INSERT INTO {versions} (VERSION, APPLIED_AT) SELECT ?, CAST(? AS {dialect.timestamp}) "
                 f"WHERE NOT EXISTS (SELECT 1 FROM {versions} WHERE VERSION = ?)",
@@ -139,6 +138,20 @@ class SqlDestination:
                 f"SELECT DATASET, WATERMARK, LEASE_GENERATION, HOLDER, SWEPT_AT FROM {self._sql.cursors}"
             )
         return {name: Cursor(_utc(mark), int(gen), holder, _utc(swept)) for name, mark, gen, holder, swept in rows}
+
+
+def _existing(session: Session, database: str) -> set[str]:
+    """Full names of the schemas and tables that are there, in upper case.
+
+    Looked up first, because making what is there already takes rights that a loader need not have.
+    """
+    rows = session.rows(
+        "SELECT TABLE_SCHEMA, TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE UPPER(TABLE_CATALOG) = ? "
+        "UNION ALL SELECT SCHEMA_NAME, '' FROM INFORMATION_SCHEMA.SCHEMATA WHERE UPPER(CATALOG_NAME) = ?",
+        database.upper(),
+        database.upper(),
+    )
+    return {".".join(filter(None, (database, *names))).upper() for names in rows}
 
 
 def _with_line(known: Known, line: Sequence[Any]) -> Known:

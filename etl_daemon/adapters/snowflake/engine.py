@@ -1,0 +1,35 @@
+"""Snowflake as a destination: one session, kept for as long as it is good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar
+
+from etl_daemon.adapters.snowflake.session import SnowflakeSession
+from etl_daemon.config import Settings
+from etl_daemon.core.dialect import SNOWFLAKE, Dialect
+
+
+class SnowflakeEngine:
+    """For use by one thread. Nothing is sent before the first session is asked for something."""
+
+    dialect: ClassVar[Dialect] = SNOWFLAKE
+
+    def __init__(self, settings: Settings) -> None:
+        self.database = settings.snowflake_database
+        self._session = SnowflakeSession(settings)
+
+    @property
+    def statements(self) -> int:
+        """How many statements were sent so far."""
+        return self._session.statements
+
+    @contextmanager
+    def session(self) -> Iterator[SnowflakeSession]:
+        """The session; it replaces its connection by itself where that is old or broken."""
+        yield self._session
+
+    def close(self) -> None:
+        """Log out."""
+        self._session.close()
