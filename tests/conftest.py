@@ -6,8 +6,11 @@ import os
 import socket
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
+
+from tests.support.snowflake import Emulator
 
 AWS_ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "TESTAK",
@@ -49,3 +52,19 @@ def loopback_only() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", connect)
         yield
+
+
+@pytest.fixture(scope="session")
+def snowflake() -> Iterator[Emulator]:
+    """A stand-in for Snowflake, one for all tests of a worker: keep to databases of your own."""
+    with Emulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def snowflake_database(snowflake: Emulator) -> Iterator[str]:
+    """The name of an empty database that no other test uses."""
+    name = f"T_{uuid4().hex[:12]}".upper()
+    snowflake.run(f"CREATE DATABASE {name}")
+    yield name
+    snowflake.clear_faults()

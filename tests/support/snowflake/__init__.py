@@ -4,8 +4,7 @@
 and an exactly-once loader depends on: DDL that commits, table locks, aborted transactions, repeated requests and lost
 answers. What it does not do: ``SHOW GRANTS``, roles, warehouses, pipes, streams and tasks are taken without effect;
 VARCHAR lengths, nanoseconds and the case of quoted names are not kept; from its first write on, a transaction reads
-one snapshot, where Snowflake reads what is committed; a statement that fails while it writes takes its transaction
-along, which Snowflake does only with TRANSACTION_ABORT_ON_ERROR.
+one snapshot, where Snowflake reads what is committed; result columns without an alias have DuckDB's names.
 """
 
 from tests.support.snowflake.emulator import Emulator, Statement

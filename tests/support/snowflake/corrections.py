@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from fakesnow.arrow import timestamp_to_sf_struct
 from fakesnow.converter import from_binding
 from fakesnow.instance import FakeSnow
-from fakesnow.transforms import stage
+from fakesnow.transforms import numeric_agg_implicit_cast, stage
 from sqlglot import Expr, exp
 from starlette.requests import Request
 
@@ -22,7 +22,13 @@ _UNQUOTED = re.compile(r'"((?:[^"]|"")*)"')
 def install(account: FakeSnow) -> None:
     """Put the account and the replacements of this module into fakesnow's modules."""
     _replace("fakesnow.arrow", timestamp_to_sf_struct=timestamps_with_nulls)
+    _replace("fakesnow.transforms", numeric_agg_implicit_cast=cast_unless_sum)
     _replace("fakesnow.server", shared_fs=account, from_binding=binding_or_null, gcs_stage_info=upload_place)
+
+
+def cast_unless_sum(node: Expr) -> Expr:
+    """Sums stay exact; fakesnow adds up everything as DOUBLE, in case it is text."""
+    return node if isinstance(node, exp.Sum) else numeric_agg_implicit_cast(node)
 
 
 def _replace(module: str, **content: object) -> None:

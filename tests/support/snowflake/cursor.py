@@ -103,10 +103,8 @@ class Cursor(FakeSnowflakeCursor):
                 return
         self._lock(statement, binds)
         session.see_committed()
-        if isinstance(statement, _WRITING):
-            if not session._autocommit:
-                session.begin()
-            session.wrote()
+        if isinstance(statement, _WRITING) and not session._autocommit:
+            session.begin()
         self._execute_statement(statement, sql, binds)
         if created:
             session.temporary_tables.add(created)
@@ -154,12 +152,13 @@ class Cursor(FakeSnowflakeCursor):
         """Raise what Snowflake would, and see to the transaction."""
         session = self.session
         session.cancelled, session.last_errno = False, None
+        before = len(session.written)
         try:
             yield
         except Exception as failure:
             error = _as_snowflake(failure)
             session.last_errno = error.errno
-            session.statement_failed()
+            session.statement_failed(before)
             if error is failure:
                 raise
             raise error from failure

@@ -11,6 +11,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.request import Request, urlopen
 
+from snowflake.connector import SnowflakeConnection, connect
+
 _ROOT = Path(__file__).resolve().parents[3]
 _HTTP_SECONDS = 30.0
 
@@ -126,6 +128,18 @@ class Emulator:
             "SNOWFLAKE_WAREHOUSE": "COMPUTE_WH",
             "SNOWFLAKE_ROLE": "SYSADMIN",
         } | overrides
+
+    def connect(self, **overrides: Any) -> SnowflakeConnection:
+        """A connection that binds ``?``."""
+        return connect(paramstyle="qmark", **self.connect_arguments(**overrides))
+
+    def run(self, *statements: str, **overrides: Any) -> list[tuple[Any, ...]]:
+        """Run statements in a session of their own; the rows of the last one."""
+        rows: list[Any] = []
+        with self.connect(**overrides) as connection:
+            for sql in statements:
+                rows = connection.cursor().execute(sql).fetchall()
+        return rows
 
     # ------------------------------------------------------------ faults and the log
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 from fakesnow.conn import FakeSnowflakeConnection
@@ -18,16 +18,19 @@ from tests.support.snowflake.locks import TableLocks
 
 DEFAULT_PARAMETERS = {"AUTOCOMMIT": "true", "LOCK_TIMEOUT": "43200", "QUERY_TAG": "", "TIMEZONE": "Etc/UTC"}
 TRANSACTION_ABORTED = 90232
+_WRITING = ("INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE", "COPY")
 
 
 class RoutedConnection:
-    """A DuckDB connection that writes fakesnow's account-wide notes in a transaction of their own.
+    """A DuckDB connection that remembers what it wrote (``written``), for a transaction that has to do it again.
 
-    DuckDB lets a transaction write one attached database, and the notes are in another one than the tables.
+    It writes fakesnow's account-wide notes in a transaction of their own: DuckDB lets a transaction write one attached
+    database, and the notes are in another one than the tables.
     """
 
     def __init__(self, inner: duckdb.DuckDBPyConnection) -> None:
         self._inner = inner
+        self.written: list[tuple[str, Any]] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -38,7 +41,10 @@ class RoutedConnection:
             with self._inner.cursor() as notes:
                 rows = notes.execute(sql, parameters).fetchall()
             return self._inner.execute("SELECT ?::BIGINT AS Count", [rows[0][0] if rows else 0])
-        return self._inner.execute(sql) if parameters is None else self._inner.execute(sql, parameters)
+        self._inner.execute(sql, parameters)
+        if start.startswith(_WRITING):
+            self.written.append((sql, parameters))
+        return self._inner
 
 
 class Session(FakeSnowflakeConnection):
@@ -55,7 +61,6 @@ class Session(FakeSnowflakeConnection):
         self.cancelled = False
         self.last_errno: int | None = None
         self.aborted = False
-        self._wrote = False
         self._max_lock_wait_seconds = max_lock_wait_seconds
         self._requests = 0
         self._last_seen = time.monotonic()
@@ -95,7 +100,8 @@ class Session(FakeSnowflakeConnection):
         """Open a transaction; ignored inside one."""
         if not self._in_transaction:
             self._duck_conn.execute("BEGIN")
-            self._in_transaction, self._wrote = True, False
+            self._in_transaction = True
+            self.written.clear()
 
     def commit_open(self) -> None:
         """Commit the open transaction, if there is one.
@@ -139,30 +145,41 @@ class Session(FakeSnowflakeConnection):
         DuckDB reads a whole transaction from one snapshot. As long as the transaction has written nothing, a new one
         can take its place.
         """
-        if self._in_transaction and not self._wrote:
-            self._duck_conn.execute("ROLLBACK")
-            self._duck_conn.execute("BEGIN")
+        if self._in_transaction and not self.written:
+            self._start_again([])
 
-    def wrote(self) -> None:
-        """Note that the transaction has something to lose."""
-        self._wrote = True
+    def statement_failed(self, before: int | None = None) -> None:
+        """Abort the open transaction if the session asks for it, or undo the statement alone.
 
-    def statement_failed(self) -> None:
-        """Abort the open transaction if the session asks for it, or if DuckDB cannot go on with it."""
+        ``before`` is how much the transaction had written before the statement. DuckDB ends a transaction at any
+        failure, so what the others wrote is written again.
+        """
         if not self._in_transaction:
             return
-        if self.parameters.get("TRANSACTION_ABORT_ON_ERROR", "").lower() == "true" or not self._usable():
+        if self.parameters.get("TRANSACTION_ABORT_ON_ERROR", "").lower() == "true":
+            self.abort()
+            return
+        try:
+            self._start_again(self.written[:before])
+        except duckdb.Error:
             self.abort()
 
-    def _usable(self) -> bool:
-        try:
-            self._duck_conn.execute("SELECT 1")
-        except duckdb.Error:
-            return False
-        return True
+    @property
+    def written(self) -> list[tuple[str, Any]]:
+        """What the open transaction has written, as statements and their values."""
+        return cast("RoutedConnection", self._duck_conn).written
+
+    def _start_again(self, written: list[tuple[str, Any]]) -> None:
+        with contextlib.suppress(duckdb.Error):  # none is open
+            self._duck_conn.execute("ROLLBACK")
+        self._duck_conn.execute("BEGIN")
+        self.written.clear()
+        for sql, parameters in written:
+            self._duck_conn.execute(sql, parameters)
 
     def _close_transaction(self) -> None:
-        self._in_transaction = self._wrote = self.aborted = False
+        self._in_transaction = self.aborted = False
+        self.written.clear()
         self.locks.release(self.number)
 
     # ------------------------------------------------------------ the client's presence
