@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from decimal import Decimal
 from importlib import import_module
 from typing import Any
 
@@ -23,7 +24,7 @@ def install(account: FakeSnow) -> None:
     """Put the account and the replacements of this module into fakesnow's modules."""
     _replace("fakesnow.arrow", timestamp_to_sf_struct=timestamps_with_nulls)
     _replace("fakesnow.transforms", numeric_agg_implicit_cast=cast_unless_sum)
-    _replace("fakesnow.server", shared_fs=account, from_binding=binding_or_null, gcs_stage_info=upload_place)
+    _replace("fakesnow.server", shared_fs=account, from_binding=bound_value, gcs_stage_info=upload_place)
 
 
 def cast_unless_sum(node: Expr) -> Expr:
@@ -73,9 +74,19 @@ def bare_assignments(statement: Expr) -> Expr:
     return statement
 
 
-def binding_or_null(binding: dict[str, Any]) -> Any:
-    """A bound NULL comes without a value, whatever its type."""
-    return None if binding["value"] is None else from_binding(binding)
+def bound_value(binding: dict[str, Any]) -> Any:
+    """A value as bound: NULLs of any type, decimals, floats and times without a zone are what fakesnow misses."""
+    match binding:
+        case {"value": None}:
+            return None
+        case {"type": "FIXED", "value": text} if not text.lstrip("-").isdigit():
+            return Decimal(text)
+        case {"type": "REAL", "value": text}:
+            return float(text)
+        case {"type": "TIMESTAMP_NTZ"}:
+            return from_binding(binding).replace(tzinfo=None)  # type: ignore[union-attr, call-arg]  # a datetime
+        case _:
+            return from_binding(binding)
 
 
 def timestamps_with_nulls(timestamps: pa.Array | pa.ChunkedArray) -> pa.Array:

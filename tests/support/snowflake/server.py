@@ -22,7 +22,6 @@ from tests.support.snowflake.faults import Faults
 from tests.support.snowflake.session import Session
 from tests.support.snowflake.statement_log import StatementLog
 
-_INTERNAL_ERROR = 370001
 _KEPT_ROUTES = ("/fs_bucket", "/monitoring")  # uploads; the state of a query
 _REMEMBERED_REQUESTS = 512
 _TRANSPORT = "emulator.transport"
@@ -80,19 +79,9 @@ class Server:
         parameters = opened.parameters | (content.get("parameters") or {})  # those of the statement win
         binds = [bind.get("value") for bind in (content.get("bindings") or {}).values()]
         entry = self.log.record(opened.number, parameters.get("QUERY_TAG", ""), content["sqlText"], binds)
-        try:
-            parse_one(content["sqlText"])
-        except ProgrammingError as error:  # fakesnow would answer it past the session's transaction
-            await asyncio.to_thread(_fail, opened)
-            entry["errno"] = error.errno
-            return _failure(error.errno, str(error.sqlstate), error.raw_msg)
-        response = await query_request(request)
+        response = await _outcome(request, opened, content["sqlText"])
         entry["errno"] = opened.last_errno
-        if response.status_code < 500:
-            return response
-        entry["errno"] = _INTERNAL_ERROR
-        message = json.loads(bytes(response.body))["message"]  # a 500 would make the connector try again
-        return _failure(_INTERNAL_ERROR, "XX000", message[:500])
+        return response
 
     async def _befall(self, when: str, sql: str, opened: Session) -> Response | None:
         """Let a waiting fault happen; None leaves the statement its own answer."""
@@ -181,6 +170,27 @@ async def _abort(request: Request) -> Response:
 
 def _session_of(request: Request) -> Session | None:
     return cast("Session | None", sessions.get(request.headers.get("Authorization", "")[17:-1]))
+
+
+async def _outcome(request: Request, opened: Session, sql: str) -> Response:
+    """The answer to a statement, never an HTTP 500, on which the connector would try again."""
+    try:
+        parse_one(sql)  # fakesnow would answer a syntax error past the session's transaction
+        response = await query_request(request)
+        if response.status_code < 500:
+            return response
+        failure = _internal_error(json.loads(bytes(response.body))["message"])
+    except ProgrammingError as error:
+        failure = error
+    except Exception as error:  # noqa: BLE001  # whatever it is, the client has to learn it
+        failure = _internal_error(f"{type(error).__name__}: {error}")
+    opened.last_errno = failure.errno
+    await asyncio.to_thread(_fail, opened)
+    return _failure(failure.errno, str(failure.sqlstate), failure.raw_msg)
+
+
+def _internal_error(message: str) -> ProgrammingError:
+    return ProgrammingError(msg=message[:500], errno=370001, sqlstate="XX000")
 
 
 def _fail(opened: Session) -> None:
