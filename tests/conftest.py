@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 
-from tests.support.snowflake import Emulator
+if TYPE_CHECKING:
+    from tests.support.snowflake import Emulator
 
 AWS_ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "TESTAK",
@@ -57,6 +58,8 @@ def loopback_only() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def snowflake() -> Iterator[Emulator]:
     """A stand-in for Snowflake, one for all tests of a worker: keep to databases of your own."""
+    from tests.support.snowflake import Emulator  # brings the connector, which few tests need
+
     with Emulator() as emulator:
         yield emulator
 

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from fakesnow.arrow import timestamp_to_sf_struct
 from fakesnow.converter import from_binding
 from fakesnow.instance import FakeSnow
+from fakesnow.server import gcs_stage_info
 from fakesnow.transforms import numeric_agg_implicit_cast, stage
 from sqlglot import Expr, exp
 from starlette.requests import Request
@@ -102,8 +103,12 @@ def timestamps_with_nulls(timestamps: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def upload_place(request: Request, statement: Expr, put: stage.UploadCommandDict) -> dict[str, Any]:
-    """Where the connector's release 5 puts files of a stage: this server, in the manner of a Google bucket."""
-    del statement
+    """Where the connector puts files of a stage: this server, in the manner of a Google bucket.
+
+    Release 5 goes by folder and token; dbt still brings release 4, which asks for an address per file.
+    """
+    if "PythonConnector/4" in request.headers.get("user-agent", ""):
+        return gcs_stage_info(request, statement, put)
     folder = os.path.relpath(put["stageInfo"]["location"], stage.LOCAL_BUCKET_PATH)
     return {
         "locationType": "GCS",
