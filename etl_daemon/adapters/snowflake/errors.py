@@ -64,7 +64,7 @@ TABLE = (
         "log in by key pair or workload identity instead: docs/snowflake.md",
         words=r"\bMFA\b|multi-?factor|\bDuo\b",
     ),
-    Row(ConfigError, "ALTER USER ... SET MINS_TO_UNLOCK = 0, or wait", _codes(390102), words=""),
+    Row(ConfigError, "ALTER USER ... SET MINS_TO_UNLOCK = 0, or wait", _codes(390102)),
     Row(ConfigError, "ALTER USER ... SET MINS_TO_UNLOCK = 0, or wait", words=r"user .*\blocked"),
     Row(ConfigError, "ALTER USER ... SET DISABLED = FALSE", _codes(390101)),
     Row(ConfigError, "ALTER USER ... SET PASSWORD = ..., or log in by key pair", _codes(390106)),
@@ -122,7 +122,7 @@ TABLE = (
         "raise SNOWFLAKE_STATEMENT_TIMEOUT, or take a larger SNOWFLAKE_WAREHOUSE",
         _codes(604, 609, 610, 630),
     ),
-    Row(TransientError, _LATER, _codes(90232), words=""),
+    Row(TransientError, _LATER, _codes(90232)),
     Row(TransientError, _LATER, words=r"transaction .*\baborted|aborted .*\btransaction|deadlock"),
     Row(
         DataError,
@@ -167,17 +167,22 @@ def meaning(what: str, error: Error) -> EtlError:
 
 def lost(error: BaseException | None) -> bool:
     """Whether the connection cannot be trusted after this error: Snowflake did not judge a statement on it."""
-    return not isinstance(error, Error) or not error.sfqid or error.errno in SESSION_GONE
+    return not isinstance(error, Error) or not _judged(error) or error.errno in SESSION_GONE
+
+
+def _judged(error: Error) -> bool:
+    """Whether the code is Snowflake's own: the connector counts its errors from 0 and from 250,000."""
+    return error.errno >= 100 and error.errno not in range(250_000, 260_000)
 
 
 def _unlisted(error: Error) -> tuple[type[EtlError], str]:
-    if error.sfqid:
+    if _judged(error):
         return SetupError, "look the query up in QUERY_HISTORY; docs/snowflake.md lists the grants"
     return TransientError, _NETWORK
 
 
 def _said(error: Error) -> str:
-    marks = [f"code {error.errno:06d}" if error.errno and error.errno > 0 else "no code"]
+    marks = [f"code {error.errno:06d}" if error.errno > 0 else "no code"]
     marks += [f"SQLSTATE {error.sqlstate}"] if error.sqlstate else []
     marks += [f"query {error.sfqid}"] if error.sfqid else []
     return f"{shown('', ' '.join(error.raw_msg.split()))} [{', '.join(marks)}]"
