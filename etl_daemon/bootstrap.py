@@ -6,7 +6,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,8 +31,8 @@ from etl_daemon.ports import Clock, Observer, Review, Source
 
 if TYPE_CHECKING:
     from etl_daemon.adapters.decode import ObjectDecoder
+    from etl_daemon.adapters.destination.survey import Survey
     from etl_daemon.adapters.duckdb.session import DuckDBFile
-    from etl_daemon.adapters.duckdb.survey import Survey
 
 ROW_BYTES = 128
 """What a row of market data takes, roughly: turns a batch size in rows into bytes of objects."""
@@ -150,32 +150,28 @@ def survey(settings: Settings) -> Survey:
     Raises:
         BusyError: another process held it all the while.
     """
-    from etl_daemon.adapters.duckdb.survey import survey as look
+    from etl_daemon.adapters.destination.survey import survey as look
 
     datasets = configure.datasets(settings)
-    return look(_file(settings), datasets, configure.anomalies_dataset(settings, datasets))
+    with closing(_engine(settings)) as engine:
+        return look(engine, datasets, configure.anomalies_dataset(settings, datasets))
 
 
 def probe(settings: Settings) -> None:
-    """Check that the destination can be written.
+    """Check that the DuckDB file can be written.
 
     Raises:
         BusyError: another process held it all the while.
         SetupError: it cannot.
     """
-    from etl_daemon.adapters.duckdb.survey import probe as attempt
-
-    attempt(_file(settings))
+    _file(settings).probe()
 
 
 def prepare(settings: Settings) -> None:
     """Create the control tables, the targets and the cursors that do not exist yet."""
     datasets = configure.datasets(settings)
-    engine = _engine(settings)
-    try:
+    with closing(_engine(settings)) as engine:
         SqlDestination(engine, configure.anomalies_dataset(settings, datasets)).prepare(datasets)
-    finally:
-        engine.close()
 
 
 def _engine(settings: Settings) -> Engine:

@@ -28,7 +28,7 @@ def init(*, print_only: bool, as_json: bool) -> None:
     there = bootstrap.survey(settings)
     if as_json:
         tables = {name: {"rows": rows, "created": name in missing} for name, rows in there.tables.items()}
-        emit({"destination": str(there.place), "tables": tables})
+        emit({"destination": there.place, "tables": tables})
         return
     rows = [(name, rows, "created" if name in missing else "was there") for name, rows in there.tables.items()]
-    console().print(table(str(there.place), ["table", "#rows", "state"], rows))
+    console().print(table(there.place, ["table", "#rows", "state"], rows))

@@ -10,7 +10,7 @@ from etl_daemon.cli.printing import console, emit, table
 from etl_daemon.config import load_settings
 
 if TYPE_CHECKING:
-    from etl_daemon.adapters.duckdb.survey import DatasetState
+    from etl_daemon.adapters.destination.survey import DatasetState
 
 HEADS = [
     "dataset",
@@ -36,12 +36,12 @@ def status(*, as_json: bool) -> None:
     documents = {name: _document(state) for name, state in there.datasets.items()}
     ready = not there.missing
     if as_json:
-        emit({"destination": str(there.place), "exists": there.exists, "ready": ready, "datasets": documents})
+        emit({"destination": there.place, "exists": there.exists, "ready": ready, "datasets": documents})
         return
     if not there.exists:
         console().print(f"{there.place} does not exist yet. To make it: etl-daemon init", soft_wrap=True)
         return
-    console().print(table(str(there.place), HEADS, [[name, *_cells(each)] for name, each in documents.items()]))
+    console().print(table(there.place, HEADS, [[name, *_cells(each)] for name, each in documents.items()]))
     if not ready:
         console().print(f"Missing: {', '.join(there.missing)}. To make them: etl-daemon init", soft_wrap=True)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from etl_daemon.adapters.destination import commit, replay
 from etl_daemon.adapters.destination.session import Engine, Session
+from etl_daemon.adapters.destination.survey import existing
 from etl_daemon.adapters.destination.work import Work, staged_findings, staged_rows
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.ledger import LedgerSql
@@ -39,7 +40,7 @@ class SqlDestination:
                 )
         versions = control(database, "ETL_SCHEMA_VERSION")
         with self._engine.session() as session:
-            there = _existing(session, database)
+            there = existing(session, database)  # making what is there takes rights that a loader need not have
             for name, statement in creating(database, (*datasets, self._anomalies), dialect).items():
                 if name.upper() not in there:
                     session.run(statement)
@@ -138,20 +139,6 @@ class SqlDestination:
                 f"SELECT DATASET, WATERMARK, LEASE_GENERATION, HOLDER, SWEPT_AT FROM {self._sql.cursors}"
             )
         return {name: Cursor(_utc(mark), int(gen), holder, _utc(swept)) for name, mark, gen, holder, swept in rows}
-
-
-def _existing(session: Session, database: str) -> set[str]:
-    """Full names of the schemas and tables that are there, in upper case.
-
-    Looked up first, because making what is there already takes rights that a loader need not have.
-    """
-    rows = session.rows(
-        "SELECT TABLE_SCHEMA, TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE UPPER(TABLE_CATALOG) = ? "
-        "UNION ALL SELECT SCHEMA_NAME, '' FROM INFORMATION_SCHEMA.SCHEMATA WHERE UPPER(CATALOG_NAME) = ?",
-        database.upper(),
-        database.upper(),
-    )
-    return {".".join(filter(None, (database, *names))).upper() for names in rows}
 
 
 def _with_line(known: Known, line: Sequence[Any]) -> Known:

@@ -44,8 +44,15 @@ class Engine(Protocol):
     def database(self) -> str:
         """Where the control tables are."""
 
-    def session(self) -> AbstractContextManager[Session]:
-        """A session for one piece of work.
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+
+    def exists(self) -> bool:
+        """Whether there is a database at all; where it cannot be made by us, it counts as there."""
+
+    def session(self, *, read_only: bool = False) -> AbstractContextManager[Session]:
+        """A session for one piece of work; with ``read_only`` nothing is changed.
 
         Raises:
             BusyError: another process held the database all the while.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -69,13 +70,39 @@ class DuckDBFile:
 
     dialect: ClassVar[Dialect] = DUCKDB
 
+    @property
+    def place(self) -> str:
+        """The file."""
+        return str(self.path)
+
+    def exists(self) -> bool:
+        """Whether the file is there."""
+        return self.path.exists()
+
+    def probe(self) -> None:
+        """Check that the file, or one in its place, can be written; nothing is left behind.
+
+        Raises:
+            BusyError: another process held the file all the while.
+            SetupError: it cannot be written.
+        """
+        if not self.path.exists():
+            folder = self.path.resolve().parent
+            if not (folder.is_dir() and os.access(folder, os.W_OK)):
+                raise SetupError(f"{folder} is no writable folder.", hint="make it, or correct ETL_DUCKDB_PATH")
+            return
+        with self.connection() as connection:
+            connection.begin()
+            connection.execute(f"CREATE SCHEMA {self.database}.ETL_PROBE")
+            connection.rollback()
+
     @contextmanager
-    def session(self) -> Iterator[DuckDBSession]:
+    def session(self, *, read_only: bool = False) -> Iterator[DuckDBSession]:
         """A session for one piece of work.
 
         Raises: as ``connection``.
         """
-        with self.connection() as connection:
+        with self.connection(read_only=read_only) as connection:
             yield DuckDBSession(connection)
 
     def close(self) -> None:

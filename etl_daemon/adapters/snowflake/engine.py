@@ -18,6 +18,7 @@ class SnowflakeEngine:
 
     def __init__(self, settings: Settings) -> None:
         self.database = settings.snowflake_database
+        self._account = settings.snowflake_account
         self._session = SnowflakeSession(settings)
 
     @property
@@ -25,8 +26,17 @@ class SnowflakeEngine:
         """How many statements were sent so far."""
         return self._session.statements
 
+    @property
+    def place(self) -> str:
+        """The account and the database in it."""
+        return f"snowflake://{self._account}/{self.database}"
+
+    def exists(self) -> bool:
+        """The database is made by an administrator."""
+        return True
+
     @contextmanager
-    def session(self) -> Iterator[SnowflakeSession]:
+    def session(self, *, read_only: bool = False) -> Iterator[SnowflakeSession]:
         """The session; it replaces its connection by itself where that is old or broken."""
         yield self._session
 
