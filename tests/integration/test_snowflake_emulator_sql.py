@@ -188,6 +188,15 @@ def test_bound_values_keep_their_type(database, value):
     assert database.do("SELECT ?", value) == [(value,)]
 
 
+def test_many_rows_are_bound_in_one_statement(database):
+    start = len(database.emulator.statements())
+    cursor = database.connection.cursor()
+    cursor.executemany(f"INSERT INTO {OBJECTS} VALUES (?, ?, ?)", [("q", "c", 3), ("q", "d", None)])
+    assert cursor.rowcount == 2
+    assert database.objects()[2:] == [("q", "c", 3), ("q", "d", None)]
+    assert [entry.sql[:6] for entry in database.emulator.statements(start)] == ["INSERT", "SELECT"]
+
+
 def test_moments_are_bound_exactly(database):
     database.do(f"INSERT INTO {PRICES} (SYMBOL, TS) SELECT ?, ?", "A", MOMENT)
     database.do(f"INSERT INTO {PRICES} (SYMBOL, TS) VALUES (?, ?)", "B", MOMENT.replace(tzinfo=UTC))

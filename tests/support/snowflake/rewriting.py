@@ -11,7 +11,7 @@ _TEMPORARY = r"create\s+(?:or\s+replace\s+)?(?:local\s+|global\s+|scoped\s+)?tem
 _NAME = r'"?[\w$]+"?'
 _QUALIFIERS = rf"(?:{_NAME}\.){{1,2}}"
 
-_CREATE_TEMPORARY = re.compile(rf"(\s*{_TEMPORARY}(?:if\s+not\s+exists\s+)?)({_QUALIFIERS})?({_NAME})", _FLAGS)
+_CREATE_TEMPORARY = re.compile(rf"\s*{_TEMPORARY}(?:if\s+not\s+exists\s+)?(?:{_QUALIFIERS})?({_NAME})", _FLAGS)
 _BEGIN = re.compile(r"\s*(?:begin|start)(?:\s+(?:transaction|work))?(?:\s+name\s+\S+)?\s*;?\s*$", _FLAGS)
 _TRUNCATE_IF_EXISTS = re.compile(r"^(\s*truncate\s+table)\s+if\s+exists\s", _FLAGS)
 _QUOTED_STAGE = re.compile(r"FROM '(@[^']+)'\)", _FLAGS)
@@ -34,8 +34,6 @@ def rewrite(sql: str) -> str:
         return "BEGIN"
     if re.match(r"\s*copy\s+into\b", sql, _FLAGS):
         return _QUOTED_STAGE.sub(r"FROM \1)", sql)  # write_pandas quotes the stage in its COPY
-    if match := _CREATE_TEMPORARY.match(sql):  # DuckDB keeps temporary tables in a catalog of their own
-        return match[1] + match[3] + sql[match.end() :]
     return _TRUNCATE_IF_EXISTS.sub(r"\1 ", sql)
 
 
@@ -50,15 +48,15 @@ def commits_nothing(sql: str) -> bool:
 
 
 def temporary_table(sql: str) -> str | None:
-    """The name, in upper case, of the temporary table that a rewritten statement creates."""
+    """The name, in upper case, of the temporary table that the statement creates."""
     match = _CREATE_TEMPORARY.match(sql)
-    name = match[3].strip('"').upper() if match else "IDENTIFIER"
+    name = match[1].strip('"').upper() if match else "IDENTIFIER"
     return None if name == "IDENTIFIER" else name
 
 
 def unqualified(sql: str, table: str) -> str:
-    """The statement with database and schema taken off that temporary table."""
-    return re.sub(rf'(?<![\w."]){_QUALIFIERS}"?({re.escape(table)})"?(?![\w"])', r'"\1"', sql, flags=_FLAGS)
+    """The statement without database and schema before that temporary table: DuckDB keeps these elsewhere."""
+    return re.sub(rf'(?<![\w."]){_QUALIFIERS}"?{re.escape(table)}"?(?![\w"])', f'"{table}"', sql, flags=_FLAGS)
 
 
 def unqualified_name(value: object, table: str) -> object:

@@ -76,6 +76,8 @@ class Server:
             return await self._befall("after", sql, opened) or _again(answer)
 
     async def _run(self, request: Request, opened: Session, content: dict[str, Any]) -> Response:
+        if content.get("describeOnly"):  # executemany asks so first; nothing is run
+            return await _outcome(request, opened, content["sqlText"])
         parameters = opened.parameters | (content.get("parameters") or {})  # those of the statement win
         binds = [bind.get("value") for bind in (content.get("bindings") or {}).values()]
         entry = self.log.record(opened.number, parameters.get("QUERY_TAG", ""), content["sqlText"], binds)

@@ -17,7 +17,7 @@ from tests.support.snowflake.cursor import Cursor
 from tests.support.snowflake.locks import TableLocks
 
 DEFAULT_PARAMETERS = {"AUTOCOMMIT": "true", "LOCK_TIMEOUT": "43200", "QUERY_TAG": "", "TIMEZONE": "Etc/UTC"}
-TRANSACTION_ABORTED = 90232
+TRANSACTION_ABORTED = 615
 _WRITING = ("INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE", "COPY")
 
 
@@ -136,7 +136,7 @@ class Session(FakeSnowflakeConnection):
             raise ProgrammingError(
                 msg="The transaction was aborted and rolled back; nothing of it is stored.",
                 errno=TRANSACTION_ABORTED,
-                sqlstate="40001",
+                sqlstate="57014",
             )
 
     def see_committed(self) -> None:
