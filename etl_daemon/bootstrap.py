@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.discovery import BatchLimits
-from etl_daemon.core.events import Event, Retried
+from etl_daemon.core.events import Event, Retried, SettingDiscouraged
 from etl_daemon.daemon import Daemon
 from etl_daemon.errors import SetupError
 from etl_daemon.operations.claim import Operator
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from etl_daemon.adapters.decode import ObjectDecoder
     from etl_daemon.adapters.destination.survey import Survey
     from etl_daemon.adapters.duckdb.session import DuckDBFile
+    from etl_daemon.adapters.snowflake.probe import Finding
 
 ROW_BYTES = 128
 """What a row of market data takes, roughly: turns a batch size in rows into bytes of objects."""
@@ -95,7 +96,7 @@ def build(settings: Settings, observers: Sequence[Observer] = (), clock: Clock |
 
     with ExitStack() as building:
         source, reader = _source(settings, tell, stop), decoder(settings)
-        engine = _engine(settings)
+        engine = _engine(settings, tell)
         destination = SqlDestination(engine, configure.anomalies_dataset(settings, datasets))
         for part in (source, reader, destination):
             building.callback(part.close)
@@ -174,11 +175,21 @@ def prepare(settings: Settings) -> None:
         SqlDestination(engine, configure.anomalies_dataset(settings, datasets)).prepare(datasets)
 
 
-def _engine(settings: Settings) -> Engine:
+def connection(settings: Settings) -> Iterator[Finding]:
+    """What loading into Snowflake takes, tried step by step; nothing stays behind."""
+    from etl_daemon.adapters.snowflake.probe import probe as steps
+
+    return steps(settings)
+
+
+def _engine(settings: Settings, tell: Callable[[Event], None] = lambda _: None) -> Engine:
     if settings.etl_destination == "duckdb":
         return _file(settings)
     from etl_daemon.adapters.snowflake.engine import SnowflakeEngine
+    from etl_daemon.adapters.snowflake.login import discouraged
 
+    if hint := discouraged(settings):
+        tell(SettingDiscouraged("", "SNOWFLAKE_PASSWORD", hint))
     return SnowflakeEngine(settings)
 
 

@@ -78,6 +78,7 @@ def tree(tmp_path: Path) -> Path:
         ("aws", "adapters/duckdb/offender", "import obstore"),
         ("duckdb", "adapters/s3/offender", "import duckdb"),
         ("snowflake", "adapters/duckdb/offender", "import snowflake.connector"),
+        ("snowflake", "config/offender", "import cryptography"),
         ("prometheus", "server/offender", "import prometheus_client"),
     ],
 )
@@ -97,6 +98,7 @@ def test_a_crossed_contract_fails(tree: Path, contract: str, module: str, line: 
         ("adapters/s3/newcomer", "import boto3, obstore"),
         ("adapters/decode/newcomer", "import duckdb"),
         ("adapters/duckdb/newcomer", "import duckdb\nfrom etl_daemon.adapters import spool"),
+        ("adapters/snowflake/newcomer", "import cryptography, snowflake.connector"),
         ("adapters/observers/newcomer", "import prometheus_client"),
     ],
 )

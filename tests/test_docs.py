@@ -11,6 +11,7 @@ import pytest
 from dotenv import dotenv_values
 
 from etl_daemon.config import Settings, load_settings, template
+from etl_daemon.config.authentication import NEEDS, Method
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "etl-config.env.template"
@@ -46,6 +47,17 @@ def test_every_setting_with_a_unit_names_it() -> None:
     assert "etl_timeout" in numeric
     without = {name for name, line in numeric.items() if not re.search(r"\(.+\)|z-score", line)}
     assert without == set()
+
+
+def test_the_ways_to_log_in_are_documented_with_what_they_need() -> None:
+    text = (ROOT / "docs/snowflake.md").read_text("utf-8")
+    rows = {method: next((row for row in text.splitlines() if f"| `{method}`" in row), "") for method in Method}
+    for method, row in rows.items():
+        needs = NEEDS[method]
+        assert [name for name in (*needs.all_of, *needs.one_of) if f"`{name}`" not in row] == [], method
+    fields = {name.upper() for name in Settings.model_fields}
+    of_the_connector = {"SNOWFLAKE_WIF_ALLOWED_HOST_SUFFIXES"}
+    assert set(re.findall(r"SNOWFLAKE_[A-Z_]*[A-Z]", text)) - fields == of_the_connector
 
 
 def test_make_help_prints_every_target() -> None:

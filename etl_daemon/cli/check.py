@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import typer
 from rich.text import Text
@@ -17,6 +18,9 @@ from etl_daemon.config import Settings, load_settings
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.discovery import static_prefix
 from etl_daemon.errors import ConfigError, EtlError
+
+if TYPE_CHECKING:
+    from etl_daemon.adapters.snowflake.probe import Finding
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 STYLES = {OK: "green", WARN: "yellow", FAIL: "bold red"}
@@ -68,9 +72,12 @@ def _lines(settings: Settings) -> Iterator[Line]:
         newest = [datetime.now(UTC)]
         for dataset in runtime.datasets:
             yield _attempted(f"source {dataset.name}", lambda each=dataset: _source(runtime, each, newest))  # type: ignore[misc]  # mypy cannot infer a default
-    yield _attempted("destination", lambda: _destination(patient))
+    if settings.etl_destination == "snowflake":
+        yield from map(_line, bootstrap.connection(patient))
+    else:
+        yield _attempted("destination", lambda: _destination(patient))
+        yield _disk(settings)
     yield _attempted("tables", lambda: _tables(patient, newest))
-    yield _disk(settings)
     yield _clock(newest)
 
 
@@ -98,6 +105,11 @@ def _source(runtime: bootstrap.Runtime, dataset: Dataset, newest: list[datetime]
     newest.append(latest)
     count = f"{len(page):,}{' or more' if len(page) == PAGE_OBJECTS else ''}"
     return Line(name, OK, f"{where}: {count} objects, the newest seen of {latest.isoformat(timespec='seconds')}.")
+
+
+def _line(found: Finding) -> Line:
+    state = FAIL if found.error else WARN if found.hint else OK
+    return Line(f"snowflake {found.name}", state, found.detail, found.hint)
 
 
 def _destination(settings: Settings) -> Line:

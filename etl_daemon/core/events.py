@@ -89,3 +89,11 @@ class Retried(Event):
     dependency: str
     attempt: int
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettingDiscouraged(Event):
+    """A setting works and should be another; the hint says which."""
+
+    setting: str
+    hint: str

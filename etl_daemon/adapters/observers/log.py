@@ -26,6 +26,7 @@ from etl_daemon.core.events import (
     RejectShareHigh,
     Retried,
     RowsFiltered,
+    SettingDiscouraged,
 )
 from etl_daemon.core.model import ObjectRef, Outcome
 from etl_daemon.errors import EtlError, SetupError
@@ -111,6 +112,7 @@ LINES: Mapping[type[Event], tuple[str, int, Callable[[Any], Fields]]] = {
     ObjectDeferred: ("object_deferred", logging.WARNING, _plain),
     RejectShareHigh: ("reject_share_high", logging.WARNING, _plain),
     Retried: ("retried", logging.WARNING, _plain),
+    SettingDiscouraged: ("setting_discouraged", logging.WARNING, _plain),
     DatasetFailed: ("dataset_failed", logging.ERROR, _failed),
 }
 """How an event is called in the log, how grave it is, and what it says; other events are told as they are."""

@@ -36,6 +36,15 @@ def method_of(settings: Settings) -> Method:
     return choice.method
 
 
+def discouraged(settings: Settings) -> str:
+    """What to do instead, if these settings log in by password; else nothing.
+
+    Raises:
+        ConfigError: they do not say how to log in, or not enough.
+    """
+    return KEY_PAIR_ADVICE if method_of(settings) is Method.PASSWORD else ""
+
+
 def connect_arguments(settings: Settings, query_tag: str) -> dict[str, Any]:
     """What ``snowflake.connector.connect`` is called with; files of keys and tokens are read now.
 
