@@ -102,6 +102,16 @@ def test_begin_inside_a_transaction_is_ignored(accounts, end, left):
     assert accounts.balances() == left
 
 
+@pytest.mark.parametrize("begin", ["begin;", "START TRANSACTION", "/* by: */ BEGIN WORK -- now", "BEGIN NAME T1"])
+@pytest.mark.parametrize("end", ["rollback work", "-- no\n ROLLBACK /* all */;"])
+def test_every_spelling_opens_and_ends_a_transaction(accounts, begin, end):
+    accounts.do(begin)
+    accounts.do("DELETE FROM ACCOUNTS")
+    accounts.do(end)
+    accounts.do("UPDATE ACCOUNTS SET BALANCE = 0", None, accounts.session(**IMPATIENT))
+    assert accounts.balances() == {"a": 0, "b": 0}
+
+
 def test_a_transaction_reads_what_others_committed_meanwhile(accounts):
     accounts.do("BEGIN")
     assert accounts.balances(accounts.first) == {"a": 1, "b": 2}

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.dialect import parse_one
+from snowflake.connector.errors import Error, ProgrammingError
 from sqlglot import Expr, exp
 
-from snowflake.connector.errors import Error, ProgrammingError
 from tests.support.snowflake import corrections, descriptions, keys, merge, rewriting
 
 if TYPE_CHECKING:
@@ -61,16 +61,16 @@ class Cursor(FakeSnowflakeCursor):
             self._run_on_tables(sql, binds)
 
     def _ends_or_begins_transaction(self, sql: str) -> bool:
-        word = sql.lstrip(" \t\r\n(").split(maxsplit=1)[0].rstrip(";").upper() if sql.strip() else ""
-        if word == "BEGIN" and sql == "BEGIN":
-            self.session.refuse_if_aborted()
-            self.session.begin()
-        elif word == "COMMIT":
-            self.session.commit_open()
-        elif word == "ROLLBACK":
-            self.session.roll_back()
-        else:
-            return False
+        match rewriting.transaction_word(sql):
+            case "BEGIN":
+                self.session.refuse_if_aborted()
+                self.session.begin()
+            case "COMMIT":
+                self.session.commit_open()
+            case "ROLLBACK":
+                self.session.roll_back()
+            case _:
+                return False
         return True
 
     def _about_session(self, sql: str) -> bool:
@@ -117,7 +117,7 @@ class Cursor(FakeSnowflakeCursor):
                 super().execute(sql, binding_params=binds or None, server=True)
         finally:
             if not self.session.in_transaction:
-                self.session.locks.release(self.session.number)
+                self.session.statement_ended()
 
     def _lock(self, statement: Expr, binds: Sequence[Any]) -> None:
         table = rewriting.locked_table(statement)

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from fakesnow.dialect import parse_one
 from fakesnow.transforms.merge import operations
-from sqlglot import Expr, exp
-
 from snowflake.connector.errors import ProgrammingError
+from sqlglot import Expr, exp
 
 if TYPE_CHECKING:
     from tests.support.snowflake.cursor import Cursor

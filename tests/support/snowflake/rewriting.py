@@ -12,7 +12,11 @@ _NAME = r'"?[\w$]+"?'
 _QUALIFIERS = rf"(?:{_NAME}\.){{1,2}}"
 
 _CREATE_TEMPORARY = re.compile(rf"\s*{_TEMPORARY}(?:if\s+not\s+exists\s+)?(?:{_QUALIFIERS})?({_NAME})", _FLAGS)
-_BEGIN = re.compile(r"\s*(?:begin|start)(?:\s+(?:transaction|work))?(?:\s+name\s+\S+)?\s*;?\s*$", _FLAGS)
+_COMMENTS = r"(?:\s+|/\*.*?\*/|--[^\n]*(?:\n|$))*"
+_TRANSACTION = re.compile(
+    rf"(?:(begin|start)(?:\s+(?:transaction|work))?(?:\s+name\s+\S+)?|(commit|rollback)(?:\s+work)?){_COMMENTS};?{_COMMENTS}$",
+    _FLAGS,
+)
 _TRUNCATE_IF_EXISTS = re.compile(r"^(\s*truncate\s+table)\s+if\s+exists\s", _FLAGS)
 _QUOTED_STAGE = re.compile(r"FROM '(@[^']+)'\)", _FLAGS)
 
@@ -30,11 +34,16 @@ _COMMITS_NOTHING = re.compile(r"\s*(?:use|show)\b", _FLAGS)
 
 def rewrite(sql: str) -> str:
     """The statement in the spelling that fakesnow takes."""
-    if _BEGIN.match(sql):
-        return "BEGIN"
+    sql = re.sub(rf"^{_COMMENTS}", "", sql, flags=_FLAGS)
     if re.match(r"\s*copy\s+into\b", sql, _FLAGS):
         return _QUOTED_STAGE.sub(r"FROM \1)", sql)  # write_pandas quotes the stage in its COPY
     return _TRUNCATE_IF_EXISTS.sub(r"\1 ", sql)
+
+
+def transaction_word(sql: str) -> str | None:
+    """BEGIN, COMMIT or ROLLBACK, if a rewritten statement is one of these."""
+    match = _TRANSACTION.match(sql)
+    return match and ("BEGIN" if match[1] else match[2].upper())
 
 
 def without_effect(sql: str) -> bool:

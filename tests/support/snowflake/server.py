@@ -11,13 +11,13 @@ from typing import Any, cast
 
 from fakesnow.dialect import parse_one
 from fakesnow.server import login_request, query_request, routes, session, sessions, to_token
+from snowflake.connector.errors import ProgrammingError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from snowflake.connector.errors import ProgrammingError
 from tests.support.snowflake.faults import Faults
 from tests.support.snowflake.session import Session
 from tests.support.snowflake.statement_log import StatementLog

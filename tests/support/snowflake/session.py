@@ -9,10 +9,10 @@ from typing import Any, cast
 
 import duckdb
 from fakesnow.conn import FakeSnowflakeConnection
-from sqlglot import Expr, exp
-
 from snowflake.connector.cursor import SnowflakeCursor
 from snowflake.connector.errors import ProgrammingError
+from sqlglot import Expr, exp
+
 from tests.support.snowflake.cursor import Cursor
 from tests.support.snowflake.locks import TableLocks
 
@@ -101,7 +101,6 @@ class Session(FakeSnowflakeConnection):
         if not self._in_transaction:
             self._duck_conn.execute("BEGIN")
             self._in_transaction = True
-            self.written.clear()
 
     def commit_open(self) -> None:
         """Commit the open transaction, if there is one.
@@ -164,6 +163,11 @@ class Session(FakeSnowflakeConnection):
         except duckdb.Error:
             self.abort()
 
+    def statement_ended(self) -> None:
+        """Let go of what a statement outside of any transaction held."""
+        self.written.clear()
+        self.locks.release(self.number)
+
     @property
     def written(self) -> list[tuple[str, Any]]:
         """What the open transaction has written, as statements and their values."""
@@ -179,8 +183,7 @@ class Session(FakeSnowflakeConnection):
 
     def _close_transaction(self) -> None:
         self._in_transaction = self.aborted = False
-        self.written.clear()
-        self.locks.release(self.number)
+        self.statement_ended()
 
     # ------------------------------------------------------------ the client's presence
 
