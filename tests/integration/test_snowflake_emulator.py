@@ -241,7 +241,7 @@ sys.stdin.read()
 
 
 def test_the_transaction_of_a_killed_client_is_rolled_back_after_a_while():
-    with Emulator(detached_after_seconds=0.5) as emulator:
+    with Emulator(detached_after_seconds=1) as emulator:
         emulator.run("CREATE DATABASE D", "CREATE SCHEMA D.S", "CREATE TABLE D.S.T AS SELECT 1 AS A")
         command = [sys.executable, "-c", CLIENT, str(emulator.port)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path.cwd()) as client:
@@ -253,7 +253,7 @@ def test_the_transaction_of_a_killed_client_is_rolled_back_after_a_while():
 
 
 def test_a_client_that_comes_back_too_late_learns_it():
-    with Emulator(detached_after_seconds=0.2) as emulator:
+    with Emulator(detached_after_seconds=1) as emulator:
         emulator.run("CREATE DATABASE D", "CREATE SCHEMA D.S", "CREATE TABLE D.S.T AS SELECT 1 AS A")
         with emulator.connect() as late:
             late.cursor().execute("BEGIN")
@@ -262,6 +262,35 @@ def test_a_client_that_comes_back_too_late_learns_it():
             with pytest.raises(ProgrammingError, match="rolled back"):
                 late.cursor().execute("COMMIT")
         assert emulator.run("SELECT A FROM D.S.T") == [(2,)]
+
+
+def test_rivals_with_staging_tables_of_the_same_name_take_turns(accounts):
+    failures = []
+    staging = "CREATE OR REPLACE TEMPORARY TABLE STAGING (NAME VARCHAR(3), BALANCE BIGINT)"
+
+    def load(name: str) -> None:
+        session = accounts.session(**ABORTING)
+        try:
+            for _ in range(10):
+                accounts.do(
+                    "CREATE OR REPLACE TEMPORARY TABLE STAGING (NAME VARCHAR(3), BALANCE BIGINT)", None, session
+                )
+                accounts.do("INSERT INTO STAGING VALUES (?, 1)", (name,), session)
+                accounts.do("BEGIN", None, session)
+                accounts.do("UPDATE ACCOUNTS SET BALANCE = BALANCE + 1 WHERE NAME = 'a'", None, session)
+                accounts.do("INSERT INTO ACCOUNTS SELECT NAME, BALANCE FROM STAGING", None, session)
+                accounts.do("COMMIT", None, session)
+        except Error as error:
+            failures.append(error)
+
+    rivals = [threading.Thread(target=load, args=(name,)) for name in ("x", "y", "z")]
+    for rival in rivals:
+        rival.start()
+    for rival in rivals:
+        rival.join(60)
+    assert failures == []
+    counted = accounts.do("SELECT NAME, COUNT(*), MAX(BALANCE) FROM ACCOUNTS GROUP BY NAME ORDER BY NAME")
+    assert counted == [("a", 1, 31), ("b", 1, 2), ("x", 10, 1), ("y", 10, 1), ("z", 10, 1)]
 
 
 # ---------------------------------------------------------------- MERGE and keys

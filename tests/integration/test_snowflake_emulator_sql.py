@@ -271,6 +271,34 @@ def test_a_temporary_table_is_the_sessions_own(database):
         database.do(f"SELECT * FROM {STAGING}")
 
 
+@pytest.mark.parametrize("current", [{}, {"database": "FINANCIAL_DATA"}], ids=["nowhere", "database"])
+def test_a_session_without_schema_can_name_everything(database, current):
+    with database.emulator.connect(**current) as connection:
+        cursor = connection.cursor()
+        cursor.execute(f"CREATE TEMPORARY TABLE {STAGING} ({COLUMNS})")
+        cursor.execute(f"INSERT INTO {STAGING} (SYMBOL, N) VALUES ('A', ?)", (1,))
+        if current:
+            write(database, TABLE.to_pandas(types_mapper=pd.ArrowDtype), connection=connection)
+        assert cursor.execute(f"INSERT INTO {PRICES} (SYMBOL, N) SELECT SYMBOL, N FROM {STAGING}").rowcount >= 1
+        assert cursor.execute(GIVEN, (rows(a=1),)).fetchall() == [("a", 1)]
+        with pytest.raises(ProgrammingError, match=r"current (database|schema)"):
+            cursor.execute("SELECT * FROM PRICES")
+
+
+def test_a_temporary_table_hides_no_namesake_elsewhere_nor_after_its_end(database):
+    namesake = "FINANCIAL_DATA.ETL_CONTROL.STAGING"
+    database.do(f"CREATE OR REPLACE TABLE {namesake} AS SELECT 1 AS A")
+    assert database.do(f"SELECT A FROM {namesake}") == [(1,)]
+    with pytest.raises(ProgrammingError):
+        database.do(f"CREATE TEMPORARY TABLE {PRICES} AS SELECT NOTHING")
+    assert database.do(f"SELECT COUNT(*) FROM {PRICES}") == [(0,)]
+    database.do(f"DROP TABLE {STAGING}")
+    database.do(f"CREATE TABLE {STAGING} AS SELECT 2 AS A")
+    with database.emulator.connect() as other:
+        assert other.cursor().execute(f"SELECT A FROM {STAGING}").fetchall() == [(2,)]
+    database.do(f"DROP TABLE {STAGING}")
+
+
 @pytest.mark.parametrize(
     ("sql", "errno", "sqlstate"),
     [
@@ -299,12 +327,12 @@ TABLE = pa.table(
 )
 
 
-def write(database, frame: pd.DataFrame, **options) -> list[str]:
+def write(database, frame: pd.DataFrame, connection=None, **options) -> list[str]:
     """Write the frame to the staging table; the first words of the statements sent."""
     start = len(database.emulator.statements())
     result = write_pandas(
-        database.connection, frame, "STAGING", database="FINANCIAL_DATA", schema="MARKET_DATA", use_logical_type=True,
-        compression="snappy", **options,
+        connection or database.connection, frame, "STAGING", database="FINANCIAL_DATA", schema="MARKET_DATA",
+        use_logical_type=True, compression="snappy", **options,
     )  # fmt: skip
     assert (result.success, result.nrows) == (True, len(frame))
     return [" ".join(entry.sql.split()[:2]) for entry in database.emulator.statements(start)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import shutil
 import signal
 import socket
 import sys
@@ -33,7 +32,6 @@ def serve(options: argparse.Namespace) -> None:
     warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
     missing_modules.supply()
     import uvicorn
-    from fakesnow.transforms import stage
 
     from tests.support.snowflake import corrections
     from tests.support.snowflake.account import Account
@@ -59,7 +57,6 @@ def serve(options: argparse.Namespace) -> None:
     server.should_exit = True
     serving.join(5)
     account.close()
-    shutil.rmtree(stage.LOCAL_BUCKET_PATH, ignore_errors=True)
 
 
 def _watch(stop: threading.Event, detached_after_seconds: float) -> None:

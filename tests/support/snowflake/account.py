@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ class Account(FakeSnow):
 
     def __init__(self, folder: Path | None, max_lock_wait_seconds: float) -> None:
         super().__init__(False, False, db_path=folder)  # a login creates nothing
+        self.duck_conn.execute(macros.creation_sql("memory"))  # for sessions without a current database
         self.locks = TableLocks()
         self._max_lock_wait_seconds = max_lock_wait_seconds
+        self._noting = threading.Lock()
         self._numbers = itertools.count(1)
         for file in sorted(folder.glob("*.db")) if folder else ():
             self._attach(file)
@@ -32,7 +35,7 @@ class Account(FakeSnow):
             next(self._numbers),
             self.locks,
             self._max_lock_wait_seconds,
-            RoutedConnection(self.duck_conn.cursor()),
+            RoutedConnection(self.duck_conn.cursor(), self._noting),
             self.results_cache,
             database,
             schema,

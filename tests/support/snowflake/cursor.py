@@ -88,12 +88,10 @@ class Cursor(FakeSnowflakeCursor):
 
     def _run_on_tables(self, sql: str, binds: list[Any]) -> None:
         session = self.session
-        created = rewriting.temporary_table(sql)
-        for name in session.temporary_tables | ({created} if created else set()):
-            sql = rewriting.unqualified(sql, name)
-            binds = [rewriting.unqualified_name(value, name) for value in binds]
-        if (table := rewriting.described_table(sql)) in session.temporary_tables:
-            descriptions.describe_temporary(self, str(table))
+        created = session.temporary_tables.created_by(sql, session.database, session.schema)
+        sql, binds, home = session.temporary_tables.bare(sql, binds)
+        if table := session.temporary_tables.described_by(sql):
+            descriptions.describe_temporary(self, table)
             return
         statement = parse_one(sql)
         if isinstance(statement, _DDL):
@@ -105,9 +103,14 @@ class Cursor(FakeSnowflakeCursor):
         session.see_committed()
         if isinstance(statement, _WRITING) and not session._autocommit:
             session.begin()
-        self._execute_statement(statement, sql, binds)
-        if created:
-            session.temporary_tables.add(created)
+        try:
+            with session.at_home(home):
+                self._execute_statement(statement, sql, binds)
+        except BaseException:
+            if created:
+                session.temporary_tables.forget(created.name)
+            raise
+        session.temporary_tables.dropped_by(sql)
 
     def _execute_statement(self, statement: Expr, sql: str, binds: list[Any]) -> None:
         try:
@@ -132,6 +135,11 @@ class Cursor(FakeSnowflakeCursor):
         session.locks.acquire(name, session.number, session.lock_timeout_seconds, lambda: session.cancelled)
 
     # ------------------------------------------------------------ parts of fakesnow put right
+
+    def check_db_and_schema(self, expression: Expr) -> None:
+        """Refuse bare names in a session that is nowhere; what a bound name says shows only later."""
+        if not expression.find(exp.DynamicIdentifier):
+            super().check_db_and_schema(expression)
 
     def _transform(self, expression: Expr, params: Any) -> Expr:
         expression = expression.transform(corrections.qualified_identifier, params, copy=False)

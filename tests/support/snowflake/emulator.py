@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 from urllib.request import Request, urlopen
@@ -44,6 +46,7 @@ class Emulator:
         self._options = ["--detached-after", str(detached_after_seconds), "--max-lock-wait", str(max_lock_wait_seconds)]
         self._options += ["--db-path", str(folder)] if folder else []
         self._process: subprocess.Popen[str] | None = None
+        self._uploads: TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -59,8 +62,10 @@ class Emulator:
     def start(self) -> None:
         """Start it, on the port it had before, and wait until it answers."""
         command = [sys.executable, "-m", "tests.support.snowflake", "--port", str(self.port), *self._options]
+        self._uploads = TemporaryDirectory(prefix="emulator-")
+        environment = os.environ | {"TMPDIR": self._uploads.name}
         self._process = subprocess.Popen(
-            command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            command, cwd=_ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
         assert self._process.stdout is not None
         word, _, port = self._process.stdout.readline().partition(" ")
@@ -97,6 +102,8 @@ class Emulator:
                 process.kill()
             else:
                 process.terminate()
+        if self._uploads:
+            self._uploads.cleanup()
 
     # ------------------------------------------------------------ clients
 

@@ -7,11 +7,6 @@ import re
 from sqlglot import Expr, exp
 
 _FLAGS = re.IGNORECASE | re.DOTALL
-_TEMPORARY = r"create\s+(?:or\s+replace\s+)?(?:local\s+|global\s+|scoped\s+)?temp(?:orary)?\s+(?:table|view)\s+"
-_NAME = r'"?[\w$]+"?'
-_QUALIFIERS = rf"(?:{_NAME}\.){{1,2}}"
-
-_CREATE_TEMPORARY = re.compile(rf"\s*{_TEMPORARY}(?:if\s+not\s+exists\s+)?(?:{_QUALIFIERS})?({_NAME})", _FLAGS)
 _COMMENTS = r"(?:\s+|/\*.*?\*/|--[^\n]*(?:\n|$))*"
 _TRANSACTION = re.compile(
     rf"(?:(begin|start)(?:\s+(?:transaction|work))?(?:\s+name\s+\S+)?|(commit|rollback)(?:\s+work)?){_COMMENTS};?{_COMMENTS}$",
@@ -54,31 +49,6 @@ def without_effect(sql: str) -> bool:
 def commits_nothing(sql: str) -> bool:
     """Whether a statement without effect leaves the open transaction open, as no DDL does."""
     return _COMMITS_NOTHING.match(sql) is not None
-
-
-def temporary_table(sql: str) -> str | None:
-    """The name, in upper case, of the temporary table that the statement creates."""
-    match = _CREATE_TEMPORARY.match(sql)
-    name = match[1].strip('"').upper() if match else "IDENTIFIER"
-    return None if name == "IDENTIFIER" else name
-
-
-def unqualified(sql: str, table: str) -> str:
-    """The statement without database and schema before that temporary table: DuckDB keeps these elsewhere."""
-    return re.sub(rf'(?<![\w."]){_QUALIFIERS}"?{re.escape(table)}"?(?![\w"])', f'"{table}"', sql, flags=_FLAGS)
-
-
-def unqualified_name(value: object, table: str) -> object:
-    """A bound value, without qualifiers if it is the name of that temporary table (for ``IDENTIFIER(?)``)."""
-    if not isinstance(value, str):
-        return value
-    return f'"{table}"' if re.fullmatch(rf'{_QUALIFIERS}"?{re.escape(table)}"?', value, _FLAGS) else value
-
-
-def described_table(sql: str) -> str | None:
-    """The table of a DESCRIBE TABLE, in upper case."""
-    match = re.match(rf"\s*desc(?:ribe)?\s+table\s+(?:{_QUALIFIERS})?({_NAME})\s*(?:/\*.*)?;?\s*$", sql, _FLAGS)
-    return match[1].strip('"').upper() if match else None
 
 
 def session_assignments(sql: str) -> dict[str, str] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any, cast
 
 import duckdb
@@ -15,6 +16,7 @@ from sqlglot import Expr, exp
 
 from tests.support.snowflake.cursor import Cursor
 from tests.support.snowflake.locks import TableLocks
+from tests.support.snowflake.temporary_tables import TemporaryTable, TemporaryTables
 
 DEFAULT_PARAMETERS = {"AUTOCOMMIT": "true", "LOCK_TIMEOUT": "43200", "QUERY_TAG": "", "TIMEZONE": "Etc/UTC"}
 TRANSACTION_ABORTED = 615
@@ -28,8 +30,9 @@ class RoutedConnection:
     database, and the notes are in another one than the tables.
     """
 
-    def __init__(self, inner: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, inner: duckdb.DuckDBPyConnection, noting: threading.Lock) -> None:
         self._inner = inner
+        self._noting = noting
         self.written: list[tuple[str, Any]] = []
 
     def __getattr__(self, name: str) -> Any:
@@ -38,7 +41,7 @@ class RoutedConnection:
     def execute(self, sql: str, parameters: Any = None) -> Any:
         start = sql.lstrip()[:400].upper()
         if start.startswith(("INSERT", "UPDATE", "DELETE")) and "_FS_GLOBAL._FS_INFORMATION_SCHEMA" in start:
-            with self._inner.cursor() as notes:
+            with self._noting, self._inner.cursor() as notes:
                 rows = notes.execute(sql, parameters).fetchall()
             return self._inner.execute("SELECT ?::BIGINT AS Count", [rows[0][0] if rows else 0])
         self._inner.execute(sql, parameters)
@@ -56,7 +59,7 @@ class Session(FakeSnowflakeConnection):
         self.locks = locks
         self.parameters = dict(DEFAULT_PARAMETERS)
         self.role, self.warehouse = "SYSADMIN", "COMPUTE_WH"
-        self.temporary_tables: set[str] = set()
+        self.temporary_tables = TemporaryTables()
         self.busy = threading.RLock()
         self.cancelled = False
         self.last_errno: int | None = None
@@ -89,6 +92,19 @@ class Session(FakeSnowflakeConnection):
     @property
     def lock_timeout_seconds(self) -> float:
         return min(float(self.parameters["LOCK_TIMEOUT"]), self._max_lock_wait_seconds)
+
+    @contextlib.contextmanager
+    def at_home(self, table: TemporaryTable | None) -> Iterator[None]:
+        """Run a statement about a temporary table, without its qualifiers, in a session that has no schema."""
+        if table is None or self.schema_set:
+            yield
+            return
+        kept = self.database, self._schema, self.database_set, self.schema_set
+        self.database, self._schema, self.database_set, self.schema_set = table.database, table.schema, True, True
+        try:
+            yield
+        finally:
+            self.database, self._schema, self.database_set, self.schema_set = kept
 
     # ------------------------------------------------------------ the transaction
 
@@ -188,7 +204,7 @@ class Session(FakeSnowflakeConnection):
     # ------------------------------------------------------------ the client's presence
 
     @contextlib.contextmanager
-    def request(self) -> Any:
+    def request(self) -> Iterator[None]:
         """A request of this session is being answered."""
         self._requests += 1
         try:
