@@ -272,9 +272,7 @@ def test_rivals_with_staging_tables_of_the_same_name_take_turns(accounts):
         session = accounts.session(**ABORTING)
         try:
             for _ in range(10):
-                accounts.do(
-                    "CREATE OR REPLACE TEMPORARY TABLE STAGING (NAME VARCHAR(3), BALANCE BIGINT)", None, session
-                )
+                accounts.do(staging, None, session)
                 accounts.do("INSERT INTO STAGING VALUES (?, 1)", (name,), session)
                 accounts.do("BEGIN", None, session)
                 accounts.do("UPDATE ACCOUNTS SET BALANCE = BALANCE + 1 WHERE NAME = 'a'", None, session)

@@ -289,14 +289,14 @@ def test_a_temporary_table_hides_no_namesake_elsewhere_nor_after_its_end(databas
     namesake = "FINANCIAL_DATA.ETL_CONTROL.STAGING"
     database.do(f"CREATE OR REPLACE TABLE {namesake} AS SELECT 1 AS A")
     assert database.do(f"SELECT A FROM {namesake}") == [(1,)]
-    with pytest.raises(ProgrammingError):
-        database.do(f"CREATE TEMPORARY TABLE {PRICES} AS SELECT NOTHING")
-    assert database.do(f"SELECT COUNT(*) FROM {PRICES}") == [(0,)]
-    database.do(f"DROP TABLE {STAGING}")
-    database.do(f"CREATE TABLE {STAGING} AS SELECT 2 AS A")
-    with database.emulator.connect() as other:
-        assert other.cursor().execute(f"SELECT A FROM {STAGING}").fetchall() == [(2,)]
-    database.do(f"DROP TABLE {STAGING}")
+    with database.emulator.connect(database="FINANCIAL_DATA") as connection:
+        cursor = connection.cursor()
+        with pytest.raises(ProgrammingError):
+            cursor.execute(f"CREATE TEMPORARY TABLE {PRICES} AS SELECT NOTHING")
+        assert cursor.execute(f"SELECT COUNT(*) FROM {PRICES}").fetchall() == [(0,)]
+        cursor.execute(f"CREATE TEMPORARY TABLE {OBJECTS} (A INT)")
+        cursor.execute(f"DROP TABLE {OBJECTS}")
+        assert cursor.execute(f"SELECT COUNT(*) FROM {OBJECTS}").fetchall() == [(2,)]
 
 
 @pytest.mark.parametrize(
