@@ -13,21 +13,25 @@ from pathlib import Path
 from threading import Event as Signal
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from etl_daemon.adapters.destination.destination import SqlDestination
 from etl_daemon.adapters.destination.review import SqlReview
 from etl_daemon.adapters.destination.session import Engine
+from etl_daemon.adapters.local.lease import FileLeaser, HostLock
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.discovery import BatchLimits
 from etl_daemon.core.events import Event, Retried, SettingDiscouraged
+from etl_daemon.core.lease import Claim
 from etl_daemon.daemon import Daemon
 from etl_daemon.errors import SetupError
+from etl_daemon.leasing import LeaseKeeper, Tenure
 from etl_daemon.operations.claim import Operator
 from etl_daemon.pipeline import Corridor, Intake, Reach, Tolerance
-from etl_daemon.ports import Clock, Observer, Review, Source
+from etl_daemon.ports import Clock, Leaser, Observer, Review, Source
 
 if TYPE_CHECKING:
     from etl_daemon.adapters.decode import ObjectDecoder
@@ -62,9 +66,26 @@ class Runtime:
     review: Review
     _stack: ExitStack
 
-    def daemon(self, *, again: bool = False) -> Daemon:
+    def daemon(self, *, again: bool = False, lease: LeaseKeeper | None = None) -> Daemon:
         """The loop over all datasets; with ``again`` refused objects are read again."""
-        return Daemon(self.corridor, self.datasets, self.clock, self.holder, again=again)
+        return Daemon(self.corridor, self.datasets, self.clock, self.holder, again=again, lease=lease)
+
+    def lease(self) -> LeaseKeeper | None:
+        """What takes and keeps the lease of this daemon's name, closed with the runtime; None: there is to be none.
+
+        Raises:
+            ConfigError: the settings of AWS are wrong.
+        """
+        settings, url = self.settings, configure.lease_url(self.settings)
+        if url == "none":
+            return None
+        lock = HostLock(settings.etl_state_dir / "lease" / f"{settings.etl_daemon_name}-{crc32(url.encode()):08x}.lock")
+        claim = Claim(
+            settings.etl_daemon_name, self.holder, socket.gethostname(), os.getpid(), "", settings.etl_lease_seconds
+        )
+        keeper = LeaseKeeper(Tenure(_leaser(settings, url), lock, claim, self.clock, self.corridor.tell))
+        self._stack.callback(keeper.close)
+        return keeper
 
     def operator(self, who: str) -> Operator:
         """Who works beside the daemon, and the control tables to look into."""
@@ -136,6 +157,17 @@ def _source(settings: Settings, tell: Callable[[Event], None], stop: Signal) -> 
 
     retries = Retries(configure.retry_policy(settings), stop, notice)
     return S3Source(retries, Endpoint(region=settings.s3_region), spool_directory=spool)
+
+
+def _leaser(settings: Settings, url: str) -> Leaser:
+    if not url.startswith("s3://"):
+        return FileLeaser(Path(url))
+    from etl_daemon.adapters.s3.clients import Endpoint
+    from etl_daemon.adapters.s3.lease import S3Leaser
+
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    # a renewal is two calls, and there must be time for another one
+    return S3Leaser(bucket, key, settings.etl_lease_seconds / 6, Endpoint(region=settings.s3_region))
 
 
 def decoder(settings: Settings) -> ObjectDecoder:

@@ -12,6 +12,7 @@ from etl_daemon.core.datasets import Dataset, Mode
 from etl_daemon.core.events import CyclePlanned, DatasetFailed
 from etl_daemon.core.model import BatchPlan, Cursor, Fence, Known, Outcome, Receipt
 from etl_daemon.errors import BusyError, ConfigError, EtlError, LeaseLostError, ObjectChangedError
+from etl_daemon.leasing import LeaseKeeper
 from etl_daemon.pipeline import Corridor, discover, load
 from etl_daemon.ports import Clock
 
@@ -37,6 +38,9 @@ class DatasetReport:
 class Daemon:
     """Keeps the destination up with the source. ``holder`` names this process in the fence.
 
+    With a ``lease``, ``run`` works only while it has that, and commits carry the lease's generation; without one each
+    process takes the generation after the one that it finds.
+
     What the ledger says is read once and kept, so that a cycle with nothing to do asks the destination nothing.
     ``again`` has refused objects read again, as after a change of settings. Without ``own_cursor`` the watermark stays
     as it is: for objects that come from elsewhere than the dataset's own prefix.
@@ -48,6 +52,7 @@ class Daemon:
     holder: str
     again: bool = False
     own_cursor: bool = True
+    lease: LeaseKeeper | None = None
     _known: dict[str, Known] = field(default_factory=dict)
     _fences: dict[str, Fence] = field(default_factory=dict)
 
@@ -59,12 +64,22 @@ class Daemon:
         """
         while not stop.is_set():
             try:
-                self.cycle(stop)
+                if self._may_work(stop):
+                    self.cycle(stop)
             except ConfigError:
                 raise
             except EtlError as error:
                 self.corridor.tell(DatasetFailed("", error))
+                if isinstance(error, LeaseLostError) and self.lease and not self.lease.held:
+                    continue  # to stand by at once
             stop.wait(every.total_seconds())
+
+    def _may_work(self, stop: Signal) -> bool:
+        """Wait for the lease, if need be, and forget what was known while others may have had it."""
+        if self.lease is None or self.lease.held:
+            return True
+        self._known.clear()
+        return self.lease.wait(stop)
 
     def cycle(self, stop: Signal | None = None) -> list[DatasetReport]:
         """Load what has arrived, for every dataset.
@@ -79,9 +94,15 @@ class Daemon:
     def _recall(self) -> None:
         if self._known:
             return
-        self._known = dict(self.corridor.destination.recall(self.datasets, self.corridor.bucket))
-        for name, known in self._known.items():
-            self._fences[name] = Fence(known.cursor.generation + 1, self.holder)
+        found = dict(self.corridor.destination.recall(self.datasets, self.corridor.bucket))
+        if self.lease:
+            self.lease.raise_above(known.cursor for known in found.values())
+        self._fences = {name: Fence(known.cursor.generation + 1, self.holder) for name, known in found.items()}
+        self._known = found
+
+    def _fence(self, name: str) -> Fence:
+        """What a commit to the dataset carries now."""
+        return self.lease.fence() if self.lease else self._fences[name]
 
     def _attempt(self, dataset: Dataset, stop: Signal | None) -> DatasetReport:
         try:
@@ -123,7 +144,7 @@ class Daemon:
     def _load(self, plan: BatchPlan) -> Receipt:
         name = plan.dataset.name
         plan = plan if self.own_cursor else replace(plan, watermark=None)
-        receipt = load(plan, self.corridor, self._fences[name], self.clock.now())
+        receipt = load(plan, self.corridor, lambda: self._fence(name), self.clock.now())
         known = self._known[name]
         if receipt.objects and plan.dataset.mode is Mode.FULL:
             known.versions.clear()  # its ledger holds what was committed last, and nothing else
@@ -141,7 +162,7 @@ class Daemon:
         return receipt
 
     def _swept(self, dataset: Dataset, at: datetime) -> None:
-        self.corridor.destination.mark_swept(dataset, self._fences[dataset.name], at)
+        self.corridor.destination.mark_swept(dataset, self._fence(dataset.name), at)
         known = self._known[dataset.name]
         self._known[dataset.name] = replace(known, cursor=replace(known.cursor, swept_at=at))
 

@@ -20,7 +20,11 @@ def once(options: OnceOptions) -> None:
     """
     tally = outcome.Tally()
     with logging_runtime(load_settings(), tally) as runtime:
-        reports = narrowed(runtime, options.dataset, options.since).daemon(again=options.since is not None).cycle()
+        work = narrowed(runtime, options.dataset, options.since)
+        lease = work.lease()
+        if lease:
+            lease.take(work.stop)
+        reports = work.daemon(again=options.since is not None, lease=lease).cycle()
     documents = [outcome.document(report, tally) for report in reports]
     failed = any(report.failed for report in reports)
     if options.json:

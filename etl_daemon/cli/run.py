@@ -19,7 +19,7 @@ STOPPERS = (signal.SIGTERM, signal.SIGINT)
 
 
 def run() -> None:
-    """Cycle until SIGTERM or SIGINT; the batch in hand is finished first.
+    """Cycle until SIGTERM or SIGINT, while the lease is ours; the batch in hand is finished first.
 
     Raises:
         EtlError: settings are wrong.
@@ -28,7 +28,7 @@ def run() -> None:
     log = structlog.stdlib.get_logger("etl_daemon")
     with logging_runtime(settings) as runtime, stopping(runtime.stop):
         log.info("started", holder=runtime.holder, datasets=[each.name for each in runtime.datasets])
-        runtime.daemon().run(runtime.stop, timedelta(seconds=settings.etl_poll_interval_seconds))
+        runtime.daemon(lease=runtime.lease()).run(runtime.stop, timedelta(seconds=settings.etl_poll_interval_seconds))
         log.info("stopped")
 
 

@@ -139,6 +139,29 @@ def database_file(value: Path) -> Path:
     return value
 
 
+def daemon_name(value: str) -> str:
+    """A name that can be part of a key and of a file's name."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", value):
+        raise ValueError("must be up to 64 letters, digits, dots, _ and -, beginning with a letter or digit")
+    return value
+
+
+def lease_url(value: str) -> str:
+    """Nothing, ``none``, an object, or a file as a path; ``file://`` is taken off."""
+    if value.lower() in {"", "none"}:
+        return value.lower()
+    if value.startswith("s3://"):
+        if not re.fullmatch(r"s3://[^/]+/.*[^/]", value):
+            raise ValueError("must be s3://BUCKET/KEY")
+        return value
+    path = value.removeprefix("file://")
+    if "://" in path or (path != value and not path.startswith("/")):
+        raise ValueError("must be s3://BUCKET/KEY, file:///PATH, a path, or none")
+    if path.endswith("/") or Path(path).is_dir():
+        raise ValueError("is a folder")
+    return path
+
+
 def log_file(value: Path) -> Path:
     """A file that is there or can be made."""
     if value.is_dir():
@@ -175,6 +198,8 @@ Timezone = Annotated[str, AfterValidator(timezone)]
 ExistingFile = Annotated[Path, AfterValidator(existing_file)]
 ExistingFolder = Annotated[Path, AfterValidator(existing_folder)]
 DatabaseFile = Annotated[Path, AfterValidator(database_file)]
+DaemonName = Annotated[str, AfterValidator(daemon_name)]
+LeaseUrl = Annotated[str, AfterValidator(lease_url)]
 LogFile = Annotated[Path, AfterValidator(log_file)]
 Hours = Annotated[float, Field(gt=0, le=876_000, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]

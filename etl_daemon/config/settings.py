@@ -13,11 +13,13 @@ from etl_daemon.config.authentication import Method, Provider
 from etl_daemon.config.checks import (
     LOWER,
     UPPER,
+    DaemonName,
     Database,
     DatabaseFile,
     ExistingFile,
     ExistingFolder,
     Hours,
+    LeaseUrl,
     LogFile,
     PrefixTemplate,
     Schema,
@@ -136,6 +138,17 @@ class Settings(BaseSettings):
     )
     etl_timeout: float = Field(
         300, gt=0, le=86_400, description="How long a call, its retries or a wait for a lock may take (seconds)."
+    )
+    etl_daemon_name: DaemonName = Field(
+        "etl-daemon", description="Of all processes with one name, one at a time works: the holder of the lease."
+    )
+    etl_lease_url: LeaseUrl = Field(
+        "",
+        description="Where the lease lies: s3://BUCKET/KEY, a file, or none; empty: in S3_BUCKET, or in ETL_STATE_DIR "
+        "for a local source.",
+    )
+    etl_lease_seconds: float = Field(
+        30, ge=1, le=3_600, description="How long after its holder fell silent the lease can be taken over (seconds)."
     )
     etl_state_dir: Path = Field(Path("etl-state"), description="Folder for what the process keeps between starts.")
 

@@ -8,6 +8,7 @@ from typing import Any
 from etl_daemon.config import DatasetsFile, Settings, read_datasets_file
 from etl_daemon.core.datasets import Dataset, Kind, Mode
 from etl_daemon.core.dialect import DIALECTS, Dialect
+from etl_daemon.core.discovery import OWN_PREFIX
 from etl_daemon.core.policy import SYMBOL_PATTERNS, ReadLimits, RetryPolicy, Rules
 from etl_daemon.core.statements import CONTROL_SCHEMA, creating
 from etl_daemon.errors import ConfigError
@@ -49,6 +50,16 @@ def retry_policy(settings: Settings) -> RetryPolicy:
         max_delay_seconds=max(RetryPolicy().max_delay_seconds, settings.etl_retry_delay),
         timeout_seconds=settings.etl_timeout,
     )
+
+
+def lease_url(settings: Settings) -> str:
+    """Where the lease lies: ``s3://BUCKET/KEY``, a file's path, or ``none``."""
+    if settings.etl_lease_url:
+        return settings.etl_lease_url
+    file = f"lease/{settings.etl_daemon_name}.json"
+    if settings.etl_source == "s3":
+        return f"s3://{settings.s3_bucket}/{OWN_PREFIX}{file}"
+    return str(settings.etl_state_dir / file)
 
 
 def datasets(settings: Settings) -> tuple[Dataset, ...]:

@@ -97,3 +97,33 @@ class SettingDiscouraged(Event):
 
     setting: str
     hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseAwaited(Event):
+    """Another process has the lease, or seems to; this one stands by."""
+
+    holder: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTaken(Event):
+    """The lease is ours; ``why`` it could be had."""
+
+    generation: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseReleased(Event):
+    """The lease was given back."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseLost(Event):
+    """The lease could not be renewed in time, or another process has taken it."""
+
+    detail: str

@@ -57,7 +57,7 @@ def backfill(dataset: Dataset, span: Span, corridor: Corridor, operator: Operato
     yield progress
     found = Discovery(span.since, due)
     for plan in discovery.plan_batches(mine.dataset, found, corridor.reach.batch, Cursor(), clock.now()):
-        receipts = _load(plan.objects, mine.dataset, lambda part: load(part, corridor, mine.fence, clock.now()))
+        receipts = _load(plan.objects, mine.dataset, lambda part: load(part, corridor, lambda: mine.fence, clock.now()))
         progress = Progress(
             progress.objects,
             progress.objects_done + len(plan.objects),

@@ -90,7 +90,7 @@ def reload(
     refs = [ref for key, ref in _current(keys, corridor).items() if key in mine.known.refused]
     if not refs:
         return None
-    receipt = load(BatchPlan(mine.dataset, tuple(sorted(refs))), corridor, mine.fence, now)
+    receipt = load(BatchPlan(mine.dataset, tuple(sorted(refs))), corridor, lambda: mine.fence, now)
     loaded = sum(line.outcome is Outcome.LOADED for line in receipt.objects)
     detail = f"{loaded} of {len(refs)} refused objects were fit"
     operator.review.log(operator.line(now, "reload", dataset, detail))

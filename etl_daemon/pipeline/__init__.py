@@ -106,11 +106,14 @@ def commit(staged: StagedBatch, corridor: Corridor, fence: Fence, now: datetime)
     return corridor.destination.commit(replace(staged, plan=plan), fence, now)
 
 
-def load(plan: BatchPlan, corridor: Corridor, fence: Fence, now: datetime) -> Receipt:
-    """Take a planned batch from the source to the destination, and tell how it went."""
+def load(plan: BatchPlan, corridor: Corridor, fence: Callable[[], Fence], now: datetime) -> Receipt:
+    """Take a planned batch from the source to the destination, and tell how it went.
+
+    ``fence`` is asked when all is staged: what was had when reading began may be lost by then.
+    """
     started = time.perf_counter()
     staged = stage(transform(read(plan, corridor.intake), corridor.intake), corridor)
-    receipt = commit(staged, corridor, fence, now)
+    receipt = commit(staged, corridor, fence(), now)
     _announce(staged, receipt, corridor, time.perf_counter() - started)
     return receipt
 

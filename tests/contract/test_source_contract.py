@@ -21,7 +21,7 @@ from etl_daemon.core.model import ObjectRef
 from etl_daemon.core.policy import RetryPolicy
 from etl_daemon.errors import ObjectChangedError, SetupError
 from etl_daemon.ports import Source
-from tests.support.s3_servers import CEPH_INSTALL, ceph_gateway, moto_server, s3_client
+from tests.support.s3_servers import CEPH_INSTALL, ceph_gateway, s3_client
 
 SPOOL_FROM_BYTES = 4 * 2**20
 ODD_KEYS = [
@@ -105,18 +105,6 @@ class S3Store:
 
     def put_folder(self, key: str) -> None:
         self.put(key, b"")
-
-
-@pytest.fixture(scope="session")
-def moto_url() -> Iterator[str]:
-    with moto_server() as url:
-        yield url
-
-
-@pytest.fixture(scope="session")
-def ceph_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with ceph_gateway(tmp_path_factory.mktemp("ceph")) as url:
-        yield url
 
 
 S3_STORES = ["moto", pytest.param("ceph", marks=pytest.mark.xdist_group("rgw"))]

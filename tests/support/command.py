@@ -44,7 +44,9 @@ class Shell:
     settings: Mapping[str, object]
 
     def environment(self, **more: object) -> dict[str, str]:
-        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        inherited = {
+            name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH") if name in os.environ
+        }
         given = {name: str(value) for name, value in {**self.settings, **more}.items()}
         return {**inherited, **AWS_ENVIRONMENT, **given}
 

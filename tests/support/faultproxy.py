@@ -23,7 +23,8 @@ class Fault:
 
     ``status`` answers in the server's place, with ``code`` as S3 would put it; ``cut_after`` resets the connection
     once that many bytes of the body went out; ``short_by`` leaves bytes out of an answer that looks whole; ``silent``
-    never answers.
+    never answers; with ``lost`` the server does what was asked, and the answer does not arrive;
+    ``unconditional`` has it do so whatever the conditions are.
     """
 
     match: str = r"^GET "
@@ -33,6 +34,8 @@ class Fault:
     cut_after: int | None = None
     short_by: int = 0
     silent: bool = False
+    lost: bool = False
+    unconditional: bool = False
 
 
 @dataclass
@@ -87,10 +90,13 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.silent:
             self.faults.closing.wait()
             self.close_connection = True
+        elif fault.lost:
+            self._ask(body)
+            self._reset()
         elif fault.status:
             self._answer(fault.status, {"Content-Type": "application/xml"}, _SLOW_DOWN % fault.code.encode(), fault)
         else:
-            answer = self._ask(body)
+            answer = self._ask(body, without="if-" if fault.unconditional else "-")
             kept = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP_BY_HOP}
             length = answer.getheader("Content-Length")
             content = answer.read()
@@ -98,9 +104,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _handle  # noqa: N815 - names of the standard library
 
-    def _ask(self, body: bytes) -> HTTPResponse:
+    def _ask(self, body: bytes, without: str = "-") -> HTTPResponse:
         connection = HTTPConnection(self.server_address, timeout=60)
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
+        headers = {
+            name: value
+            for name, value in self.headers.items()
+            if name.lower() not in _HOP_BY_HOP and not name.lower().startswith(without)
+        }
         connection.request(self.command, self.path, body, {**headers, "Content-Length": str(len(body))})
         return connection.getresponse()
 

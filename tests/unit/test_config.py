@@ -8,7 +8,15 @@ import pytest
 
 from etl_daemon.config import Settings, load_settings, settings_from, shown
 from etl_daemon.config.checks import SYMBOL_PRESETS
-from etl_daemon.core.configure import anomalies_dataset, datasets, full_table_name, read_limits, retry_policy, rules
+from etl_daemon.core.configure import (
+    anomalies_dataset,
+    datasets,
+    full_table_name,
+    lease_url,
+    read_limits,
+    retry_policy,
+    rules,
+)
 from etl_daemon.core.datasets import Kind, Mode
 from etl_daemon.core.policy import SYMBOL_PATTERNS, ReadLimits, RetryPolicy, Rules
 from etl_daemon.errors import ConfigError
@@ -375,3 +383,37 @@ def test_something_must_be_left_to_load(empty_folder: Path) -> None:
     text = "\n".join(f"[datasets.{kind}]\nenabled = false" for kind in Kind)
     with pytest.raises(ConfigError, match="every dataset is disabled"):
         datasets(settings_from(toml(empty_folder, text)))
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ({}, "s3://market-data/_etl_daemon/lease/etl-daemon.json"),
+        ({"ETL_DAEMON_NAME": "prices"}, "s3://market-data/_etl_daemon/lease/prices.json"),
+        ({"ETL_SOURCE": "local", "ETL_STATE_DIR": "/var/lib/etl"}, "/var/lib/etl/lease/etl-daemon.json"),
+        ({"ETL_LEASE_URL": "None"}, "none"),
+        ({"ETL_LEASE_URL": "s3://locks/etl/a.json"}, "s3://locks/etl/a.json"),
+        ({"ETL_LEASE_URL": "file:///mnt/shared/a.json"}, "/mnt/shared/a.json"),
+        ({"ETL_LEASE_URL": "shared/a.json"}, "shared/a.json"),
+    ],
+)
+def test_where_the_lease_lies(given, url):
+    assert lease_url(settings_from({"S3_BUCKET": "market-data", **given})) == url
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ETL_LEASE_URL", "s3://locks"),
+        ("ETL_LEASE_URL", "s3://locks/folder/"),
+        ("ETL_LEASE_URL", "http://locks/a.json"),
+        ("ETL_LEASE_URL", "file://relative.json"),
+        ("ETL_LEASE_URL", "/tmp"),
+        ("ETL_DAEMON_NAME", "../x"),
+        ("ETL_DAEMON_NAME", "a b"),
+        ("ETL_LEASE_SECONDS", "0.5"),
+    ],
+)
+def test_a_lease_that_cannot_be(name, value):
+    with pytest.raises(ConfigError, match=name):
+        settings_from({name: value})

@@ -21,6 +21,10 @@ from etl_daemon.core.events import (
     DatasetFailed,
     Event,
     ExtraColumns,
+    LeaseAwaited,
+    LeaseLost,
+    LeaseReleased,
+    LeaseTaken,
     ObjectDeferred,
     ObjectRefused,
     RejectShareHigh,
@@ -114,6 +118,10 @@ LINES: Mapping[type[Event], tuple[str, int, Callable[[Any], Fields]]] = {
     Retried: ("retried", logging.WARNING, _plain),
     SettingDiscouraged: ("setting_discouraged", logging.WARNING, _plain),
     DatasetFailed: ("dataset_failed", logging.ERROR, _failed),
+    LeaseAwaited: ("lease_awaited", logging.INFO, _plain),
+    LeaseTaken: ("lease_taken", logging.INFO, _plain),
+    LeaseReleased: ("lease_released", logging.INFO, _plain),
+    LeaseLost: ("lease_lost", logging.WARNING, _plain),
 }
 """How an event is called in the log, how grave it is, and what it says; other events are told as they are."""
 

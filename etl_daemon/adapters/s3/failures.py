@@ -37,6 +37,7 @@ _SETUP_HINTS = {
     "ExpiredToken": _LOGIN,
     "TokenRefreshRequired": _LOGIN,
     "RequestTimeTooSkewed": "Set this machine's clock right.",
+    "NotImplemented": "Use a store that can do this.",
     "PermanentRedirect": _REGION,
     "AuthorizationHeaderMalformed": _REGION,
 }

@@ -1,0 +1,127 @@
+"""The lease on this machine: its document as a file, and the lock that tells whether a predecessor is dead."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from etl_daemon.core.lease import Lease, Stored, from_text, to_text
+from etl_daemon.errors import EtlError, SetupError, TransientError
+
+_HINT = "set ETL_LEASE_URL to a file in a folder that can be written"
+
+
+class FileLeaser:
+    """The document is a file that is replaced as a whole, under a lock beside it; also where several hosts mount it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> Stored | None:
+        """As the port says."""
+        try:
+            text = self._path.read_text("utf-8")
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _failure(f"Reading {self._path}", error) from error
+        lease = from_text(text, str(self._path))
+        return Stored(lease, lease.nonce)
+
+    def write(self, lease: Lease, over: Stored | None) -> bool:
+        """As the port says."""
+        try:
+            with self._guarded():
+                there = self.read()
+                if (there.tag if there else None) != (over.tag if over else None):
+                    return False
+                self._replace(to_text(lease))
+        except OSError as error:
+            raise _failure(f"Writing {self._path}", error) from error
+        return True
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """One writer at a time, from its comparison to its rename; a writer that dies lets go."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = _open(self._path.with_name(f"{self._path.name}.guard"))
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _replace(self, text: str) -> None:
+        beside = self._path.with_name(f"{self._path.name}.next")
+        with beside.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())  # generations must not go back after a power cut
+        beside.replace(self._path)
+
+
+class HostLock:
+    """A lock file of this host, held from ``take`` to ``close``, or until the process ends in whatever way.
+
+    The file keeps an ``identity``, so that nobody takes another folder's lock of the same name for this one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.identity = ""
+        self._descriptor: int | None = None
+
+    def take(self) -> bool:
+        """Whether it is ours; False: another living process has it.
+
+        Raises:
+            SetupError: the file cannot be made.
+        """
+        if self._descriptor is not None:
+            return True
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = _open(self.path)
+        except OSError as error:
+            hint = "set ETL_STATE_DIR to a folder that can be written"
+            raise SetupError(f"Cannot make {self.path}: {error}.", hint=hint) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        self._descriptor, self.identity = descriptor, _identity(descriptor)
+        return True
+
+    def close(self) -> None:
+        """Let go of it; the file stays."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _failure(what: str, error: OSError) -> EtlError:
+    """Rights and places do not mend themselves; a full disk or a silent file server may."""
+    lasting = isinstance(error, PermissionError | NotADirectoryError | IsADirectoryError | FileExistsError)
+    return (SetupError if lasting or error.errno == errno.EROFS else TransientError)(f"{what}: {error}.", hint=_HINT)
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+
+def _identity(descriptor: int) -> str:
+    """What the file holds, written there by the first who locked it, and its inode: a copy is another lock."""
+    found = os.pread(descriptor, 64, 0).decode("ascii", "replace").strip()
+    if not found:
+        found = secrets.token_hex(16)
+        os.pwrite(descriptor, found.encode(), 0)
+    return f"{found}-{os.fstat(descriptor).st_ino}"
