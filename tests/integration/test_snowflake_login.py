@@ -153,9 +153,9 @@ def trusted_host(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("trusted_host")
 def test_workload_identity_of_oidc_sends_the_token(server: LoginServer) -> None:
-    sent = login(server, SNOWFLAKE_WORKLOAD_IDENTITY_PROVIDER="OIDC", SNOWFLAKE_TOKEN=IDENTITY)
+    sent = login(server, SNOWFLAKE_WORKLOAD_IDENTITY_PROVIDER="OIDC", SNOWFLAKE_TOKEN=IDENTITY, **USER)
     assert (sent["AUTHENTICATOR"], sent["PROVIDER"], sent["TOKEN"]) == ("WORKLOAD_IDENTITY", "OIDC", IDENTITY)
-    assert "LOGIN_NAME" not in sent
+    assert "LOGIN_NAME" not in sent  # the identity names the user
 
 
 @pytest.mark.usefixtures("trusted_host")

@@ -132,8 +132,8 @@ def test_every_statement_is_counted_those_of_staging_too(emulator: Emulator, ses
 
 def test_the_tag_is_sent_once_per_batch(emulator: Emulator, session: SnowflakeSession, clock: HandClock) -> None:
     before = count(emulator)
-    session.tag("it's", "b1")
-    session.tag("it's", "b1")
+    session.tag("it's é", "b1")
+    session.tag("it's é", "b1")
     session.rows("SELECT 1")
     clock.seconds += RECYCLE_SECONDS
     session.rows("SELECT 2")
@@ -142,7 +142,12 @@ def test_the_tag_is_sent_once_per_batch(emulator: Emulator, session: SnowflakeSe
     assert [statement.sql for statement in tagged] == ["SELECT 1", "SELECT 2"]
     for statement in tagged:  # the new connection has it from its login
         tag = json.loads(statement.query_tag)
-        assert (tag["app"], tag["dataset"], tag["batch_id"]) == ("etl_daemon", "it's", "b1")
+        assert (tag["app"], tag["dataset"], tag["batch_id"]) == ("etl_daemon", "it's é", "b1")
+
+
+def test_a_tag_is_text_whatever_is_in_it(emulator: Emulator, session: SnowflakeSession) -> None:
+    session.tag("\\' OR", "b1")
+    assert """"dataset": "\\\\\\\\'' OR", "batch_id": "b1"}'""" in emulator.statements()[-1].sql
 
 
 # ---------------------------------------------------------------- staging
@@ -150,7 +155,7 @@ def test_the_tag_is_sent_once_per_batch(emulator: Emulator, session: SnowflakeSe
 WIDE = pa.table(
     {
         "SYMBOL": pa.array(["A'b", "é", None]).dictionary_encode(),
-        "_OBJECT_ROW": pa.array([1, 2**60, None]),
+        "_OBJECT_ROW": pa.array([1, 2**60 + 1, None]),
         "PRICE": pa.array([Decimal("123456789012.12345678"), Decimal("-0.00000001"), None], pa.decimal128(20, 8)),
         "VOLUME": pa.array([Decimal("12345678901234567890.12345678"), Decimal(0), None], pa.decimal128(28, 8)),
         "TIMESTAMP": pa.array([MOMENT, datetime(1969, 12, 31, 23, 59, 59, 1), None], pa.timestamp("us")),  # noqa: DTZ001
@@ -159,8 +164,12 @@ WIDE = pa.table(
 )
 
 
-def test_staged_values_arrive_exactly(session: SnowflakeSession) -> None:
+def test_staged_values_arrive_exactly(emulator: Emulator, session: SnowflakeSession) -> None:
+    before = count(emulator)
     full_name = session.stage("STG_WIDE", WIDE)
+    copy = sent(emulator, before)[-1]
+    assert "USE_LOGICAL_TYPE=TRUE" in copy  # Snowflake would take times for numbers
+    assert "COMPRESSION=snappy" in copy
     assert full_name == f"{CONTROL}.STG_WIDE"
     expected = [tuple(row.values()) for row in WIDE.set_column(5, "ZONED", pa.array([MOMENT] * 3)).to_pylist()]
     assert session.rows(f"SELECT * FROM {full_name} ORDER BY _OBJECT_ROW") == expected
@@ -256,9 +265,12 @@ def test_a_commit_whose_outcome_is_unknown(
     assert notes(session) == kept
 
 
-def test_a_commit_that_never_arrives_is_rolled_back(emulator: Emulator, session: SnowflakeSession) -> None:
+@pytest.mark.parametrize("fault", [{"action": "503", "times": 100}, {"action": "error", "errno": 604}])
+def test_a_commit_that_does_not_take_effect_is_rolled_back(
+    emulator: Emulator, session: SnowflakeSession, fault: dict[str, object]
+) -> None:
     first = number_of(session)
-    emulator.fault("^COMMIT", action="503", times=100)
+    emulator.fault("^COMMIT", **fault)
     with pytest.raises(OutcomeUnknownError), session.transaction():
         note(session, 1)
     emulator.clear_faults()

@@ -79,7 +79,7 @@ def session_parameters(settings: Settings, query_tag: str) -> dict[str, Any]:
 def query_tag(dataset: str = "", batch_id: str = "") -> str:
     """What QUERY_HISTORY shows beside our statements: JSON."""
     batch = {"dataset": dataset, "batch_id": batch_id} if dataset else {}
-    return json.dumps({"app": APPLICATION, "version": version(APPLICATION), **batch})
+    return json.dumps({"app": APPLICATION, "version": version(APPLICATION), **batch}, ensure_ascii=False)
 
 
 def credentials(settings: Settings) -> Mapping[str, Any]:
@@ -98,7 +98,7 @@ def credentials(settings: Settings) -> Mapping[str, Any]:
         case Method.KEY_PAIR:
             own = {"private_key": _key(settings)}
         case Method.WORKLOAD_IDENTITY:
-            own = {"workload_identity_provider": settings.snowflake_workload_identity_provider, "user": None, **token}
+            own = {"workload_identity_provider": settings.snowflake_workload_identity_provider, **token}
         case Method.ACCESS_TOKEN | Method.OAUTH_TOKEN:
             own = token
         case Method.CLIENT_CREDENTIALS:
