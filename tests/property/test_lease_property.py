@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from etl_daemon.adapters.memory.lease import MemoryDocument, MemoryLeaser
@@ -69,7 +69,11 @@ class World:
         assert generations == sorted(generations)
 
 
-@settings(max_examples=300)
+TAKE_OVER = [(("acquire", name, pause), []) for name, pause in (("a", 0.0), ("b", 0.0), ("b", 10.1))]
+
+
+@settings(max_examples=200)
+@example(TAKE_OVER)
 @given(st.lists(st.tuples(STEPS, MEANWHILE), max_size=30))
 def test_never_two_at_once(steps):
     world = World()
