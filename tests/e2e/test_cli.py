@@ -328,7 +328,7 @@ def test_run_loads_what_arrives_and_ends_with_0_when_told_to_stop(shell: Shell, 
     assert process.returncode == 0, rest
     assert out == ""
     assert events[:2] == ["settings", "started"]
-    assert json.loads(rest.splitlines()[-1])["event"] == "stopped"
+    assert [json.loads(line)["event"] for line in rest.splitlines()[-2:]] == ["stopped", "lease_released"]
     assert query(shell, f"SELECT SYMBOL FROM {PRICES} ORDER BY ALL") == [("AAPL",), ("MSFT",)]
 
 
