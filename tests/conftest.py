@@ -52,6 +52,7 @@ def loopback_only() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", connect)
+        patch.setenv("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")  # the connector opens sockets of its own
         yield
 
 

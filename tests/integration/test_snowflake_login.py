@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -197,6 +198,12 @@ def test_what_every_login_says(server: LoginServer) -> None:
     }
     assert {name: sent["SESSION_PARAMETERS"].get(name) for name in expected} == expected
     assert json.loads(sent["SESSION_PARAMETERS"]["QUERY_TAG"])["app"] == "etl_daemon"
+
+
+def test_no_cloud_is_asked_whether_we_run_there(server: LoginServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SNOWFLAKE_DISABLE_PLATFORM_DETECTION")
+    login(server, SNOWFLAKE_TOKEN="t", **USER)
+    assert os.environ["SNOWFLAKE_DISABLE_PLATFORM_DETECTION"] == "true"
 
 
 @pytest.mark.parametrize(

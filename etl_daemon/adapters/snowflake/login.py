@@ -61,7 +61,6 @@ def connect_arguments(settings: Settings, query_tag: str) -> dict[str, Any]:
         "session_parameters": session_parameters(settings, query_tag),
         "client_store_temporary_credential": False,  # a daemon leaves no tokens in files of its own accord
         "enable_server_session_keep_alive_auto_detection": False,  # nothing runs on after us
-        "platform_detection_timeout_seconds": 0,  # or each login asks the metadata service of every cloud
     }
 
 

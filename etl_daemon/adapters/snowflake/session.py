@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 from snowflake.connector.errors import Error
 
-from etl_daemon.adapters.snowflake.connection import CountedConnection
+from etl_daemon.adapters.snowflake.connection import CountedConnection, connect
 from etl_daemon.adapters.snowflake.errors import lost, translated
 from etl_daemon.adapters.snowflake.login import connect_arguments, query_tag
 from etl_daemon.adapters.snowflake.staging import load, staging_ddl
@@ -158,7 +158,7 @@ class SnowflakeSession:
 
     def _open(self) -> CountedConnection:
         with translated("Logging in to Snowflake"):
-            connection = CountedConnection(**connect_arguments(self._settings, self._tag))
+            connection = connect(connect_arguments(self._settings, self._tag))
         self._opened_at = self._monotonic()
         return connection
 
