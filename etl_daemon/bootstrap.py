@@ -66,9 +66,10 @@ class Runtime:
     review: Review
     _stack: ExitStack
 
-    def daemon(self, *, again: bool = False, lease: LeaseKeeper | None = None) -> Daemon:
-        """The loop over all datasets; with ``again`` refused objects are read again."""
-        return Daemon(self.corridor, self.datasets, self.clock, self.holder, again=again, lease=lease)
+    def daemon(self, *, again: bool = False, force: bool = False, lease: LeaseKeeper | None = None) -> Daemon:
+        """The loop over all datasets; ``again`` reads refused objects again, ``force`` all that mode FULL has."""
+        parts = (self.corridor, self.datasets, self.clock, self.holder)
+        return Daemon(*parts, again=again, force=force, lease=lease)
 
     def lease(self) -> LeaseKeeper | None:
         """What takes and keeps the lease of this daemon's name, closed with the runtime; None: there is to be none.

@@ -43,7 +43,8 @@ class Daemon:
 
     What the ledger says is read once and kept, so that a cycle with nothing to do asks the destination nothing.
     ``again`` has refused objects read again, as after a change of settings. Without ``own_cursor`` the watermark stays
-    as it is: for objects that come from elsewhere than the dataset's own prefix.
+    as it is: for objects that come from elsewhere than the dataset's own prefix. ``force`` has mode FULL read
+    everything again although nothing changed.
     """
 
     corridor: Corridor
@@ -52,6 +53,7 @@ class Daemon:
     holder: str
     again: bool = False
     own_cursor: bool = True
+    force: bool = False
     lease: LeaseKeeper | None = None
     _known: dict[str, Known] = field(default_factory=dict)
     _fences: dict[str, Fence] = field(default_factory=dict)
@@ -122,7 +124,7 @@ class Daemon:
         now = self.clock.now()
         known = self._known[dataset.name]
         sweep = self.own_cursor and discovery.sweep_due(known.cursor, now, self.corridor.reach.sweep_every)
-        found = discover(dataset, self._seen(known), self.corridor, now, sweep=sweep)
+        found = discover(dataset, self._seen(dataset, known), self.corridor, now, sweep=sweep)
         oldest = found.pending[0].modified if found.pending else None
         size = sum(ref.size for ref in found.pending)
         self.corridor.tell(CyclePlanned(dataset.name, len(found.pending), size, found.ignored, oldest, sweep))
@@ -135,8 +137,10 @@ class Daemon:
             self._swept(dataset, now)
         return DatasetReport(dataset.name, len(found.pending), found.ignored, tuple(receipts))
 
-    def _seen(self, known: Known) -> Known:
+    def _seen(self, dataset: Dataset, known: Known) -> Known:
         """What counts as seen in this cycle."""
+        if self.force and dataset.mode is Mode.FULL:
+            return replace(known, versions=dict.fromkeys(known.versions, ""))
         if not self.again:
             return known
         return replace(known, versions={key: of for key, of in known.versions.items() if key not in known.refused})
@@ -146,11 +150,7 @@ class Daemon:
         plan = plan if self.own_cursor else replace(plan, watermark=None)
         receipt = load(plan, self.corridor, lambda: self._fence(name), self.clock.now())
         known = self._known[name]
-        if receipt.objects and plan.dataset.mode is Mode.FULL:
-            known.versions.clear()  # its ledger holds what was committed last, and nothing else
-        known.versions.update({line.ref.key: line.ref.version for line in receipt.objects})
-        known.refused.difference_update(line.ref.key for line in receipt.objects)
-        known.refused.update(line.ref.key for line in receipt.objects if line.outcome is Outcome.REFUSED)
+        _enter(known, receipt, plan.dataset.mode)
         marks = [mark for mark in (known.cursor.watermark, receipt.watermark) if mark]
         watermark = max(marks, default=None)
         keys = [line.ref.key for line in receipt.objects if watermark and line.ref.modified <= watermark]
@@ -165,6 +165,21 @@ class Daemon:
         self.corridor.destination.mark_swept(dataset, self._fence(dataset.name), at)
         known = self._known[dataset.name]
         self._known[dataset.name] = replace(known, cursor=replace(known.cursor, swept_at=at))
+
+
+def _enter(known: Known, receipt: Receipt, mode: Mode) -> None:
+    """Keep what is known as the ledger now has it."""
+    outcomes = {line.outcome for line in receipt.objects}
+    if mode is Mode.FULL and Outcome.LOADED in outcomes:
+        known.versions.clear()  # the ledger holds what was committed last, and nothing else
+        known.refused.clear()
+    for line in receipt.objects:
+        known.versions[line.ref.key] = line.ref.version
+        known.refused.discard(line.ref.key)
+        if line.outcome is Outcome.REFUSED:
+            known.refused.add(line.ref.key)
+        if mode is Mode.TRUNCATE_INSERT:
+            known.modified[line.ref.key] = line.ref.modified
 
 
 def _held(plan: BatchPlan, receipts: Sequence[Receipt], cursor: Cursor) -> BatchPlan:

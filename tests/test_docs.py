@@ -12,6 +12,10 @@ from dotenv import dotenv_values
 
 from etl_daemon.config import Settings, load_settings, template
 from etl_daemon.config.authentication import NEEDS, Method
+from etl_daemon.core.configure import datasets
+from etl_daemon.core.datasets import Mode
+from etl_daemon.core.model import Outcome
+from etl_daemon.core.overrides import overridden
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "etl-config.env.template"
@@ -79,6 +83,24 @@ def test_documents_name_make_targets_that_exist(document: str) -> None:
     named = re.findall(r"(?:^ *|`)make ([a-z][a-z-]*)", (ROOT / document).read_text("utf-8"), re.MULTILINE)
     assert named
     assert set(named) <= targets
+
+
+def test_every_mode_and_outcome_is_described() -> None:
+    modes, tables, rules = (
+        (ROOT / f"docs/{name}.md").read_text("utf-8") for name in ("modes", "control-tables", "rules")
+    )
+    assert [mode for mode in Mode if not re.search(rf"^\| `{mode}`.* \| .*\|$", modes, re.MULTILINE)] == []
+    assert [mode for mode in Mode if mode not in (ROOT / "README.md").read_text("utf-8")] == []
+    assert [outcome for outcome in Outcome if f"`{outcome}`" not in tables] == []
+    assert [reason for reason in ("delivery_incomplete", "older_delivery") if f"`{reason}`" not in rules] == []
+
+
+def test_the_documented_overrides_work() -> None:
+    documents = [(ROOT / name).read_text("utf-8") for name in ("docs/modes.md", "README.md")]
+    for document in documents:
+        (given,) = re.findall(r"--obj '(.*?)'", document)
+        (prices, *_) = overridden(datasets(Settings()), given, ())
+        assert (prices.mode, prices.table) == (Mode.INCREMENTAL, "FINANCIAL_DATA.MARKET_DATA.PRICE_DATA_DELTA")
 
 
 @pytest.mark.parametrize("name", LOCKS)

@@ -36,6 +36,11 @@ class OnceOptions:
         ),
     ] = None
     dataset: Annotated[str | None, typer.Option(metavar="NAME", help="This dataset only.")] = None
+    obj: Annotated[
+        str | None,
+        typer.Option(metavar="JSON", help='Other modes for this run: {"SCHEMA.TABLE": "MODE"} or "MODE;TABLE_SUFFIX".'),
+    ] = None
+    force: Annotated[bool, typer.Option("--force", help="Mode FULL: read everything again, changed or not.")] = False
     json: Json = False
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import typer
 
+from etl_daemon.bootstrap import Runtime
 from etl_daemon.cli import outcome
 from etl_daemon.cli.app import OnceOptions
 from etl_daemon.cli.printing import console, emit
-from etl_daemon.cli.start import logging_runtime, narrowed
+from etl_daemon.cli.start import check_force, in_other_modes, logging_runtime, narrowed
 from etl_daemon.config import load_settings
+from etl_daemon.core import configure
+from etl_daemon.daemon import DatasetReport
 
 
 def once(options: OnceOptions) -> None:
@@ -20,11 +23,7 @@ def once(options: OnceOptions) -> None:
     """
     tally = outcome.Tally()
     with logging_runtime(load_settings(), tally) as runtime:
-        work = narrowed(runtime, options.dataset, options.since)
-        lease = work.lease()
-        if lease:
-            lease.take(work.stop)
-        reports = work.daemon(again=options.since is not None, lease=lease).cycle()
+        reports = _cycle(runtime, options)
     documents = [outcome.document(report, tally) for report in reports]
     failed = any(report.failed for report in reports)
     if options.json:
@@ -33,3 +32,15 @@ def once(options: OnceOptions) -> None:
         outcome.show(documents, console())
     if failed:
         raise typer.Exit(1)
+
+
+def _cycle(runtime: Runtime, options: OnceOptions) -> list[DatasetReport]:
+    """Raises typer.BadParameter where the options do not fit the datasets."""
+    taken = configure.tables(runtime.settings, runtime.datasets)
+    runtime = in_other_modes(narrowed(runtime, options.dataset, options.since), options.obj, taken)
+    if options.force:
+        check_force(runtime.datasets)
+    lease = runtime.lease()
+    if lease:
+        lease.take(runtime.stop)
+    return runtime.daemon(again=options.since is not None, force=options.force, lease=lease).cycle()

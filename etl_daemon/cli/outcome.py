@@ -43,7 +43,7 @@ class Tally:
 def document(report: DatasetReport, tally: Tally) -> Document:
     """Everything that a cycle did for one dataset."""
     lines = [line for receipt in report.receipts for line in receipt.objects]
-    loaded = sum(line.outcome is Outcome.LOADED for line in lines)
+    outcomes = Counter(line.outcome for line in lines)
     refused = [event for event in tally.refused if event.dataset == report.dataset]
     deferred = [event for event in tally.deferred if event.dataset == report.dataset]
     rows, seconds = totals(report.receipts), tally.seconds.get(report.dataset, 0.0)
@@ -52,8 +52,9 @@ def document(report: DatasetReport, tally: Tally) -> Document:
         "dataset": report.dataset,
         "objects": {
             "pending": report.pending,
-            "loaded": loaded,
-            "refused": len(lines) - loaded,
+            "loaded": outcomes[Outcome.LOADED],
+            "refused": outcomes[Outcome.REFUSED],
+            "superseded": outcomes[Outcome.SUPERSEDED],
             "deferred": len(deferred),
             "ignored": report.ignored,
         },

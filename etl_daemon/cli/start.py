@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import typer
@@ -10,7 +10,8 @@ import typer
 from etl_daemon.adapters.observers.log import LogObserver, configure_logging, log_settings
 from etl_daemon.bootstrap import Runtime, build
 from etl_daemon.config import Settings
-from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.datasets import Dataset, Mode
+from etl_daemon.core.overrides import overridden
 from etl_daemon.ports import Observer
 
 
@@ -26,11 +27,40 @@ def logging_runtime(settings: Settings, *observers: Observer) -> Runtime:
 
 
 def narrowed(runtime: Runtime, name: str | None, hours_back: float | None) -> Runtime:
-    """The runtime with one dataset only, and with windows that reach back at least so far."""
+    """The runtime with one dataset only, and with windows that reach back at least so far.
+
+    Raises:
+        typer.BadParameter: there is no such dataset.
+    """
     datasets = (chosen(runtime.datasets, name),) if name else runtime.datasets
     if hours_back is not None:
         datasets = tuple(replace(each, window_hours=hours_back) for each in datasets)
     return replace(runtime, datasets=datasets)
+
+
+def in_other_modes(runtime: Runtime, obj: str | None, taken: Collection[str]) -> Runtime:
+    """The runtime with the modes and tables that ``--obj`` gives; ``taken`` tables are no place for a suffix.
+
+    Raises:
+        typer.BadParameter: there is no such table or mode, or it is no JSON.
+    """
+    if obj is None:
+        return runtime
+    try:
+        return replace(runtime, datasets=overridden(runtime.datasets, obj, taken))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--obj") from error
+
+
+def check_force(datasets: Sequence[Dataset]) -> None:
+    """Forcing means something where everything is read.
+
+    Raises:
+        typer.BadParameter: no dataset of the run is in mode FULL.
+    """
+    if not any(dataset.mode is Mode.FULL for dataset in datasets):
+        modes = ", ".join(f"{dataset.name} {dataset.mode}" for dataset in datasets)
+        raise typer.BadParameter(f"It has a meaning in mode FULL only, and this run has {modes}.", param_hint="--force")
 
 
 def chosen(datasets: Sequence[Dataset], name: str) -> Dataset:

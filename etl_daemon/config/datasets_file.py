@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from etl_daemon.config.checks import LOWER, Hours, KeyPattern, PrefixTemplate, TableName, TimestampFormat
+from etl_daemon.config.checks import LOWER, Hours, KeyPattern, Pattern, PrefixTemplate, TableName, TimestampFormat
 from etl_daemon.config.problems import unknown, wrong_values
 from etl_daemon.config.settings import MODES, Mode
 
@@ -46,7 +46,7 @@ class DatasetOptions(BaseModel):
     incremental_by: Literal["primary_key", "timestamp_column"] | None = Field(
         None, description="What INCREMENTAL goes by: primary_key or timestamp_column."
     )
-    snapshot_group: KeyPattern | None = Field(
+    snapshot_group: Pattern | None = Field(
         None, description="Regular expression on the key: where it finds the same, objects are one delivery."
     )
     truncate_before_insert: bool | None = Field(
@@ -97,30 +97,12 @@ def _options(name: str, table: object, origin: str) -> tuple[DatasetOptions | No
     needed = () if name in BUILT_IN or table.get("enabled") is False else NEEDED
     missing = [key for key in needed if key not in table]
     problems += [f"{key}{origin}: must be set for a dataset that is not built in." for key in missing]
-    problems += _mode_problems(table, origin)
     problems += _column_problems(str(table.get("kind", name)).lower(), table.get("columns"), origin)
     try:
         options = DatasetOptions.model_validate({key: value for key, value in table.items() if key in fields})
     except ValidationError as error:
         return None, problems + wrong_values(error, fields, dict.fromkeys(fields, origin))
     return options, problems
-
-
-def _mode_problems(table: Mapping[str, object], origin: str) -> list[str]:
-    """Options that mean nothing in the mode that the file gives."""
-    mode = str(table.get("mode", "UPSERT")).upper()
-    replaces = mode in {"FULL", "TRUNCATE_INSERT"}
-    problems = []
-    if "truncate_before_insert" in table and table["truncate_before_insert"] is not replaces:
-        says = "always replaces its table" if replaces else "never empties its table"
-        problems.append(
-            f"truncate_before_insert{origin}: {mode} {says}; should be {str(replaces).lower()} or left out."
-        )
-    if "snapshot_group" in table and mode != "TRUNCATE_INSERT":
-        problems.append(f"snapshot_group{origin}: has a meaning in mode TRUNCATE_INSERT only, not in {mode}.")
-    if "incremental_by" in table and mode != "INCREMENTAL":
-        problems.append(f"incremental_by{origin}: has a meaning in mode INCREMENTAL only, not in {mode}.")
-    return problems
 
 
 def _column_problems(kind: str, columns: object, origin: str) -> list[str]:

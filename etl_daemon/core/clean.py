@@ -61,7 +61,7 @@ def _cleaned(raw: RawSlice, dataset: Dataset, rules: Rules, examined: tuple[Judg
         raw.ref,
         accepted,
         _quarantined(raw, judged),
-        anomaly_table(found, raw, judged, dataset.name),
+        anomaly_table(found, raw, judged, dataset.detector),
         Counts(len(judged.flags), len(judged.kept), len(judged.rejected), judged.superseded),
         reasons.count(judged.flags),
         goal.rounded,
@@ -110,10 +110,9 @@ def find_anomalies(symbols: Ints, columns: Mapping[str, Any], kind: Kind, rules:
     return rsi_anomalies(columns["rsi"]) if kind is Kind.INDICATORS else []
 
 
-def anomaly_table(found: list[Found], raw: RawSlice, judged: Judged, dataset_name: str) -> pa.Table:
+def anomaly_table(found: list[Found], raw: RawSlice, judged: Judged, detector: str) -> pa.Table:
     """Anomalies as rows of the anomalies table, with the row of the object that they point at."""
     schema = SCHEMAS[Kind.ANOMALIES].target.append(pa.field("_OBJECT_ROW", pa.int64()))
-    detector = f"etl_daemon:{dataset_name}"
     parts = [
         pa.table(_anomaly_columns(each, raw, judged, schema) | {"DETECTED_BY": _constant(detector, len(each.rows))})
         for each in found

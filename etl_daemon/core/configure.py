@@ -76,6 +76,7 @@ def datasets(settings: Settings) -> tuple[Dataset, ...]:
     enabled = {name: values for name, values in given.items() if values.pop("enabled", True)}
     found = tuple(_dataset(name, values, settings) for name, values in enabled.items())
     problems = [*file.problems, *_table_problems(found, settings)]
+    problems += [line for name, values in enabled.items() for line in _mode_problems(name, values)]
     if not found:
         problems.append(f"every dataset is disabled in {path}.")
     if problems:
@@ -107,6 +108,11 @@ def ddl(settings: Settings) -> list[str]:
     return list(creating(settings.snowflake_database, targets, dialect(settings)).values())
 
 
+def tables(settings: Settings, given: Sequence[Dataset]) -> tuple[str, ...]:
+    """The tables that are somebody's, that of detected anomalies included."""
+    return tuple({dataset.table for dataset in (*given, anomalies_dataset(settings, given))})
+
+
 def full_table_name(name: str, settings: Settings) -> str:
     """DATABASE.SCHEMA.TABLE in upper case; what the name leaves out comes from the settings."""
     parts = name.upper().split(".")
@@ -131,6 +137,20 @@ def _dataset(name: str, values: Mapping[str, Any], settings: Settings) -> Datase
     }
     known = {key: value for key, value in values.items() if key != "truncate_before_insert"}
     return Dataset(name, **{**known, **typed})
+
+
+def _mode_problems(name: str, values: Mapping[str, Any]) -> list[str]:
+    """Options that mean nothing in the dataset's mode."""
+    mode = Mode(values.get("mode", Mode.UPSERT))
+    problems = []
+    if values.get("truncate_before_insert", mode.replaces) is not mode.replaces:
+        says = "always replaces its table" if mode.replaces else "never empties its table"
+        should = str(mode.replaces).lower()
+        problems.append(f"{name}: truncate_before_insert: {mode} {says}; should be {should} or left out.")
+    for option, only in (("snapshot_group", Mode.TRUNCATE_INSERT), ("incremental_by", Mode.INCREMENTAL)):
+        if option in values and mode is not only:
+            problems.append(f"{name}: {option}: has a meaning in mode {only} only, not in {mode}.")
+    return problems
 
 
 def _table_problems(found: Sequence[Dataset], settings: Settings) -> list[str]:

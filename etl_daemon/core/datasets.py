@@ -55,6 +55,7 @@ class Schema:
     columns: tuple[Column, ...]
     derived: tuple[tuple[str, pa.DataType], ...] = ()
     primary_key: tuple[str, ...] = ("SYMBOL", "TIMESTAMP")
+    timestamp_column: str = "TIMESTAMP"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -174,9 +175,14 @@ class Dataset:
         return self.primary_key or self.schema.primary_key
 
     @property
+    def instant(self) -> str:
+        """The target column that says when what a row tells of happened; empty where none does."""
+        return self.timestamp_column or self.schema.timestamp_column
+
+    @property
     def order(self) -> tuple[str, ...]:
         """The target columns by which the later of two rows with one key is found, the most telling first."""
-        instants = (self.timestamp_column,) if self.timestamp_column and self.timestamp_column not in self.key else ()
+        instants = (self.instant,) if self.instant and self.instant not in self.key else ()
         return (*instants, *ROW_ORDER)
 
     @property
@@ -189,6 +195,11 @@ class Dataset:
     def cursor_name(self) -> str:
         """The cursor that its commits move and are fenced by."""
         return self.cursor or self.name
+
+    @property
+    def detector(self) -> str:
+        """``DETECTED_BY`` of the anomalies that its rules find."""
+        return f"etl_daemon:{self.cursor_name}"
 
     @property
     def schema(self) -> Schema:

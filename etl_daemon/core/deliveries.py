@@ -25,22 +25,48 @@ def due(dataset: Dataset, listing: Iterable[ObjectRef], known: Known) -> Discove
             "brought.",
             hint="check the prefix and the bucket; the table stays as it is",
         )
-    new = [ref for ref in refs if known.versions.get(ref.key) != ref.version]
-    settled = tuple(sorted({ref.modified for ref in refs} - {ref.modified for ref in new}))
-    since = min((ref.modified for ref in refs), default=EPOCH)
     if not refs:
-        return Discovery(since)
-    if dataset.mode is Mode.FULL:
-        changed = {ref.key: ref.version for ref in refs} != known.versions
-        return Discovery(since, tuple(sorted(refs)) if changed else (), settled, len(refs))
-    newest = deliveries(dataset, refs)[-1]
-    older = set(new) - set(newest)
-    pending = tuple(sorted(newest)) if set(new) - older else ()
-    return Discovery(since, pending, settled, len(refs), superseded=tuple(sorted(older)))
+        return Discovery(EPOCH)
+    new = {ref for ref in refs if known.versions.get(ref.key) != ref.version}
+    pending, older = (
+        (_all(refs, new, known), set()) if dataset.mode is Mode.FULL else _newest(dataset, refs, new, known)
+    )
+    settled = {ref.modified for ref in refs} - {ref.modified for ref in new}
+    return Discovery(
+        min(ref.modified for ref in refs),
+        tuple(sorted(pending)),
+        tuple(sorted(settled)),
+        len(refs),
+        superseded=tuple(sorted(older)),
+    )
+
+
+def _all(refs: Sequence[ObjectRef], new: set[ObjectRef], known: Known) -> set[ObjectRef]:
+    """Everything, if anything came, changed or went; not where all that is there was refused already."""
+    changed = bool(new) or len(refs) < len(known.versions)
+    readable = bool(new) or any(ref.key not in known.refused for ref in refs)
+    return set(refs) if changed and readable else set()
+
+
+def _newest(
+    dataset: Dataset, refs: Sequence[ObjectRef], new: set[ObjectRef], known: Known
+) -> tuple[set[ObjectRef], set[ObjectRef]]:
+    """The newest delivery, if anything of it is new; and what is new of older ones.
+
+    A delivery that was loaded stays the newest when its objects are deleted, and none grows younger by that.
+    """
+    listed = {ref.key for ref in refs}
+    gone = [
+        ObjectRef(modified, key, known.versions[key])
+        for key, modified in known.modified.items()
+        if key not in listed and key not in known.refused
+    ]
+    newest = set(deliveries(dataset, [*refs, *gone])[-1])
+    return (newest - set(gone) if new & newest else set()), new - newest
 
 
 def deliveries(dataset: Dataset, refs: Sequence[ObjectRef]) -> list[list[ObjectRef]]:
-    """Objects by delivery, the newest last: that whose first object is the latest by (LastModified, key).
+    """Objects by delivery, the newest last: that whose oldest object is the latest by (LastModified, key).
 
     A delivery is one object, or all objects for which ``snapshot_group`` finds the same text in the key. An object
     that joins an old delivery late leaves it as old as it was.

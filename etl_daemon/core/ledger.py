@@ -36,31 +36,33 @@ class LedgerSql:
     def holder(self, staged: str = "") -> str:
         """Who holds a cursor, what the ledger has of the batch's keys, and how many rows are staged.
 
-        Bound: dataset, target, bucket, JSON list of keys, cursor. Rows of (generation, holder, staged rows, key, its
-        latest version, that one's outcome, time of its commit, its rows in the target); the last five are null where
-        the ledger has none of the keys.
+        Bound: JSON list of keys and versions, dataset, target, bucket, cursor. Rows of (generation, holder, rows
+        staged, key, its latest version, that one's outcome, time of its commit, its rows in the target, rows that were
+        rejected when the listed version was read before); the last six are null where the ledger has none of the keys.
         """
         count = f"(SELECT COUNT(*) FROM {staged})" if staged else "0"
         return f"""
-            SELECT c.LEASE_GENERATION, c.HOLDER, {count}, e.KEY, e.VERSION, e.OUTCOME, e.COMMITTED_AT, e.PRESENT
+            SELECT c.LEASE_GENERATION, c.HOLDER, {count}, e.KEY, e.LATEST, e.OUTCOME, e.ENTERED_AT, e.PRESENT,
+                   e.REJECTED
             FROM {self.cursors} AS c LEFT JOIN (
-                SELECT KEY, MAX_BY(VERSION, COMMITTED_AT) AS VERSION, MAX_BY(OUTCOME, COMMITTED_AT) AS OUTCOME,
-                       MAX(COMMITTED_AT) AS COMMITTED_AT, SUM(ROWS_LOADED - ROWS_REPLACED) AS PRESENT
-                FROM {self.objects}
-                WHERE {MINE} AND BUCKET = ? AND KEY IN (SELECT KEY FROM ({self.dialect.listed(KEYS)}) AS listed)
-                GROUP BY KEY
+                SELECT o.KEY AS KEY, MAX_BY(o.VERSION, o.COMMITTED_AT) AS LATEST,
+                       MAX_BY(o.OUTCOME, o.COMMITTED_AT) AS OUTCOME, MAX(o.COMMITTED_AT) AS ENTERED_AT,
+                       SUM(o.ROWS_LOADED - o.ROWS_REPLACED) AS PRESENT,
+                       SUM(CASE WHEN o.VERSION = l.VERSION THEN o.ROWS_QUARANTINED ELSE 0 END) AS REJECTED
+                FROM {self.objects} AS o JOIN ({self.dialect.listed(VERSIONS)}) AS l ON o.KEY = l.KEY
+                WHERE {MINE} AND BUCKET = ? GROUP BY o.KEY
             ) AS e ON TRUE
             WHERE c.DATASET = ?
         """
 
     def latest(self) -> str:
-        """What is known of a bucket's keys: (dataset, target, key, latest version, whether refused, earliest modified).
+        """What is known of a bucket's keys: (dataset, target, key, latest version, whether refused, its LastModified).
 
         Bound: bucket.
         """
         return (
             "SELECT DATASET, TARGET_TABLE, KEY, MAX_BY(VERSION, COMMITTED_AT), "
-            "MAX_BY(OUTCOME, COMMITTED_AT) = 'refused', MIN(MODIFIED) "
+            "MAX_BY(OUTCOME, COMMITTED_AT) = 'refused', MAX_BY(MODIFIED, COMMITTED_AT) "
             f"FROM {self.objects} WHERE BUCKET = ? GROUP BY DATASET, TARGET_TABLE, KEY"
         )
 
@@ -86,7 +88,7 @@ class LedgerSql:
 
     def emptied(self) -> str:
         """Note on all lines of a target that none of their rows is there any more: dataset, target."""
-        return f"UPDATE {self.objects} SET ROWS_REPLACED = ROWS_LOADED WHERE {MINE} AND ROWS_REPLACED < ROWS_LOADED"
+        return f"UPDATE {self.objects} SET ROWS_REPLACED = ROWS_LOADED WHERE {MINE} AND ROWS_REPLACED <> ROWS_LOADED"
 
     def forgotten(self) -> str:
         """Delete all lines of a target: dataset, target."""

@@ -195,9 +195,10 @@ class StagedBatch:
         return tuple(ref for ref in self.plan.objects if ref not in late)
 
     @property
-    def loads(self) -> bool:
-        """Whether any object comes in; refused ones leave the target as it is."""
-        return len(self.settled) > len({item.ref for item in self.refusals})
+    def loaded(self) -> tuple[ObjectRef, ...]:
+        """The objects whose rows come in; without any the target stays as it is."""
+        refused = {item.ref for item in self.refusals}
+        return tuple(ref for ref in self.settled if ref not in refused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +253,8 @@ class Cursor:
 class Known:
     """What the ledger says of a dataset: the latest version of each key (kept up by its one owner), and the cursor.
 
-    ``refused`` holds the keys whose latest version was refused.
+    ``refused`` holds the keys whose latest version was refused. ``modified`` is each key's latest LastModified, kept in
+    mode TRUNCATE_INSERT only: it says how old a delivery is that lies in the bucket no more.
     ``settled_key`` is the greatest key whose object is not above the watermark: where keys only grow, nothing new comes
     before it.
     """
@@ -261,3 +263,4 @@ class Known:
     cursor: Cursor = Cursor()
     refused: set[str] = field(default_factory=set)
     settled_key: str = ""
+    modified: dict[str, datetime] = field(default_factory=dict)

@@ -47,11 +47,12 @@ def _whole(refusals: list[Refusal], plan: BatchPlan) -> list[Refusal]:
 def settle(slices: Sequence[CleanSlice], dataset: Dataset) -> tuple[CleanSlice, ...]:
     """The slices in order, with the rows marked that lose to another one of the batch.
 
-    The greater row by the dataset's order wins, in INCREMENTAL the earlier one. Within a slice each key is there once
-    already. Anomalies of rows that lose are let go.
+    The greater row by the dataset's order wins, in INCREMENTAL the earlier one. Within a slice each key of the kind is
+    there once already. Anomalies of rows that lose are let go.
     """
     ordered = tuple(sorted(slices, key=lambda part: (part.ref.modified, part.ref.key, part.first_row)))
-    if dataset.mode is Mode.APPEND or len(ordered) < 2 or not dataset.key:
+    single = not ordered or (len(ordered) == 1 and dataset.key == dataset.schema.primary_key)
+    if dataset.mode is Mode.APPEND or single or not dataset.key:
         return ordered
     accepted = [part.accepted for part in ordered]
     keys = key_codes(pa.concat_tables([table.select(list(dataset.key)) for table in accepted]))

@@ -17,6 +17,9 @@ from etl_daemon.core.dialect import Dialect
 KEYS = pa.schema([("KEY", TEXT)])
 """A list of object keys."""
 
+_PLACE = "t._OBJECT_KEY, t._OBJECT_ROW, t._LOADED_AT"
+"""What tells one row from all others: where nothing is restated, several versions of an object have a row 1."""
+
 
 @dataclass(frozen=True, slots=True)
 class Publish:
@@ -67,19 +70,17 @@ class Publish:
         gone = []
         if beaten:
             gone.append(
-                f"SELECT t._OBJECT_KEY, t._OBJECT_ROW FROM {self.dataset.table} AS t JOIN {self.staged} AS s "
+                f"SELECT {_PLACE} FROM {self.dataset.table} AS t JOIN {self.staged} AS s "
                 f"ON {self._same_key()} WHERE {self._newer()}"
             )
         if self.restated:
-            gone.append(
-                f"SELECT t._OBJECT_KEY, t._OBJECT_ROW FROM {self.dataset.table} AS t "
-                f"WHERE t._OBJECT_KEY IN ({self._keys()})"
-            )
+            gone.append(f"SELECT {_PLACE} FROM {self.dataset.table} AS t WHERE t._OBJECT_KEY IN ({self._keys()})")
         name = table.rpartition(".")[2]
         whose = f" AND {name}.DETECTED_BY = ?" if found else ""
         return (
             f"DELETE FROM {table} USING ({' UNION '.join(gone)}) AS gone "
-            f"WHERE {name}._OBJECT_KEY = gone._OBJECT_KEY AND {name}._OBJECT_ROW = gone._OBJECT_ROW{whose}"
+            f"WHERE {name}._OBJECT_KEY = gone._OBJECT_KEY AND {name}._OBJECT_ROW = gone._OBJECT_ROW "
+            f"AND {name}._LOADED_AT = gone._LOADED_AT{whose}"
         )
 
     def insertion(self, columns: pa.Schema, *, only_new: bool) -> str:
@@ -101,7 +102,7 @@ class Publish:
         )
 
     def _beyond(self) -> str:
-        column = f'"{self.dataset.timestamp_column}"'
+        column = f'"{self.dataset.instant}"'
         latest = f"SELECT MAX({column}) FROM {self.dataset.table}"
         return f"s.{column} > ({latest}) OR ({latest}) IS NULL"
 

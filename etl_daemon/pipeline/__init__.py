@@ -124,7 +124,7 @@ def _announce(staged: StagedBatch, receipt: Receipt, corridor: Corridor, seconds
     extra = sorted({column for each in staged.slices for column in each.extra})
     if extra:
         corridor.tell(ExtraColumns(name, receipt.batch_id, tuple(extra)))
-    for refusal in staged.refusals:
+    for refusal in staged.refusals if receipt.objects else ():
         corridor.tell(ObjectRefused(name, refusal.ref, refusal.reason, refusal.detail))
     for deferral in staged.deferrals:
         corridor.tell(ObjectDeferred(name, deferral.ref, deferral.detail))

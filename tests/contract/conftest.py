@@ -1,12 +1,14 @@
-"""The object stores that contract suites share."""
+"""The object stores and destinations that contract suites share."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.support.s3_servers import ceph_gateway, moto_server
+from tests.support.targets import TARGETS, Target
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +21,10 @@ def moto_url() -> Iterator[str]:
 def ceph_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with ceph_gateway(tmp_path_factory.mktemp("ceph")) as url:
         yield url
+
+
+@pytest.fixture(params=list(TARGETS))
+def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
+    """A destination of each engine, with fresh tables."""
+    with TARGETS[request.param](tmp_path) as made:
+        yield made

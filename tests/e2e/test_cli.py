@@ -77,7 +77,8 @@ def test_once_loads_exactly_once_and_tells_what_it_left_alone(shell: Shell) -> N
     assert first.document["failed"] is False
     prices, indicators, anomalies = first.document["datasets"]
     assert prices["dataset"] == "price_data"
-    assert prices["objects"] == {"pending": 4, "loaded": 3, "refused": 1, "deferred": 0, "ignored": 1}
+    settled = {"loaded": 3, "refused": 1, "superseded": 0}
+    assert prices["objects"] == {"pending": 4, **settled, "deferred": 0, "ignored": 1}
     assert prices["rows"] == {"read": 5, "loaded": 3, "quarantined": 2, "superseded": 0, "filtered": 0, "replaced": 0}
     assert prices["reasons"] == {"undecodable": 1, "price_range": 1} | prices["reasons"]
     assert [each["reason"] for each in prices["refused"]] == ["unsupported_format"]
@@ -107,6 +108,7 @@ def test_once_loads_exactly_once_and_tells_what_it_left_alone(shell: Shell) -> N
         "pending": 2,
         "loaded": 1,
         "refused": 1,  # looking back reads refused objects again
+        "superseded": 0,
         "deferred": 0,
         "ignored": 0,
     }

@@ -18,7 +18,7 @@ from etl_daemon.core.events import Event
 from etl_daemon.core.policy import Rules
 from etl_daemon.daemon import Daemon, DatasetReport
 from etl_daemon.pipeline import Corridor, Intake, Reach, Tolerance
-from etl_daemon.ports import Source
+from etl_daemon.ports import Destination, Source
 from tests.support.rows import ANOMALIES, NOW, PRICES
 
 DATABASE = "FINANCIAL_DATA"
@@ -40,9 +40,12 @@ class HandClock:
 
 @dataclass
 class House:
-    """A daemon over a source of objects and a DuckDB file; parts may be replaced before the first cycle."""
+    """A daemon over a source of objects and a DuckDB file, or another ``destination``.
 
-    path: Path
+    Parts may be replaced before the first cycle.
+    """
+
+    path: Path = Path()
     datasets: Sequence[Dataset] = (PRICES,)
     source: Source = field(default_factory=MemorySource)
     rules: Rules = field(default_factory=Rules)
@@ -53,6 +56,7 @@ class House:
     holder: str = "tester"
     clock: HandClock = field(default_factory=HandClock)
     events: list[Event] = field(default_factory=list)
+    destination: Destination | None = None
 
     def __post_init__(self) -> None:
         self.file = DuckDBFile(self.path, DATABASE, wait_seconds=5)
@@ -62,7 +66,7 @@ class House:
     def restarted(self) -> Daemon:
         """The daemon as after a restart: nothing remembered."""
         reach = Reach(timedelta(hours=self.lookback_hours), timedelta(hours=24), UTC, self.limits)
-        destination = SqlDestination(self.file, ANOMALIES)
+        destination = self.destination or SqlDestination(self.file, ANOMALIES)
         intake = Intake(self.source, self.decoder, self.rules, self.tolerance, 4, 2**26)
         corridor = Corridor(intake, destination, "", reach, self.events.append)
         self.daemon = Daemon(corridor, list(self.datasets), self.clock, self.holder)

@@ -361,6 +361,42 @@ def test_what_is_wrong_in_the_file_stands_beside_other_problems(empty_folder: Pa
     assert "ETL_BATCH_SIZE='many'" in line
 
 
+@pytest.mark.parametrize(
+    ("text", "mode", "said"),
+    [
+        (
+            "snapshot_group = '/([0-9]+)/'",
+            "UPSERT",
+            "price_data: snapshot_group: has a meaning in mode TRUNCATE_INSERT",
+        ),
+        (
+            "incremental_by = 'primary_key'",
+            "FULL",
+            "incremental_by: has a meaning in mode INCREMENTAL only, not in FULL",
+        ),
+        ("truncate_before_insert = true", "APPEND", "APPEND never empties its table; should be false or left out."),
+        ("truncate_before_insert = false", "FULL", "FULL always replaces its table; should be true or left out."),
+        ("snapshot_group = '('", "TRUNCATE_INSERT", "no valid regular expression"),
+    ],
+)
+def test_options_fit_the_mode(empty_folder: Path, text: str, mode: str, said: str) -> None:
+    for option in (f"{text}\nmode = '{mode}'", text):
+        given = {**toml(empty_folder, f"[datasets.price_data]\n{option}"), "PRICE_DATA_MODE": mode}
+        with pytest.raises(ConfigError) as caught:
+            datasets(settings_from(given))
+        assert said in str(caught.value)
+
+
+def test_the_mode_may_come_from_the_settings(empty_folder: Path) -> None:
+    options = "snapshot_group = '[0-9]{8}'\ntruncate_before_insert = true"
+    given = {**toml(empty_folder, f"[datasets.price_data]\n{options}"), "PRICE_DATA_MODE": "truncate_insert"}
+    prices = datasets(settings_from(given))[0]
+    assert (prices.mode, prices.snapshot_group) == (Mode.TRUNCATE_INSERT, "[0-9]{8}")
+    by_time = toml(empty_folder, "[datasets.price_data]\nincremental_by = 'timestamp_column'")
+    prices = datasets(settings_from({**by_time, "PRICE_DATA_MODE": "incremental"}))[0]
+    assert (prices.by_timestamp, prices.instant) == (True, "TIMESTAMP")
+
+
 def test_columns_lead_to_columns_of_the_kind(empty_folder: Path) -> None:
     given = toml(empty_folder, "[datasets.price_data]\ncolumns = { Last = 'clse', Q = 'quantum' }")
     for read in (settings_from, lambda values: datasets(Settings(etl_datasets_file=values["ETL_DATASETS_FILE"]))):

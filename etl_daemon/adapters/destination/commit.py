@@ -24,7 +24,7 @@ def run(work: Work, fence: Fence) -> Receipt:
     published = publish(work, restated) if work.rows else Published()
     _keep_findings(work, earlier)
     ledger.give_way(work, restated + published.replaced)
-    receipt = _receipt(work, published, (restated + published.replaced).total())
+    receipt = _receipt(work, published, restated.total() + published.replaced.total() + published.emptied)
     ledger.enter(work, receipt, fence)
     return receipt
 
@@ -33,13 +33,12 @@ def _restated(work: Work, earlier: Earlier) -> Counter[str]:
     """Rows that earlier versions of the batch's loaded objects have in the target, where they give way to these."""
     if work.dataset.mode.replaces or work.dataset.by_timestamp:
         return Counter()
-    refused = {item.ref.key for item in work.batch.refusals}
-    return +Counter({ref.key: earlier.present[ref.key] for ref in work.batch.settled if ref.key not in refused})
+    return +Counter({ref.key: earlier.present[ref.key] for ref in work.batch.loaded})
 
 
 def _keep_findings(work: Work, earlier: Earlier) -> None:
     """Rejected rows and anomalies."""
-    again = [ref for ref in work.batch.settled if earlier.versions.get(ref.key, ("", ""))[0] == ref.version]
+    again = [ref for ref in work.batch.loaded if ref.key in earlier.reread]
     if again:
         versions = listed({"KEY": ref.key, "VERSION": ref.version} for ref in again)
         work.session.run(work.sql.reopened(), versions, work.dataset.name)
@@ -83,7 +82,7 @@ def arrived_rows(work: Work) -> tuple[dict[str, int], dict[str, int]]:
     """What this commit put there: rows by object key, and anomalies by severity."""
     anomalies = any(part.anomalies.num_rows for part in work.batch.slices)
     statement = arrived(work.dataset.table, work.anomalies.table if anomalies else "")
-    more = (*work.stamp, work.detector) if anomalies else ()
+    more = (*work.stamp, work.dataset.detector) if anomalies else ()
     counted: dict[str, dict[str, int]] = {"rows": {}, "anomalies": {}}
     for what, name, rows in work.session.rows(statement, *work.stamp, *more):
         counted[what][name] = int(rows)

@@ -11,7 +11,7 @@ from etl_daemon.adapters.destination import commit, replay
 from etl_daemon.adapters.destination.session import Engine, Session
 from etl_daemon.adapters.destination.survey import existing
 from etl_daemon.adapters.destination.work import Work, staged_findings, staged_rows
-from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.datasets import Dataset, Mode
 from etl_daemon.core.ledger import LedgerSql
 from etl_daemon.core.model import CleanBatch, Cursor, Fence, Known, Receipt, StagedBatch
 from etl_daemon.core.precedence import collect
@@ -71,10 +71,10 @@ class SqlDestination:
         with self._engine.session() as session:
             lines = session.rows(self._sql.latest(), bucket)
         known = {each.name: Known({}, cursors[each.cursor_name]) for each in datasets}
-        tables = {each.name: each.table for each in datasets}
+        named = {each.name: each for each in datasets}
         for name, table, *line in lines:
-            if tables.get(name) == table:
-                known[name] = _with_line(known[name], line)
+            if name in named and named[name].table == table:
+                known[name] = _with_line(known[name], line, named[name].mode)
         return known
 
     def stage(self, batch: CleanBatch) -> StagedBatch:
@@ -107,7 +107,7 @@ class SqlDestination:
 
     def _staged(self, session: Session, batch: StagedBatch, now: datetime) -> Work:
         work = Work(session, self._engine.dialect, batch, self._anomalies, now.replace(tzinfo=None))
-        if not batch.loads:
+        if not batch.loaded:
             return work
         rows, findings = staged_rows(batch), staged_findings(batch)
         work = replace(work, rows=session.stage("STAGED_ROWS", rows), rows_staged=rows.num_rows)
@@ -141,12 +141,14 @@ class SqlDestination:
         return {name: Cursor(_utc(mark), int(gen), holder, _utc(swept)) for name, mark, gen, holder, swept in rows}
 
 
-def _with_line(known: Known, line: Sequence[Any]) -> Known:
-    """What is known, and one more key: (key, version, refused, earliest LastModified)."""
+def _with_line(known: Known, line: Sequence[Any], mode: Mode) -> Known:
+    """What is known, and one more key: (key, latest version, whether refused, its LastModified)."""
     key, version, refused, modified = line
     known.versions[key] = version
     if refused:
         known.refused.add(key)
+    if mode is Mode.TRUNCATE_INSERT:
+        known.modified[key] = _utc(modified)
     watermark = known.cursor.watermark
     if watermark and _utc(modified) <= watermark and key > known.settled_key:
         return replace(known, settled_key=key)

@@ -19,13 +19,14 @@ from etl_daemon.errors import EtlError, LeaseLostError, ObjectChangedError, Setu
 class Earlier:
     """What the ledger has of a batch's keys: latest version and outcome, and how many rows of each are in the target.
 
-    ``at`` is the time of the commit, later than any of theirs, since a clock that was set back must not hide the newer
-    entry of a key.
+    ``reread`` holds keys whose version was read before and left rows in the quarantine. ``at`` is the time of the
+    commit, later than any of theirs, since a clock that was set back must not hide the newer entry of a key.
     """
 
     at: datetime
     versions: dict[str, tuple[str, str]] = field(default_factory=dict)
     present: Counter[str] = field(default_factory=Counter)
+    reread: frozenset[str] = frozenset()
 
 
 def take_fence(work: Work, fence: Fence) -> Earlier:
@@ -39,9 +40,9 @@ def take_fence(work: Work, fence: Fence) -> Earlier:
     mark, cursor = _naive(work.batch.plan.watermark), work.dataset.cursor_name
     claim = (fence.generation, fence.holder)
     work.session.run(work.sql.fence(), *claim, mark, mark, cursor, fence.generation, *claim)
-    keys = listed({"KEY": ref.key} for ref in work.batch.settled)
-    bucket = work.batch.plan.bucket
-    found = work.session.rows(work.sql.holder(work.rows), *work.target, bucket, keys, cursor)
+    entered = (*work.batch.settled, *work.batch.plan.superseded)
+    versions = listed({"KEY": ref.key, "VERSION": ref.version} for ref in entered)
+    found = work.session.rows(work.sql.holder(work.rows), versions, *work.target, work.batch.plan.bucket, cursor)
     if not found:
         raise SetupError(f"Dataset {work.dataset.name} has no cursor {cursor}.", hint="run `etl-daemon init`")
     if tuple(found[0][:2]) != claim:
@@ -59,11 +60,12 @@ def take_fence(work: Work, fence: Fence) -> Earlier:
 
 def _earlier(found: Sequence[tuple[Any, ...]], now: datetime) -> Earlier:
     lines = [line[3:] for line in found if line[3] is not None]
-    latest = max((at for _, _, _, at, _ in lines), default=None)
+    latest = max((at for _, _, _, at, _, _ in lines), default=None)
     return Earlier(
         max(now, latest + timedelta(microseconds=1)) if latest else now,
-        {key: (version, outcome) for key, version, outcome, _, _ in lines},
-        +Counter({key: int(present) for key, _, _, _, present in lines}),
+        {key: (version, outcome) for key, version, outcome, _, _, _ in lines},
+        +Counter({key: int(present) for key, _, _, _, present, _ in lines}),
+        frozenset(key for key, _, _, _, _, rejected in lines if rejected),
     )
 
 

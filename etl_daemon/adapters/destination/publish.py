@@ -12,11 +12,15 @@ from etl_daemon.core.publish import Publish, emptying
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Per object key: staged rows that lost or were not wanted, and target rows that gave way to newer ones."""
+    """Per object key: staged rows that lost or were not wanted, and target rows that gave way to newer ones.
+
+    ``emptied``: how many rows there were in a table that was replaced as a whole.
+    """
 
     superseded: Counter[str] = field(default_factory=Counter)
     filtered: Counter[str] = field(default_factory=Counter)
     replaced: Counter[str] = field(default_factory=Counter)
+    emptied: int = 0
 
     @property
     def left_out(self) -> int:
@@ -32,7 +36,10 @@ def publish(work: Work, restated: Counter[str]) -> Published:
     plan = Publish(work.dataset, work.rows, work.dialect, bool(restated))
     keys = (listed({"KEY": key} for key in restated),) if restated else ()
     published = _meet(work, plan, keys)
-    _remove(work, plan, keys, beaten=bool(published.replaced))
+    if work.dataset.mode.replaces:
+        published = Published(emptied=_empty(work))
+    elif published.replaced or restated:
+        _remove(work, plan, keys, beaten=bool(published.replaced))
     insertion = plan.insertion(work.dataset.schema.target, only_new=bool(published.left_out))
     work.session.run(insertion, *work.stamp)
     return published
@@ -53,14 +60,16 @@ def _meet(work: Work, plan: Publish, keys: tuple[str, ...]) -> Published:
     return Published()
 
 
+def _empty(work: Work) -> int:
+    """Take out all rows, and the anomalies that were found in them; how many rows there were."""
+    if work.detects:
+        work.session.run(f"DELETE FROM {work.anomalies.table} WHERE DETECTED_BY = ?", work.dataset.detector)
+    return work.session.run(emptying(work.dataset))
+
+
 def _remove(work: Work, plan: Publish, keys: tuple[str, ...], *, beaten: bool) -> None:
     """Rows that give way, and first the anomalies that were found in them."""
-    table, anomalies = work.dataset.table, work.anomalies.table
-    if work.dataset.mode.replaces:
-        if work.detects:
-            work.session.run(f"DELETE FROM {anomalies} WHERE DETECTED_BY = ?", work.detector)
-        work.session.run(emptying(work.dataset))
-    elif beaten or keys:
-        if work.detects:
-            work.session.run(plan.removal(anomalies, beaten=beaten, found=True), *keys, work.detector)
-        work.session.run(plan.removal(table, beaten=beaten), *keys)
+    if work.detects:
+        statement = plan.removal(work.anomalies.table, beaten=beaten, found=True)
+        work.session.run(statement, *keys, work.dataset.detector)
+    work.session.run(plan.removal(work.dataset.table, beaten=beaten), *keys)

@@ -51,11 +51,6 @@ class Work:
         return self.batch.plan.batch_id, self.now
 
     @property
-    def detector(self) -> str:
-        """``DETECTED_BY`` of the anomalies that this dataset's rules find."""
-        return f"etl_daemon:{self.dataset.name}"
-
-    @property
     def detects(self) -> bool:
         """Whether anomalies are looked for in this dataset's rows."""
         return self.dataset.kind in {Kind.PRICES, Kind.INDICATORS}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import datetime
@@ -74,8 +75,9 @@ def _plain(event: Event) -> Fields:
 
 def _committed(event: BatchCommitted) -> Fields:
     receipt, counts = event.receipt, event.receipt.counts
-    loaded = sum(line.outcome is Outcome.LOADED for line in receipt.objects)
+    outcomes = Counter(line.outcome for line in receipt.objects)
     optional = {
+        "superseded": outcomes[Outcome.SUPERSEDED],
         "rows_filtered": counts.filtered,
         "rows_replaced": receipt.replaced,
         "deferred": len(receipt.deferrals),
@@ -85,8 +87,8 @@ def _committed(event: BatchCommitted) -> Fields:
     }
     return {
         "batch_id": receipt.batch_id,
-        "objects": loaded,
-        "refused": len(receipt.objects) - loaded,
+        "objects": outcomes[Outcome.LOADED],
+        "refused": outcomes[Outcome.REFUSED],
         "rows_read": counts.read,
         "rows_loaded": counts.loaded,
         "rows_quarantined": counts.quarantined,
