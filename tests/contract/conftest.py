@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
+from etl_daemon.config import settings_from
 from tests.support.s3_servers import ceph_gateway, moto_server
-from tests.support.targets import TARGETS, Target
+from tests.support.targets import TARGETS, Target, snowflake
 
 
 @pytest.fixture(scope="session")
@@ -23,8 +25,13 @@ def ceph_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=list(TARGETS))
+@pytest.fixture(params=[*TARGETS, "snowflake"])
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
     """A destination of each engine, with fresh tables."""
-    with TARGETS[request.param](tmp_path) as made:
+    with TARGETS[request.param](tmp_path) if request.param in TARGETS else emulated(request) as made:
         yield made
+
+
+def emulated(request: pytest.FixtureRequest) -> AbstractContextManager[Target]:
+    emulator = request.getfixturevalue("snowflake")
+    return snowflake(settings_from({**emulator.settings(), "ETL_DESTINATION": "snowflake"}))

@@ -14,6 +14,8 @@ from typing import Any
 from etl_daemon.adapters.destination.destination import SqlDestination
 from etl_daemon.adapters.duckdb.session import DuckDBFile
 from etl_daemon.adapters.memory.destination import MemoryDestination
+from etl_daemon.adapters.snowflake.engine import SnowflakeEngine
+from etl_daemon.config import Settings
 from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.model import (
     BatchPlan,
@@ -162,6 +164,39 @@ class DuckDBTarget(Target):
             )
 
 
+class SnowflakeTarget(Target):
+    """A database of an account, real or emulated, that is made anew: it is for tests alone."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.engine = SnowflakeEngine(settings)
+        self._names: dict[str, list[str]] = {}
+        with self.engine.session() as session:
+            session.run(f"CREATE OR REPLACE DATABASE {DATABASE}")
+        self.engine.close()  # the next login finds the database, and is in it
+        super().__init__(SqlDestination(self.engine, ANOMALIES))
+
+    def table(self, name: str) -> list[dict[str, Any]]:
+        with self.engine.session() as session:
+            if name not in self._names:
+                _, schema, table = name.split(".")
+                columns = session.rows(
+                    f"SELECT COLUMN_NAME FROM {DATABASE}.INFORMATION_SCHEMA.COLUMNS "
+                    "WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION",
+                    schema,
+                    table,
+                )
+                self._names[name] = [column for (column,) in columns]
+            names = self._names[name]
+            return [dict(zip(names, row, strict=True)) for row in session.rows(f"SELECT * FROM {name}")]
+
+    def discard(self, key: str) -> None:
+        with self.engine.session() as session:
+            session.run(
+                f"UPDATE {DATABASE}.ETL_CONTROL.ETL_QUARANTINE SET DISCARDED_AT = QUARANTINED_AT WHERE OBJECT_KEY = ?",
+                key,
+            )
+
+
 @contextmanager
 def memory(folder: Path) -> Iterator[Target]:
     yield MemoryTarget()
@@ -170,6 +205,15 @@ def memory(folder: Path) -> Iterator[Target]:
 @contextmanager
 def duckdb(folder: Path) -> Iterator[Target]:
     yield DuckDBTarget(folder / "market.duckdb")
+
+
+@contextmanager
+def snowflake(settings: Settings) -> Iterator[Target]:
+    made = SnowflakeTarget(settings)
+    try:
+        yield made
+    finally:
+        made.engine.close()
 
 
 TARGETS: Mapping[str, Callable[[Path], AbstractContextManager[Target]]] = {"memory": memory, "duckdb": duckdb}
