@@ -7,6 +7,7 @@ import typer
 from etl_daemon.bootstrap import Runtime
 from etl_daemon.cli import outcome
 from etl_daemon.cli.app import OnceOptions
+from etl_daemon.cli.memory import expect_short_run
 from etl_daemon.cli.printing import console, emit
 from etl_daemon.cli.start import check_force, in_other_modes, logging_runtime, narrowed
 from etl_daemon.config import load_settings
@@ -21,6 +22,7 @@ def once(options: OnceOptions) -> None:
         typer.Exit: with 1 where something was left undone.
         EtlError: settings are wrong, or someone else is at work.
     """
+    expect_short_run()
     tally = outcome.Tally()
     with logging_runtime(load_settings(), tally) as runtime:
         reports = _cycle(runtime, options)

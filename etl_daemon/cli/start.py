@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import typer
 
-from etl_daemon.adapters.observers.log import LogObserver, configure_logging, log_settings
 from etl_daemon.bootstrap import Runtime, build
 from etl_daemon.config import Settings
 from etl_daemon.core.datasets import Dataset, Mode
@@ -21,6 +20,9 @@ def logging_runtime(settings: Settings, *observers: Observer) -> Runtime:
     Raises:
         ConfigError: the datasets are wrong.
     """
+    # structlog takes as long as a small file: only for commands that log
+    from etl_daemon.adapters.observers.log import LogObserver, configure_logging, log_settings
+
     configure_logging(settings.log_level, settings.log_format, settings.log_file)
     log_settings(settings.redacted())
     return build(settings, [LogObserver(), *observers])

@@ -18,6 +18,7 @@ import typer
 from etl_daemon import bootstrap
 from etl_daemon.cli.app import ValidateOptions
 from etl_daemon.cli.finding import Finding, show, total
+from etl_daemon.cli.memory import expect_short_run
 from etl_daemon.cli.printing import console, emit
 from etl_daemon.cli.rejects import Rejects
 from etl_daemon.cli.start import chosen
@@ -39,6 +40,7 @@ def validate(options: ValidateOptions) -> None:
         typer.BadParameter: an option does not fit the dataset.
         ConfigError: a setting is wrong.
     """
+    expect_short_run()
     settings = load_settings(needs_source=False)
     dataset = _dataset(options, settings)
     rejects = Rejects(options.rejects) if options.rejects else nullcontext()

@@ -46,8 +46,11 @@ def price_anomalies(symbols: Ints, close: Floats, change_percent: Floats, rules:
     limit = np.full(len(moved), rules.move_percent)
     found = [Found("extreme_price_movement", moved, change_percent[moved], limit, size[moved] / rules.move_percent)]
     find, values = (_above_quantile, size) if rules.outlier_method == "quantile" else (_off_the_median, close)
-    known = np.flatnonzero(~np.isnan(values))
+    unknown = np.isnan(values)
     with np.errstate(over="ignore"):  # frames may hold any double
+        if not unknown.any():
+            return [*found, find(symbols, values, rules)]
+        known = np.flatnonzero(~unknown)
         outliers = find(symbols[known], values[known], rules)
     return [*found, replace(outliers, rows=known[outliers.rows])]
 
@@ -93,26 +96,28 @@ class _Groups:
 
     def quantile(self, values: Floats, share: float) -> Floats:
         """The quantile of each group by linear interpolation; NaN for an empty group."""
-        ordered = self._ordered(values)
+        if not len(values):
+            return np.full(len(self.sizes), np.nan)
         place = np.maximum(self.sizes - 1, 0) * share
         low = np.floor(place).astype(np.int64)
         high = np.minimum(low + 1, np.maximum(self.sizes - 1, 0))
-        last = max(len(ordered) - 1, 0)
-        if not len(ordered):
-            return np.full(len(self.sizes), np.nan)
-        below, above = (ordered[np.minimum(self.starts + index, last)] for index in (low, high))
+        places = np.minimum(self.starts + np.stack([low, high]), len(values) - 1)
+        below, above = self._ordered(values, places)
         return np.where(self.sizes > 0, below + (above - below) * (place - low), np.nan)
 
-    def _ordered(self, values: Floats) -> Floats:
-        """Values in ascending order within their group, groups in code order; rounded to 8 decimals.
+    def _ordered(self, values: Floats, places: Ints) -> Floats:
+        """What is at these places once values ascend within their group, groups in code order; to 8 decimals.
 
         Group and scaled value share one 64-bit key where they fit, which negative values do not: one plain sort is
         many times quicker than an indirect one.
         """
         value_bits = 64 - len(self.sizes).bit_length()
-        units = np.rint(values * 1e8)
-        if units.max(initial=0.0) >= 2.0**value_bits or units.min(initial=0.0) < 0:
-            return values[np.lexsort((values, self.codes))]
-        shift, mask = np.uint64(value_bits), np.uint64(2**value_bits - 1)
-        keys = np.sort((self.codes.astype(np.uint64) << shift) | units.astype(np.uint64))
-        return (keys & mask) / 1e8
+        units = values * 1e8
+        np.rint(units, out=units)
+        if units.max() >= 2.0**value_bits or units.min() < 0:
+            return values[np.lexsort((values, self.codes))[places]]
+        keys = self.codes.astype(np.uint64)
+        keys <<= np.uint64(value_bits)
+        keys |= units.astype(np.uint64)
+        keys.sort()
+        return (keys[places] & np.uint64(2**value_bits - 1)) / 1e8

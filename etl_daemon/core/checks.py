@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_daemon.core import reasons
+from etl_daemon.core import arrow, reasons
 from etl_daemon.core.datasets import INSTANT, PRICE, QUANTITY, TEXT, Kind, Schema
 from etl_daemon.core.numbers import Numbers, parse_numbers, quantities
 from etl_daemon.core.policy import Rules
@@ -144,9 +144,9 @@ def _indicators(cells: Cells, rules: Rules) -> reasons.Flags:
 
 def _anomalies(cells: Cells, _rules: Rules) -> reasons.Flags:
     value, threshold = cells.numbers["value"], cells.numbers["threshold"]
-    known = pa.array(SEVERITIES)
+    known = arrow.texts(SEVERITIES)
     severity = normal_severity(cells.texts["severity"])
-    unknown = ~pc.is_in(severity.dictionary, known).to_numpy(zero_copy_only=False)
+    unknown = ~arrow.values(pc.is_in(severity.dictionary, known))
     missing = cells.missing
     return reasons.flag(
         len(cells),
@@ -180,13 +180,13 @@ def _overflow(kind: Kind, cells: Cells, rules: Rules) -> reasons.Flags:
 
 
 def _filled(column: pa.DictionaryArray) -> Mask:
-    blank = pc.equal(pc.utf8_trim_whitespace(column.dictionary), "").to_numpy(zero_copy_only=False)
+    blank = arrow.values(pc.binary_length(pc.utf8_trim_whitespace(column.dictionary))) == 0
     return np.logical_not(_lookup(blank, column, absent=True))
 
 
 def _lookup(table: Mask, column: pa.DictionaryArray, *, absent: bool = False) -> Mask:
     """``table`` (one entry per distinct value) spread over the rows; nulls give ``absent``."""
-    places = pc.fill_null(column.indices.cast(pa.int32()), len(table)).to_numpy(zero_copy_only=False)
+    places = arrow.values(column.indices.cast(pa.int32()), len(table))
     found: Mask = np.append(table, absent).take(places)
     return found
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_daemon.core import dedupe, reasons
+from etl_daemon.core import arrow, dedupe, reasons
 from etl_daemon.core.anomalies import SEVERITIES, Found, price_anomalies, rsi_anomalies
 from etl_daemon.core.checks import Cells, Reading, check, read_cells
 from etl_daemon.core.datasets import INSTANT, SCHEMAS, TEXT, Dataset, Kind, Mode
@@ -39,7 +39,7 @@ class Judged:
 def clean(raw: RawSlice, dataset: Dataset, rules: Rules) -> CleanSlice:
     """Everything that the rules make of a slice."""
     judged, goal = _examined(raw, dataset, rules)
-    accepted = goal.table().append_column("_OBJECT_ROW", pa.array(raw.numbers(judged.kept)))
+    accepted = goal.table().append_column("_OBJECT_ROW", arrow.array(raw.numbers(judged.kept)))
     return _cleaned(raw, dataset, rules, (judged, goal, accepted))
 
 
@@ -98,8 +98,8 @@ def _keys(cells: Cells, dataset: Dataset, rows: Ints) -> Ints:
     instants = dedupe.shrunk(micros - micros.min()) if len(micros) else micros
     keys = dedupe.combine(instants, cells.symbols.codes[rows])
     if dataset.kind is Kind.ANOMALIES:
-        types = cells.texts["anomaly_type"].indices.take(pa.array(rows))
-        keys = dedupe.combine(keys, types.to_numpy(zero_copy_only=False))
+        types = cells.texts["anomaly_type"].indices.take(arrow.array(rows))
+        keys = dedupe.combine(keys, arrow.values(types))
     return keys
 
 
@@ -114,45 +114,45 @@ def anomaly_table(found: list[Found], raw: RawSlice, judged: Judged, detector: s
     """Anomalies as rows of the anomalies table, with the row of the object that they point at."""
     schema = SCHEMAS[Kind.ANOMALIES].target.append(pa.field("_OBJECT_ROW", pa.int64()))
     parts = [
-        pa.table(_anomaly_columns(each, raw, judged, schema) | {"DETECTED_BY": _constant(detector, len(each.rows))})
+        pa.table(
+            _anomaly_columns(each, raw, judged, schema) | {"DETECTED_BY": arrow.constant(detector, len(each.rows))}
+        )
         for each in found
         if len(each.rows)
     ]
-    return pa.concat_tables([part.select(schema.names) for part in parts]) if parts else schema.empty_table()
+    return (
+        pa.concat_tables([part.select(schema.names) for part in parts]) if parts else pa.Table.from_batches([], schema)
+    )
 
 
 def _anomaly_columns(found: Found, raw: RawSlice, judged: Judged, schema: pa.Schema) -> dict[str, pa.Array]:
     rows = judged.kept[found.rows]
     symbols, instants = judged.cells.symbols, judged.cells.instants
     return {
-        "SYMBOL": symbols.dictionary.take(pa.array(symbols.codes[rows])),
-        "TIMESTAMP": pa.array(instants.micros[rows]).cast(INSTANT),
-        "ANOMALY_TYPE": _constant(found.anomaly_type, len(rows)),
-        "SEVERITY": pa.array(SEVERITIES).take(pa.array(found.severity)),
+        "SYMBOL": symbols.dictionary.take(arrow.array(symbols.codes[rows])),
+        "TIMESTAMP": arrow.array(instants.micros[rows]).cast(INSTANT),
+        "ANOMALY_TYPE": arrow.constant(found.anomaly_type, len(rows)),
+        "SEVERITY": arrow.texts(SEVERITIES).take(arrow.array(found.severity)),
         "VALUE": in_decimals(found.value, schema.field("VALUE").type),
         "THRESHOLD": in_decimals(found.threshold, schema.field("THRESHOLD").type),
         "DESCRIPTION": sentences(found),
-        "_OBJECT_ROW": pa.array(raw.numbers(rows)),
+        "_OBJECT_ROW": arrow.array(raw.numbers(rows)),
     }
 
 
 def sentences(found: Found) -> pa.Array:
     """What each anomaly is, in words (text, one per anomaly)."""
-    value, threshold = (pc.cast(pc.round(pa.array(each), 4), TEXT) for each in (found.value, found.threshold))
-    name = found.anomaly_type.replace("_", " ")
-    return pc.binary_join_element_wise(f"{name}: ", value, " is beyond ", threshold, "")
-
-
-def _constant(text: str, length: int) -> pa.Array:
-    return pa.repeat(pa.scalar(text, TEXT), length)
+    value, threshold = (pc.cast(pc.round(arrow.array(each), 4), TEXT) for each in (found.value, found.threshold))
+    words = arrow.texts([f"{found.anomaly_type.replace('_', ' ')}: ", " is beyond ", ""])
+    return pc.binary_join_element_wise(words[0], value, words[1], threshold, words[2])
 
 
 def _quarantined(raw: RawSlice, judged: Judged) -> pa.Table:
     rows = judged.rejected
     return pa.table(
         {
-            "OBJECT_ROW": pa.array(raw.numbers(rows), pa.int64()),
+            "OBJECT_ROW": arrow.array(raw.numbers(rows)),
             "REASONS": reasons.codes(judged.flags[rows]),
-            "RAW": raw.raw(rows) if len(rows) else pa.array([], TEXT),
+            "RAW": raw.raw(rows) if len(rows) else pa.nulls(0, TEXT),
         }
     )

@@ -18,14 +18,18 @@ def combine(first: Codes, second: Codes) -> Codes:
     if (int(first.max(initial=0)) + 1) * width >= 2**62:
         first, second = _dense(first), _dense(second)
         width = int(second.max(initial=0)) + 1
-    return first.astype(np.int64) * width + second
+    codes: Codes = first.astype(np.int64) * width
+    codes += second
+    return codes
 
 
 def shrunk(offsets: Codes) -> Codes:
     """Offsets divided by the largest round unit that all share: minute bars need far fewer codes than microseconds."""
     for unit in (86_400_000_000, 60_000_000, 1_000_000, 1_000):
-        if not (offsets[:1000] % unit).any() and not (offsets % unit).any():
-            return offsets // unit
+        if not (offsets[:1000] % unit).any():
+            codes = offsets // unit
+            if np.array_equal(codes * unit, offsets):
+                return codes
     return offsets
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from etl_daemon.core import arrow
 from etl_daemon.core.datasets import Kind
-from etl_daemon.core.scale import Floats, Ints, to_scale
+from etl_daemon.core.scale import BLOCK_ROWS, Floats, Ints, to_scale
 
 Columns = Mapping[str, Floats]
 
@@ -39,7 +40,7 @@ def enrich(kind: Kind, columns: Columns) -> dict[str, Floats | pa.DictionaryArra
 def _prices(columns: Columns) -> dict[str, Floats]:
     prices = [columns[name] for name in ("open", "high", "low", "close")]
     units = [to_scale(each, 8)[0] for each in prices]
-    derived = [column / 1e8 for column in price_units(*units)]
+    derived = [column / 1e8 for column in price_units(units, change_percent(units[0], units[3]))]
     rest = np.flatnonzero(~(np.maximum.reduce([np.abs(each) for each in prices]) < EXACT_BELOW))
     if rest.size:
         for column, values in zip(derived, _in_doubles(*(each[rest] for each in prices)), strict=True):
@@ -47,16 +48,31 @@ def _prices(columns: Columns) -> dict[str, Floats]:
     return dict(zip(PRICE_COLUMNS, derived, strict=True))
 
 
-def price_units(opened: Ints, high: Ints, low: Ints, close: Ints) -> list[Ints | Floats]:
-    """``PRICE_COLUMNS`` in whole units of 1e-8 from prices in the same: sums are exact, a third is never half way.
+def price_units(prices: Sequence[Ints], percent: Floats) -> list[Ints | Floats]:
+    """``PRICE_COLUMNS`` in whole units of 1e-8 from open, high, low and close in the same.
 
-    Prices are below ``EXACT_BELOW``. Percentages are float64, since they may leave int64, and NaN of nothing.
+    Sums are exact, and a third is never half way. Prices are below ``EXACT_BELOW``, and ``percent`` is their
+    ``change_percent``.
     """
+    opened, high, low, close = prices
     change, spread, typical = close - opened, high - low, (high + low + close + 1) // 3
-    return [change, _percent(change, opened), spread, _percent(spread, opened), typical]
+    return [change, percent, spread, _percent(spread, opened), typical]
+
+
+def change_percent(opened: Ints, close: Ints) -> Floats:
+    """The change in percent of the open, in units of 1e-8: float64, since it may leave int64, and NaN of nothing."""
+    return _percent(close - opened, opened)
 
 
 def _percent(part: Ints, whole: Ints) -> Floats:
+    blocks = (slice(at, at + BLOCK_ROWS) for at in range(0, len(part), BLOCK_ROWS))
+    percent = np.empty(len(part))
+    for rows in blocks:
+        percent[rows] = _percent_block(part[rows], whole[rows])
+    return percent
+
+
+def _percent_block(part: Ints, whole: Ints) -> Floats:
     """``part`` in percent of ``whole``; only what may lie half way is divided a second time."""
     with np.errstate(divide="ignore", invalid="ignore"):
         scaled = part / whole * 1e10
@@ -108,4 +124,4 @@ def macd_histogram(columns: Columns) -> Floats:
 def _words(known: Floats, words: tuple[str, str, str], above_below: tuple[Any, Any]) -> pa.DictionaryArray:
     above, below = above_below
     codes = (1 + above.astype(np.int8) - below.astype(np.int8)).astype(np.int8)
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=np.isnan(known)), pa.array(words))
+    return pa.DictionaryArray.from_arrays(arrow.array(codes, ~np.isnan(known)), arrow.texts(words))

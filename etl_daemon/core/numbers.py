@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl_daemon.core import arrow
 from etl_daemon.core.scale import (
     EXACT,
     UNITS_BELOW,
@@ -26,7 +27,7 @@ from etl_daemon.core.scale import (
     words,
 )
 
-__all__ = ["CARRIED_BELOW", "EXACT", "Numbers", "decimals", "parse_numbers", "quantities", "to_scale"]
+__all__ = ["CARRIED_BELOW", "EXACT", "Numbers", "decimals", "in_units", "parse_numbers", "quantities", "to_scale"]
 
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _GROUPED = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?([eE][+-]?[0-9]+)?$"
@@ -68,12 +69,12 @@ def parse_numbers(column: pa.Array | pa.ChunkedArray, *, thousands_separators: b
     is invalid. Integers, floating point (NaN and the infinities are invalid) and decimals are numbers; booleans and
     all other types are not.
     """
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    kind = array.type
+    kind = column.type
+    if pa.types.is_floating(kind):
+        return _floats(column.cast(pa.float64()))
+    array = arrow.chunk(column) if isinstance(column, pa.ChunkedArray) else column
     if pa.types.is_dictionary(kind):
         return _spread(parse_numbers(array.dictionary, thousands_separators=thousands_separators), array.indices)
-    if pa.types.is_floating(kind):
-        return _floats(array.cast(pa.float64()))
     if pa.types.is_integer(kind):
         return _integers(array)
     if pa.types.is_decimal(kind):
@@ -84,23 +85,21 @@ def parse_numbers(column: pa.Array | pa.ChunkedArray, *, thousands_separators: b
     return Numbers(np.full(len(array), np.nan), missing, ~missing)
 
 
-def _nulls(array: pa.Array) -> Bools:
-    found: Bools = (
-        array.is_null().to_numpy(zero_copy_only=False) if array.null_count else np.zeros(len(array), np.bool_)
-    )
+def _nulls(array: pa.Array | pa.ChunkedArray) -> Bools:
+    found: Bools = arrow.values(array.is_null()) if array.null_count else np.zeros(len(array), np.bool_)
     return found
 
 
 def _spread(distinct: Numbers, indices: pa.Array) -> Numbers:
     """Distinct values -> rows; null takes the entry put behind the last one."""
-    chosen = indices.cast(pa.int64()).fill_null(len(distinct.values)).to_numpy(zero_copy_only=False)
+    chosen = arrow.values(indices.cast(pa.int64()), len(distinct.values))
     values, missing = np.append(distinct.values, np.nan).take(chosen), np.append(distinct.missing, True).take(chosen)
     exact = None if distinct.exact is None else distinct.exact.take(indices)
     return Numbers(values, missing, np.append(distinct.invalid, False).take(chosen), exact)
 
 
-def _floats(array: pa.Array) -> Numbers:
-    values: Floats = array.to_numpy(zero_copy_only=False)
+def _floats(array: pa.Array | pa.ChunkedArray) -> Numbers:
+    values: Floats = arrow.values(array, np.nan)
     missing = _nulls(array)
     invalid = ~(np.isfinite(values) | missing)
     if np.isinf(values[invalid]).any():
@@ -109,10 +108,10 @@ def _floats(array: pa.Array) -> Numbers:
 
 
 def _integers(array: pa.Array) -> Numbers:
-    missing, whole = _nulls(array), array.fill_null(0).to_numpy(zero_copy_only=False)
+    missing, whole = _nulls(array), arrow.values(array, 0)
     values = np.where(missing, np.nan, whole.astype(np.float64))
     large = np.flatnonzero(np.abs(values) >= 2.0**53)
-    exact = _scattered(array.take(pa.array(large)).cast(EXACT), large, values) if large.size else None
+    exact = _scattered(array.take(arrow.array(large)).cast(EXACT), large, values) if large.size else None
     return Numbers(values, missing, np.zeros(len(array), np.bool_), exact)
 
 
@@ -129,13 +128,13 @@ def _decimal_column(array: pa.Array) -> Numbers:
 def _texts(array: pa.Array, thousands_separators: bool) -> Numbers:
     """Plain texts are told from the rest by counting bytes, so that only the rest needs a regular expression."""
     plain = _plain(array)
-    values: Floats = _kept(array, pa.array(plain)).cast(pa.float64()).to_numpy(zero_copy_only=False)
+    values: Floats = arrow.values(_kept(array, arrow.array(plain)).cast(pa.float64()), np.nan)
     rows = np.flatnonzero(~plain)
     missing = _nulls(array)
     if rows.size:
-        values = values if values.flags.writeable else values.copy()
-        rest = pc.ascii_trim_whitespace(array.take(pa.array(rows)))
-        missing[rows] |= pc.equal(rest, "").fill_null(False).to_numpy(zero_copy_only=False)
+        values = values.copy()
+        rest = pc.ascii_trim_whitespace(array.take(arrow.array(rows)))
+        missing[rows] |= arrow.values(pc.binary_length(rest), -1) == 0
         values[rows] = _doubles(rest, thousands_separators)
     return Numbers(values, missing, np.isnan(values) & ~missing, _exact_texts(array, values))
 
@@ -165,21 +164,21 @@ def _doubles(texts: pa.Array, thousands_separators: bool) -> Floats:
     if thousands_separators:
         grouped = pc.match_substring_regex(texts, _GROUPED)
         texts = pc.if_else(grouped, pc.replace_substring(texts, ",", ""), texts)
-    matches = pc.match_substring_regex(texts, _NUMBER).fill_null(False)
-    values: Floats = _kept(texts, matches).cast(pa.float64()).to_numpy(zero_copy_only=False)
+    matches = pc.match_substring_regex(texts, _NUMBER)
+    values: Floats = arrow.values(_kept(texts, matches).cast(pa.float64()), np.nan)
     return np.where(np.isfinite(values), values, np.nan)
 
 
 def _kept(array: pa.Array, mask: pa.BooleanArray) -> pa.Array:
-    return pc.if_else(mask, array, pa.scalar(None, array.type))
+    return pc.if_else(mask, array, arrow.null(array.type))
 
 
 def _exact_texts(array: pa.LargeStringArray, values: Floats) -> pa.Array | None:
     """Decimals of the large numbers that have more digits than a double carries."""
     large = np.flatnonzero(np.abs(values) >= CARRIED_BELOW)
-    texts = pc.replace_substring(pc.ascii_trim_whitespace(array.take(pa.array(large))), ",", "")
-    long = np.flatnonzero(pc.binary_length(texts).to_numpy(zero_copy_only=False) > _CARRIED_DIGITS)
-    texts, rows = texts.take(pa.array(long)), large[long]
+    texts = pc.replace_substring(pc.ascii_trim_whitespace(array.take(arrow.array(large))), ",", "")
+    long = np.flatnonzero(arrow.values(pc.binary_length(texts), 0) > _CARRIED_DIGITS)
+    texts, rows = texts.take(arrow.array(long)), large[long]
     simple = pc.match_substring_regex(texts, _FITS_EXACT)
     exact = _kept(texts, simple).cast(EXACT)
     odd = _kept(texts, pc.invert(simple)).dictionary_encode()
@@ -200,13 +199,22 @@ def _decimal(text: str) -> Decimal | None:
 
 def _scattered(exact: pa.Array, rows: Ints, values: Floats) -> pa.Array | None:
     """Bring decimals to their rows in the column; those that their doubles print as anyway are left out."""
-    same = pc.equal(exact, printed(values[rows])).fill_null(False)
-    kept = np.flatnonzero(pc.and_(exact.is_valid(), pc.invert(same)).to_numpy(zero_copy_only=False))
+    same = arrow.values(pc.equal(exact, printed(values[rows])), False)
+    kept = np.flatnonzero(arrow.values(exact.is_valid()) & ~same)
     if not kept.size:
         return None
     index = np.full(len(values), -1)
     index[rows[kept]] = kept
-    return exact.take(pa.array(index, mask=index < 0))
+    return exact.take(arrow.array(index, index >= 0))
+
+
+def in_units(numbers: Numbers, values: Floats, type_: pa.Decimal128Type) -> bool:
+    """Whether these values of the column are whole numbers in int64 of the type's last digit, once rounded."""
+    return (
+        numbers.exact is None
+        and type_.precision > 18
+        and max(values.max(initial=0), -values.min(initial=0)) * 10.0**type_.scale < UNITS_BELOW
+    )
 
 
 def quantities(numbers: Numbers, rows: Ints, type_: pa.Decimal128Type) -> tuple[pa.Array, Bools, Bools]:
@@ -217,26 +225,22 @@ def quantities(numbers: Numbers, rows: Ints, type_: pa.Decimal128Type) -> tuple[
     the point; what needs more does not fit.
     """
     values = numbers.values[rows]
-    if (
-        numbers.exact is None
-        and type_.precision > 18
-        and np.abs(values).max(initial=0) * 10.0**type_.scale < UNITS_BELOW
-    ):
+    if in_units(numbers, values, type_):
         units, finer = to_scale(values, type_.scale)
         return decimals(units, type_), finer, np.zeros(len(rows), np.bool_)
-    exact = pa.nulls(len(rows), EXACT) if numbers.exact is None else numbers.exact.take(pa.array(rows))
-    narrow = exact.is_null().to_numpy(zero_copy_only=False) & (np.abs(values) * 10.0**type_.scale < UNITS_BELOW)
+    exact = pa.nulls(len(rows), EXACT) if numbers.exact is None else numbers.exact.take(arrow.array(rows))
+    narrow = arrow.values(exact.is_null()) & (np.abs(values) * 10.0**type_.scale < UNITS_BELOW)
     units, finer = to_scale(np.where(narrow, values, np.nan), type_.scale)
     misfit = np.abs(units) >= 10 ** min(type_.precision, 18) if type_.precision < 19 else np.zeros(len(rows), np.bool_)
     result = decimals(units, type_, narrow & ~misfit)
     wide = np.flatnonzero(~narrow & ~np.isnan(values))
     if wide.size:
-        source = pc.coalesce(exact.take(pa.array(wide)), printed(values[wide]))
+        source = pc.coalesce(exact.take(arrow.array(wide)), printed(values[wide]))
         rounded, finer[wide] = half_even(source, type_.scale)
         limit = pa.scalar(Decimal(10) ** (type_.precision - type_.scale), rounded.type)
-        fits = pc.less(pc.abs(rounded), limit).fill_null(False)
-        misfit[wide] = ~fits.to_numpy(zero_copy_only=False)
+        fits = pc.less(pc.abs(rounded), limit)
+        misfit[wide] = ~arrow.values(fits, False)
         mask = np.zeros(len(rows), np.bool_)
         mask[wide] = True
-        result = pc.replace_with_mask(result, pa.array(mask), _kept(rounded, fits).cast(type_))
+        result = pc.replace_with_mask(result, arrow.array(mask), _kept(rounded, fits).cast(type_))
     return result, finer, misfit

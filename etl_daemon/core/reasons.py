@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from etl_daemon.core import arrow
+
 
 class Reason(IntFlag):
     """One bit per reason; the member's name is its stable code."""
@@ -49,7 +51,7 @@ def codes(flags: Flags) -> pa.Array:
     """The codes of each row as text, joined by commas in the order of ``Reason``."""
     distinct, position = np.unique(flags, return_inverse=True)
     texts = [",".join(str(reason.name) for reason in Reason if reason & int(value)) for value in distinct]
-    return pa.array(texts, pa.string()).take(pa.array(position))
+    return arrow.texts(texts).take(arrow.array(position))
 
 
 def count(flags: Flags) -> dict[str, int]:

@@ -7,6 +7,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl_daemon.core import arrow
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -89,14 +91,14 @@ def printed(values: Floats) -> pa.Array:
 
     Null from 1e20 on.
     """
-    return pa.array(values, mask=~(np.abs(values) < 1e20)).cast(pa.string()).cast(EXACT)
+    return arrow.array(values, np.abs(values) < 1e20).cast(pa.string()).cast(EXACT)
 
 
 def half_even(exact: pa.Array, scale: int) -> tuple[pa.Array, Bools]:
     """``EXACT`` decimals -> rounded (decimal256, the digits beyond ``scale`` are 0), and whether that changed them."""
     room = exact.cast(_ROOM)
     rounded = pc.round(room, ndigits=scale, round_mode="half_to_even")
-    return rounded, pc.not_equal(rounded, room).fill_null(False).to_numpy(zero_copy_only=False)
+    return rounded, arrow.values(pc.not_equal(rounded, room), False)
 
 
 def words(array: pa.Array) -> tuple[Ints, Ints]:

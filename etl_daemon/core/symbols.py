@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl_daemon.core import arrow
+
 
 @dataclass(frozen=True, slots=True)
 class Symbols:
@@ -45,22 +47,21 @@ def parse_symbols(column: pa.Array | pa.ChunkedArray, pattern: str) -> Symbols:
     codes = _through(remap, encoded.indices)
     missing = codes < 0
     invalid = np.append(unfit, False)[codes]
-    return Symbols(pa.array(distinct, pa.string()), codes, missing, invalid)
+    return Symbols(arrow.texts(distinct), codes, missing, invalid)
 
 
 def encode_text(column: pa.Array | pa.ChunkedArray) -> pa.DictionaryArray:
     """The column as dictionary-encoded text in one chunk; nulls stay null indices."""
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-    if pa.types.is_dictionary(column.type) and column.dictionary.null_count:
-        column = column.dictionary_decode()
     if not pa.types.is_dictionary(column.type):
-        column = pc.cast(column, pa.string()).dictionary_encode()
+        return arrow.encode(pc.cast(column, pa.string()))
+    column = arrow.chunk(column) if isinstance(column, pa.ChunkedArray) else column
+    if column.dictionary.null_count:
+        return pc.cast(column.dictionary_decode(), pa.string()).dictionary_encode()
     return column.cast(pa.dictionary(column.type.index_type, pa.string()))
 
 
 def _through(table: np.ndarray[Any, Any], indices: pa.Array) -> np.ndarray[Any, Any]:
     """``table[indices]`` with -1 for null indices."""
-    places = indices if not indices.null_count else pc.fill_null(indices.cast(pa.int32()), len(table))
-    found: np.ndarray[Any, Any] = np.append(table, np.int32(-1)).take(places.to_numpy(zero_copy_only=False))
+    places = arrow.values(indices.cast(pa.int32()) if indices.null_count else indices, len(table))
+    found: np.ndarray[Any, Any] = np.append(table, np.int32(-1)).take(places)
     return found

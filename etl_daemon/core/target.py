@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from etl_daemon.core import arrow
 from etl_daemon.core.checks import Cells, normal_severity
-from etl_daemon.core.datasets import INSTANT, PRICE, TEXT, Column, Dataset, Kind
-from etl_daemon.core.enrich import EXACT_BELOW, PRICE_COLUMNS, enrich, price_units
-from etl_daemon.core.numbers import Numbers, quantities
+from etl_daemon.core.datasets import INSTANT, PRICE, Column, Dataset, Kind
+from etl_daemon.core.enrich import EXACT_BELOW, PRICE_COLUMNS, change_percent, enrich, price_units
+from etl_daemon.core.numbers import Numbers, in_units, quantities
 from etl_daemon.core.policy import Rules
 from etl_daemon.core.scale import Floats, Ints, at_scale, decimals, to_scale
+
+Maker = Callable[[], pa.Array]
 
 OUTSIDE = "external"
 """``DETECTED_BY`` of anomalies that arrive as objects."""
@@ -39,13 +43,14 @@ def target(cells: Cells, rows: Ints, dataset: Dataset, rules: Rules) -> Target:
     scales = {column.name: column.type.scale for column in dataset.schema.columns if column.name in cells.numbers}
     values = {name: at_scale(column.values[rows], scales[name]) for name, column in cells.numbers.items()}
     derived = enrich(dataset.kind, values)
-    columns, rounded = _given(cells, rows, dataset.schema.columns)
+    makers, rounded = _given(cells, rows, dataset.schema.columns)
+    columns = {name: make() for name, make in makers.items()}
     types = dict(dataset.schema.derived)
     for name, derivation in derived.items():
         text = isinstance(derivation, pa.DictionaryArray)
         columns[name.upper()] = derivation if text else in_decimals(derivation, types[name.upper()])
     if dataset.kind is Kind.ANOMALIES:
-        columns["DETECTED_BY"] = pa.repeat(pa.scalar(OUTSIDE, TEXT), len(rows))
+        columns["DETECTED_BY"] = arrow.constant(OUTSIDE, len(rows))
     return Target(lambda: pa.table(columns), rounded, {**values, **derived})
 
 
@@ -59,45 +64,56 @@ def _prices(cells: Cells, rows: Ints, dataset: Dataset) -> Target:
     names = ("open", "high", "low", "close")
     scaled = {name: to_scale(cells.numbers[name].values[rows], PRICE.scale) for name in names}
     others = [column for column in dataset.schema.columns if column.name not in names]
-    columns, rounded = _given(cells, rows, others)
-    derived = price_units(*(scaled[name][0] for name in names))
+    makers, rounded = _given(cells, rows, others)
+    percent = change_percent(scaled["open"][0], scaled["close"][0])
 
     def table() -> pa.Table:
         given = {column.target: scaled[column.name][0] for column in dataset.schema.columns if column.name in names}
+        derived = price_units([scaled[name][0] for name in names], percent)
         units = given | {name.upper(): values for name, values in zip(PRICE_COLUMNS, derived, strict=True)}
-        made = {name: decimals(values.astype(np.int64, copy=False), PRICE) for name, values in units.items()} | columns
+        made = {name: decimals(values.astype(np.int64, copy=False), PRICE) for name, values in units.items()}
+        made |= {name: make() for name, make in makers.items()}
         return pa.table({field.name: made[field.name] for field in dataset.schema.target})
 
     rounded += sum(int(finer.sum()) for _, finer in scaled.values())
-    numbers = {"close": cells.numbers["close"].values[rows], "price_change_percent": derived[1] / 1e8}
+    numbers = {"close": cells.numbers["close"].values[rows], "price_change_percent": percent / 1e8}
     return Target(table, rounded, numbers)
 
 
-def _given(cells: Cells, rows: Ints, wanted: Any) -> tuple[dict[str, pa.Array], int]:
+def _given(cells: Cells, rows: Ints, wanted: Iterable[Column]) -> tuple[dict[str, Maker], int]:
+    """Per target column what makes it, and how many values had more decimals than their columns hold."""
     rounded = 0
-    columns: dict[str, pa.Array] = {}
+    makers: dict[str, Maker] = {}
     for column in wanted:
-        columns[column.target], finer = _column(cells, rows, column)
-        rounded += finer
-    return columns, rounded
+        if column.name in cells.numbers:
+            makers[column.target], finer = _numbers(cells.numbers[column.name], rows, column.type)
+            rounded += finer
+        else:
+            makers[column.target] = partial(_words, cells, rows, column)
+    return makers, rounded
 
 
-def _column(cells: Cells, rows: Ints, column: Column) -> tuple[pa.Array, int]:
-    """A column's rows in its target type, and how many values had more decimals than that holds."""
+def _words(cells: Cells, rows: Ints, column: Column) -> pa.Array:
+    """A column without numbers in its target type."""
     if column.name == "symbol":
-        return pa.DictionaryArray.from_arrays(pa.array(cells.symbols.codes[rows]), cells.symbols.dictionary), 0
+        return pa.DictionaryArray.from_arrays(arrow.array(cells.symbols.codes[rows]), cells.symbols.dictionary)
     if column.type == INSTANT:
-        return pa.array(cells.instants.micros[rows]).cast(INSTANT), 0
-    if column.type == TEXT:
-        text = cells.texts[column.name]
-        return (normal_severity(text) if column.name == "severity" else text).take(pa.array(rows)), 0
-    numbers = cells.numbers[column.name]
-    if column.type.precision > 18:  # more digits than int64 holds
-        values, finer, _ = quantities(numbers, rows, column.type)
-        return values, int(finer.sum())
+        return arrow.array(cells.instants.micros[rows]).cast(INSTANT)
+    text = cells.texts[column.name]
+    return (normal_severity(text) if column.name == "severity" else text).take(arrow.array(rows))
+
+
+def _numbers(numbers: Numbers, rows: Ints, type_: pa.Decimal128Type) -> tuple[Maker, int]:
+    values = numbers.values[rows]
+    if in_units(numbers, values, type_):
+        units, finer = to_scale(values, type_.scale)
+        return partial(decimals, units, type_), int(finer.sum())
+    if type_.precision > 18:  # more digits than int64 holds
+        made, finer, _ = quantities(numbers, rows, type_)
+        return lambda: made, int(finer.sum())
     present = ~numbers.missing[rows]
-    units, finer = to_scale(numbers.values[rows], column.type.scale)
-    return decimals(units, column.type, present), int((finer & present).sum())
+    units, finer = to_scale(values, type_.scale)
+    return partial(decimals, units, type_, present), int((finer & present).sum())
 
 
 def in_decimals(values: Floats, type_: pa.Decimal128Type) -> pa.Array:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl_daemon.core import arrow
 from etl_daemon.core.numbers import parse_numbers
 from etl_daemon.core.timetext import (
     CUT,
@@ -87,13 +88,19 @@ def parse_timestamps(
         ValueError: one of ``formats`` was needed and is no format.
     """
     zone = None if timezone == "UTC" else ZoneInfo(timezone)
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    array = _in_one(column) if isinstance(column, pa.ChunkedArray) else column
     units = [EPOCH_UNITS[form] for form in formats if form in EPOCH_UNITS]
     micros, flags = _parse(array, zone, tuple(form for form in formats if form not in EPOCH_UNITS))
     if units:
         _count(array, units[0], micros, flags)
     valid, missing = (flags & VALID) != 0, (flags & MISSING) != 0
     return Instants(micros, missing, ~(valid | missing), int(np.count_nonzero(flags & CUT)))
+
+
+def _in_one(column: pa.ChunkedArray) -> pa.Array:
+    """The column in one piece; texts that repeat are looked up rather than copied."""
+    text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    return arrow.encode(column) if text and _repeats(column) else arrow.chunk(column)
 
 
 def _count(array: pa.Array, unit: int, micros: Ints, flags: npt.NDArray[np.uint8]) -> None:
@@ -115,23 +122,23 @@ def _parse(array: pa.Array, zone: ZoneInfo | None, formats: tuple[str, ...]) -> 
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         return _settle(_typed(array), zone)
     if _repeats(array):
-        return _parse(array.dictionary_encode(), zone, formats)
+        return _parse(arrow.encode(array), zone, formats)
     parsed = scan(array)
     rows = np.flatnonzero(parsed.flags == 0) if formats else np.empty(0, np.int64)
     if rows.size:
-        parsed.micros[rows], parsed.flags[rows] = _by_formats(array.take(pa.array(rows)), formats)
+        parsed.micros[rows], parsed.flags[rows] = _by_formats(array.take(arrow.array(rows)), formats)
     return _settle(parsed, zone)
 
 
 def _spread(distinct: Parsed, indices: pa.Array) -> Parsed:
     """Distinct values -> rows; null takes the entry put behind the last one."""
-    chosen = indices.cast(pa.int64()).fill_null(len(distinct.micros)).to_numpy(zero_copy_only=False)
+    chosen = arrow.values(indices.cast(pa.int64()), len(distinct.micros))
     return Parsed(np.append(distinct.micros, 0).take(chosen), np.append(distinct.flags, np.uint8(MISSING)).take(chosen))
 
 
-def _repeats(array: pa.Array) -> bool:
+def _repeats(array: pa.Array | pa.ChunkedArray) -> bool:
     """Tell whether a dictionary pays: values repeat in an evenly spread sample."""
-    sample = array.take(pa.array(np.arange(0, len(array), max(1, len(array) // _SAMPLE))))
+    sample = array.take(arrow.array(np.arange(0, len(array), max(1, len(array) // _SAMPLE))))
     return bool(pc.count_distinct(sample, mode="all").as_py() < 0.9 * len(sample))
 
 
@@ -169,9 +176,9 @@ def _to_utc(walls: Ints, zone: ZoneInfo) -> tuple[Ints, Bools]:
 def _typed(array: pa.Array) -> Parsed:
     kind, parsed = array.type, blank(len(array))
     if pa.types.is_integer(kind):
-        parsed = _epoch_integers(array.fill_null(0).to_numpy(zero_copy_only=False))
+        parsed = _epoch_integers(arrow.values(array, 0))
     elif pa.types.is_floating(kind):
-        parsed = _epoch_floats(array.cast(pa.float64()).fill_null(0).to_numpy(zero_copy_only=False))
+        parsed = _epoch_floats(arrow.values(array.cast(pa.float64()), 0))
     elif pa.types.is_date32(kind):
         parsed = _counted(array.cast(pa.int32()), DAY)
     elif pa.types.is_date64(kind):
@@ -179,13 +186,13 @@ def _typed(array: pa.Array) -> Parsed:
     elif pa.types.is_timestamp(kind):
         parsed = _counted(array.cast(pa.int64()), {"s": SECOND, "ms": 1000, "us": 1, "ns": 0}[kind.unit])
         parsed.flags[:] |= np.uint8(0 if kind.tz else LOCAL)
-    parsed.flags[array.is_null().to_numpy(zero_copy_only=False)] = MISSING
+    parsed.flags[arrow.values(array.is_null())] = MISSING
     return parsed
 
 
 def _counted(array: pa.Array, unit: int) -> Parsed:
     """Counts of ``unit`` microseconds since 1970; unit 0 is the nanosecond."""
-    counts = array.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+    counts = arrow.values(array.cast(pa.int64()), 0)
     if unit == 0:
         return Parsed(counts // 1000, flagged(np.ones(len(counts), np.bool_), counts % 1000 != 0))
     fits = (counts >= _FIRST // unit) & (counts <= _LAST // unit)

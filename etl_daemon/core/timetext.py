@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from etl_daemon.core import arrow
+
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Chars = npt.NDArray[np.uint8]
@@ -71,7 +73,7 @@ def scan(array: pa.Array) -> Parsed:
         return parsed
     width = np.int64 if pa.types.is_large_string(array.type) else np.int32
     bounds = np.frombuffer(offsets, width)[array.offset : array.offset + size + 1].astype(np.int64)
-    present = array.is_valid().to_numpy(zero_copy_only=False)
+    present = arrow.values(array.is_valid())
     lengths = np.minimum(np.where(present, np.diff(bounds), 0), _LONGEST + 1)
     parsed.flags[lengths == 0] = MISSING
     chars = np.frombuffer(data or b"", np.uint8)

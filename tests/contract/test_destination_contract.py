@@ -11,9 +11,11 @@ from decimal import Decimal
 
 import pytest
 
+from etl_daemon.core.clean import clean
 from etl_daemon.core.model import Counts, Deferral, Fence, Outcome, Refusal
+from etl_daemon.core.policy import Rules
 from etl_daemon.errors import EtlError, LeaseLostError, ObjectChangedError, SetupError
-from tests.support.rows import ANOMALIES, INDICATORS, NOW, PRICES, cleaned, price, ref
+from tests.support.rows import ANOMALIES, INDICATORS, NOW, PRICES, cleaned, price, raw, ref
 from tests.support.targets import DATASETS, of
 
 UPSERT = PRICES
@@ -424,6 +426,20 @@ def test_incremental_by_key_the_first_row_stays(target, together):
         "c": Counts(read=1, filtered=1),
     }
     assert target.anomalies() == []
+
+
+@pytest.mark.parametrize("dataset", [UPSERT, BY_KEY, FULL, SNAPSHOT], ids=lambda each: each.mode)
+def test_slices_of_one_object_supersede_each_other(target, dataset):
+    of_a = ref("a", minutes=1)
+    first, second = (
+        raw(of_a, [price(close=close), price(symbol)]) for close, symbol in ((10.1, "IBM"), (10.2, "MSFT"))
+    )
+    parts = [clean(part, dataset, Rules()) for part in (first, replace(second, first_row=3))]
+    receipt = target.load(*parts, dataset=dataset)
+
+    assert receipt.counts == Counts(read=4, loaded=3, superseded=1)
+    kept = row("AAPL", "10.1", "a", 1) if dataset is BY_KEY else row("AAPL", "10.2", "a", 3)
+    assert target.prices() == [kept, row("IBM", "10.5", "a", 2), row("MSFT", "10.5", "a", 4)]
 
 
 def test_incremental_by_key_a_restated_object_makes_room_for_itself(target):

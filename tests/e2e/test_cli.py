@@ -74,6 +74,7 @@ def test_once_loads_exactly_once_and_tells_what_it_left_alone(shell: Shell) -> N
     deliver_mix(shell)
     first = shell.run("once", "--json")
     assert first.code == 0, first.err
+    assert len(first.log) == len(first.err.splitlines()), first.err  # nothing else, at the very end either
     assert first.document["failed"] is False
     prices, indicators, anomalies = first.document["datasets"]
     assert prices["dataset"] == "price_data"

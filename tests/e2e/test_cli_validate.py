@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,16 @@ def test_counts_by_reason_and_rejects_in_every_format(shell: Shell) -> None:
         assert [{**row, "object_row": int(row["object_row"])} for row in csv.DictReader(file)] == rejects
     assert shell.run("validate", "mixed.ndjson", "--dataset", "price_data", "--rejects", "bad.json").code == 0
     assert json.loads((shell.folder / "bad.json").read_text()) == rejects
+
+
+def test_it_starts_without_the_libraries_that_it_does_not_need(shell: Shell) -> None:
+    mixed(shell)
+    words = ["validate", "mixed.ndjson", "--dataset", "price_data", "--json"]
+    ended = shell.execute([sys.executable, "-X", "importtime", "-m", "etl_daemon", *words])
+    assert ended.code == 0, ended.err
+    imported = {line.rpartition("|")[2].strip() for line in ended.err.splitlines()}
+    assert "pyarrow" in imported
+    assert not imported & {"pandas", "structlog", "boto3", "etl_daemon.adapters.duckdb"}
 
 
 def test_a_refused_or_missing_file_ends_with_1_and_costs_that_file_only(shell: Shell) -> None:

@@ -165,13 +165,15 @@ class DuckDBTarget(Target):
 
 
 class SnowflakeTarget(Target):
-    """A database of an account, real or emulated, that is made anew: it is for tests alone."""
+    """A database of an account, real or emulated, whose schemas are made anew: it is for tests alone."""
 
     def __init__(self, settings: Settings) -> None:
         self.engine = SnowflakeEngine(settings)
         self._names: dict[str, list[str]] = {}
         with self.engine.session() as session:
-            session.run(f"CREATE OR REPLACE DATABASE {DATABASE}")
+            session.run(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
+            for schema in ("ETL_CONTROL", "MARKET_DATA", "ANALYTICS"):
+                session.run(f"DROP SCHEMA IF EXISTS {DATABASE}.{schema} CASCADE")
         self.engine.close()  # the next login finds the database, and is in it
         super().__init__(SqlDestination(self.engine, ANOMALIES))
 

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from etl_daemon.adapters.decode.streams import cut_lines
+from etl_daemon.adapters.decode.scratch import MAX_QUERIES, Scratch
+from etl_daemon.adapters.decode.streams import cut_lines, expand
 from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.policy import ReadLimits
 from etl_daemon.errors import DataError
@@ -200,6 +201,23 @@ def test_an_endless_line_is_not_held_in_memory() -> None:
     assert b"".join(chunks).split(b"\n")[::2] == [b"a", b"b"]
     assert b"".join(chunks).endswith(b"x\nb\nc")
     assert max(map(len, chunks)) < 600
+
+
+def test_a_plain_body_comes_in_whole_lines_where_they_fit() -> None:
+    body = b"aa\nbbb\n" + b"c" * 7 + b"\nd"
+    blocks = [bytes(block) for block in expand(memoryview(body), None, ReadLimits(), 5)]
+    assert blocks == [b"aa\n", b"bbb\n", b"ccccc", b"cc\n", b"d"]
+    assert [bytes(chunk) for chunk in cut_lines(blocks, 100)] == [b"aa\n", b"bbb\n", b"c" * 7 + b"\n", b"d"]
+
+
+def test_a_query_is_kept_for_new_content_and_few_are_kept() -> None:
+    scratch = Scratch()
+    queries = [f"SELECT count(*) + {number} AS n FROM read_ndjson('{scratch.chunk.path}')" for number in range(20)]
+    assert len(queries) > MAX_QUERIES
+    for rows in (3, 1, 2):
+        scratch.chunk.load(b'{"a": 1}\n' * rows)
+        assert [scratch.table(sql)["n"].to_pylist() for sql in queries] == [[rows + number] for number in range(20)]
+    scratch.close()
 
 
 def test_missing_columns_are_named() -> None:

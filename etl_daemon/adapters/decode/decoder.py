@@ -22,6 +22,7 @@ from etl_daemon.adapters.decode.scratch import Workshop
 from etl_daemon.adapters.decode.sniff import Format
 from etl_daemon.adapters.decode.splitter import Splitter
 from etl_daemon.adapters.decode.streams import Block, cut_lines, expand
+from etl_daemon.core import arrow
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.model import SLICE_ROWS, ObjectRef, RawSlice
 from etl_daemon.core.policy import ReadLimits
@@ -196,8 +197,7 @@ def _with_symbol(part: RawSlice, dataset: Dataset) -> RawSlice:
             hint="correct symbol_from_key in ETL_DATASETS_FILE",
         )
     symbol = match["symbol"] if "symbol" in match.re.groupindex else match[1 if match.re.groups else 0]
-    mask = np.zeros(part.table.num_rows, np.bool_)
-    mask[part.malformed] = True
-    indices = pa.array(np.zeros(part.table.num_rows, np.int8), mask=mask)
-    column = pa.DictionaryArray.from_arrays(indices, pa.array([symbol], pa.string()))
+    valid = np.ones(part.table.num_rows, np.bool_)
+    valid[part.malformed] = False
+    column = pa.DictionaryArray.from_arrays(arrow.array(np.zeros(len(valid), np.int8), valid), arrow.texts([symbol]))
     return replace(part, table=part.table.append_column("symbol", column))

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from etl_daemon.adapters.decode.lines import Lines
 from etl_daemon.adapters.decode.pieces import Positions
 from etl_daemon.adapters.decode.plan import Plan
+from etl_daemon.core import arrow
 from etl_daemon.core.numbers import CARRIED_BELOW
 
 LONG_NUMBER = "[0-9.]{16,}"
@@ -22,7 +23,7 @@ WHOLE_BELOW = 2.0**26
 def restore_digits(table: pa.Table, plan: Plan, lines: Lines) -> pa.Table:
     """The table with each exact column as text where it holds a number too long for a double; else as it is."""
     for name in plan.exact.intersection(table.column_names):
-        rows = _long_rows(table[name].to_numpy(), lines)
+        rows = _long_rows(arrow.values(table[name], np.nan), lines)
         texts = {row: text for row in rows.tolist() if (text := _number_text(lines, row, plan.keys[name])) is not None}
         if texts:
             column = _with_texts(table[name], texts)
@@ -35,7 +36,7 @@ def _long_rows(values: np.ndarray[Any, Any], lines: Lines) -> Positions:
     rows = np.flatnonzero((size >= CARRIED_BELOW) & ((size >= WHOLE_BELOW) | (values != np.rint(values))))
     if not len(rows):
         return rows
-    long: Positions = rows[pc.match_substring_regex(lines.binary(rows), LONG_NUMBER).to_numpy(zero_copy_only=False)]
+    long: Positions = rows[arrow.values(pc.match_substring_regex(lines.binary(rows), LONG_NUMBER))]
     return long
 
 
@@ -58,4 +59,4 @@ def _with_texts(column: pa.ChunkedArray, texts: dict[int, str]) -> pa.Array:
     mask = np.zeros(len(column), np.bool_)
     mask[rows] = True
     text = pc.cast(column, pa.string()).combine_chunks()
-    return pc.replace_with_mask(text, pa.array(mask), pa.array([texts[int(row)] for row in rows], pa.string()))
+    return pc.replace_with_mask(text, arrow.array(mask), arrow.texts(texts[int(row)] for row in rows))

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from etl_daemon.adapters.decode.pieces import NONE, Positions, readable
 from etl_daemon.adapters.decode.streams import Block
+from etl_daemon.core import arrow
 
 NEWLINE, UNDERSCORE = 10, 95
 STEP_BYTES = 2**18
@@ -60,15 +61,14 @@ class Lines:
 
     def grouped_digits(self) -> Positions:
         """The rows with an underscore between digits, which DuckDB takes for a number."""
-        data = self._parsed.bytes
-        marks = _positions(data, UNDERSCORE)
+        data, marks = self._parsed.bytes, self._parsed.underscores
         marks = marks[(marks > 0) & (marks < len(data) - 1)]
         marks = marks[DIGITS[data[marks - 1]] & DIGITS[data[marks + 1]]]
         lines = np.unique(np.searchsorted(self._parsed.offsets, marks, side="right") - 1)
         return lines if self._of_row is None else np.searchsorted(self._of_row, lines)
 
     def _lines(self, rows: Positions) -> pa.Array:
-        return pa.array(rows if self._of_row is None else self._of_row[rows])
+        return arrow.array(rows if self._of_row is None else self._of_row[rows])
 
 
 class _Text:
@@ -79,7 +79,8 @@ class _Text:
             chunk = bytes(chunk) + b"\n"
         self.chunk = chunk
         self.bytes = np.frombuffer(chunk, np.uint8)
-        self.offsets = np.concatenate([np.zeros(1, np.int64), _positions(self.bytes, NEWLINE) + 1])
+        ends, self.underscores = _positions(self.bytes, NEWLINE, UNDERSCORE)
+        self.offsets = np.concatenate([np.zeros(1, np.int64), ends + 1])
 
     def array(self) -> pa.LargeBinaryArray:
         buffers = [None, pa.py_buffer(self.offsets), pa.py_buffer(self.chunk)]
@@ -98,14 +99,17 @@ class _Text:
         return np.flatnonzero(~blank) if blank.any() else None
 
 
-def _positions(data: np.ndarray[Any, Any], byte: int) -> Positions:
-    """Where a byte occurs. In steps that stay in the processor's cache, without big temporary arrays."""
-    found = [NONE]
+def _positions(data: np.ndarray[Any, Any], *wanted: int) -> list[Positions]:
+    """Where each of these bytes occurs. In steps that stay in the processor's cache."""
+    found = [[NONE] for _ in wanted]
+    hits = np.empty(min(len(data), STEP_BYTES), np.bool_)
     for at in range(0, len(data), STEP_BYTES):
-        hits = data[at : at + STEP_BYTES] == byte
-        if hits.any():
-            found.append(np.flatnonzero(hits) + at)
-    return np.concatenate(found)
+        step = data[at : at + STEP_BYTES]
+        for byte, places in zip(wanted, found, strict=True):
+            here = np.equal(step, byte, out=hits[: len(step)])
+            if here.any():
+                places.append(np.flatnonzero(here) + at)
+    return [np.concatenate(places) for places in found]
 
 
 def _without_long(text: _Text, lengths: Positions, max_bytes: int) -> bytes:

@@ -14,9 +14,11 @@ from etl_daemon.adapters.decode.lines import Lines
 from etl_daemon.adapters.decode.pieces import NONE, Piece, Positions
 from etl_daemon.adapters.decode.plan import Keys, Plan, keys_sql, objects_sql
 from etl_daemon.adapters.decode.scratch import Scratch, Workshop
-from etl_daemon.adapters.decode.streams import Block
+from etl_daemon.adapters.decode.streams import Block, last_newline
+from etl_daemon.core import arrow
 
 SAMPLE_FIRST, SAMPLE_SPREAD = 100, 20
+SAMPLE_BYTES = 2**16
 FEW_ROWS = 256
 """Rows whose keys Python finds sooner than a query does."""
 CAREFUL_SHARE = 0.25
@@ -47,7 +49,7 @@ class JsonLines:
     def _prepared(self, chunks: Iterable[Block]) -> Iterator[Block]:
         for chunk in chunks:
             if not self._sampled:
-                lines = Lines(chunk, self._max_record_bytes)
+                lines = Lines(_beginning(chunk), self._max_record_bytes)
                 self.keys.sample(lines.binary(np.arange(min(SAMPLE_FIRST, lines.rows))).to_pylist())
                 self._sampled = lines.rows > 0
             yield chunk
@@ -76,8 +78,10 @@ class JsonLines:
         everything = np.arange(lines.rows)
         if not plan.fast:
             return self._read_carefully(lines, plan, scratch, everything)
-        scratch.load(lines.data)
-        table = scratch.table(plan.fast_sql(scratch.path, lines.longest)).rename_columns([*plan.keys, *plan.probes])
+        scratch.chunk.load(lines.data)
+        table = scratch.table(plan.fast_sql(scratch.chunk.path, lines.longest)).rename_columns(
+            [*plan.keys, *plan.probes]
+        )
         self.keys.add(name for name in plan.probes if table[name].null_count < lines.rows)
         table = table.select(list(plan.keys)).combine_chunks()
         doubtful = _doubtful(table, plan, lines)
@@ -90,8 +94,9 @@ class JsonLines:
 
     def _read_carefully(self, lines: Lines, plan: Plan, scratch: Scratch, rows: Positions) -> _Reading:
         """Only these rows, each value told apart; their keys are taken note of where others could give a value."""
-        scratch.load(lines.data if len(rows) == lines.rows else lines.pick(rows))
-        table = scratch.table(plan.exact_sql(scratch.path, lines.longest)).rename_columns(["_object", *plan.keys])
+        sheet = scratch.picked
+        sheet.load(lines.data if len(rows) == lines.rows else lines.pick(rows))
+        table = scratch.table(plan.exact_sql(sheet.path, lines.longest)).rename_columns(["_object", *plan.keys])
         lacking = (
             not plan.complete
             or plan.several
@@ -100,13 +105,18 @@ class JsonLines:
         if lacking and len(rows) <= FEW_ROWS:
             self.keys.sample(lines.binary(rows).to_pylist())
         elif lacking:
-            self.keys.add(scratch.table(keys_sql(scratch.path, lines.longest))["key"].to_pylist())
-        objects = np.array(pc.fill_null(table["_object"], False))
-        unknown = np.flatnonzero(pc.is_null(table["_object"]))
+            self.keys.add(scratch.table(keys_sql(sheet.path, lines.longest))["key"].to_pylist())
+        objects = arrow.values(table["_object"], False).copy()
+        unknown = np.flatnonzero(arrow.values(table["_object"].is_null()))
         if len(unknown):
-            scratch.load(lines.pick(rows[unknown]))
-            objects[unknown] = scratch.table(objects_sql(scratch.path, lines.longest))["object"]
+            sheet.load(lines.pick(rows[unknown]))
+            objects[unknown] = arrow.values(scratch.table(objects_sql(sheet.path, lines.longest))["object"])
         return _Reading(table.drop_columns(["_object"]).combine_chunks(), np.flatnonzero(~objects))
+
+
+def _beginning(chunk: Block) -> Block:
+    """The first lines of a chunk: enough for a sample."""
+    return chunk[: last_newline(chunk[:SAMPLE_BYTES]) or len(chunk)]
 
 
 def _with_required(table: pa.Table, plan: Plan, rows: int) -> pa.Table:
@@ -129,9 +139,9 @@ def _doubtful(table: pa.Table, plan: Plan, lines: Lines) -> Positions:
     for name in table.column_names:
         column = table[name]
         if column.null_count and name in plan.numeric | plan.required | plan.several:
-            doubt |= pc.is_null(column).to_numpy()
+            doubt |= arrow.values(column.is_null())
         if name in plan.numeric:
-            values = column.to_numpy()
+            values = arrow.values(column, np.nan)
             doubt |= values * values == values  # 0 or 1, in one comparison
     doubt[lines.grouped_digits()] = True
     return np.flatnonzero(doubt)
@@ -139,15 +149,11 @@ def _doubtful(table: pa.Table, plan: Plan, lines: Lines) -> Positions:
 
 def _replace(table: pa.Table, rows: Positions, second: pa.Table, plan: Plan) -> pa.Table:
     """The table with the second reading's values in these rows; text of one key reads the same both times."""
-    where = pa.array(rows)
+    where = arrow.array(rows)
     for at, name in enumerate(table.column_names):
         if name in plan.numeric | plan.several and not table[name].take(where).equals(second[name]):
             mask = np.zeros(table.num_rows, np.bool_)
             mask[rows] = True
-            column = pc.replace_with_mask(_single(table[name]), pa.array(mask), _single(second[name]))
+            column = pc.replace_with_mask(arrow.chunk(table[name]), arrow.array(mask), arrow.chunk(second[name]))
             table = table.set_column(at, name, column)
     return table
-
-
-def _single(column: pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)

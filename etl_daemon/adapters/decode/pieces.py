@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl_daemon.core import arrow
 from etl_daemon.core.model import ObjectRef, RawSlice, RawText
 
 Positions = np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -65,7 +66,7 @@ def _slice(ref: ObjectRef, first_row: int, pieces: list[Piece]) -> RawSlice:
         ]
         back = np.empty_like(order)
         back[order] = np.arange(len(order))
-        return pa.concat_arrays([pa.array([], pa.string()), *texts]).take(pa.array(back))
+        return pa.concat_arrays([pa.nulls(0, pa.string()), *texts]).take(arrow.array(back))
 
     extra = tuple(dict.fromkeys(name for piece in pieces for name in piece.extra))
     return RawSlice(ref, first_row, join([piece.table for piece in pieces]), malformed, raw, extra)
@@ -94,4 +95,4 @@ def _with_text(table: pa.Table, names: set[str]) -> pa.Table:
 
 def readable(values: Iterable[bytes]) -> pa.StringArray:
     r"""Bytes as text; what is not UTF-8 stays visible as ``\xNN``."""
-    return pa.array([value.decode("utf-8", "backslashreplace") for value in values], pa.string())
+    return arrow.texts(value.decode("utf-8", "backslashreplace") for value in values)

@@ -1,4 +1,4 @@
-"""Worker threads, each with a DuckDB connection of its own and a file in memory to read from."""
+"""Worker threads, each with a DuckDB connection of its own and files in memory to read from."""
 
 from __future__ import annotations
 
@@ -28,11 +28,14 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
-class Scratch:
-    """A DuckDB connection and the file that it reads: bytes in, tables out. For one thread at a time."""
+MAX_QUERIES = 16
+"""Queries that a connection keeps ready."""
+
+
+class Sheet:
+    """A file in memory, rewritten again and again."""
 
     def __init__(self) -> None:
-        self._connection = duckdb.connect(":memory:", config=CONFIG)
         self._linked = ""
         if hasattr(os, "memfd_create"):
             self._file = os.memfd_create("etl-daemon-decode")
@@ -49,23 +52,48 @@ class Scratch:
             at += os.pwrite(self._file, view[at:], at)
         os.ftruncate(self._file, len(view))
 
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._file)
+        if self._linked:
+            Path(self._linked).unlink()
+
+
+class Scratch:
+    """A DuckDB connection and the files that it reads: bytes in, tables out. For one thread at a time.
+
+    ``chunk`` is for all lines of a chunk, ``picked`` for a few of them: a file that shrinks gives its memory away.
+    """
+
+    def __init__(self) -> None:
+        self._connection = duckdb.connect(":memory:", config=CONFIG)
+        self._queries: dict[str, duckdb.DuckDBPyRelation] = {}
+        self.chunk, self.picked = Sheet(), Sheet()
+
     def table(self, sql: str) -> pa.Table:
-        """The result of a query.
+        """The result of a query. What is asked of every chunk is parsed and planned once.
 
         Raises:
             DataError: ``undecodable``: DuckDB gives up on the content.
         """
         try:
-            return self._connection.sql(sql).to_arrow_table()
+            return self._query(sql).to_arrow_table()
         except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
             raise DataError("undecodable", f"The JSON cannot be read: {error}.") from error
 
+    def _query(self, sql: str) -> duckdb.DuckDBPyRelation:
+        if sql not in self._queries:
+            if len(self._queries) == MAX_QUERIES:
+                self._queries.clear()
+            self._queries[sql] = self._connection.sql(sql)
+        return self._queries[sql]
+
     def close(self) -> None:
-        """Let go of connection and file."""
+        """Let go of connection and files."""
+        self._queries.clear()
         self._connection.close()
-        os.close(self._file)
-        if self._linked:
-            Path(self._linked).unlink()
+        self.chunk.close()
+        self.picked.close()
 
 
 class Workshop:

@@ -19,13 +19,15 @@ BACKWARD_BYTES = 2**16
 def expand(body: memoryview, codec: str | None, limits: ReadLimits, block_bytes: int) -> Iterator[Block]:
     """The object's bytes, decompressed, in blocks of at most ``block_bytes``; concatenated streams are one.
 
+    Where nothing is compressed, blocks end at line ends if they can.
+
     Raises:
         DataError: ``too_large``, ``decompression_bomb``, ``undecodable`` (truncated or corrupt stream).
     """
     if len(body) > limits.max_object_bytes:
         raise DataError("too_large", f"The object has {len(body)} bytes, more than {limits.max_object_bytes}.")
     if codec is None:
-        yield from (body[at : at + block_bytes] for at in range(0, len(body), block_bytes))
+        yield from _blocks(body, block_bytes)
         return
     total = 0
     with pa.CompressedInputStream(pa.BufferReader(pa.py_buffer(body)), codec) as stream:
@@ -33,6 +35,14 @@ def expand(body: memoryview, codec: str | None, limits: ReadLimits, block_bytes:
             total += len(block)
             check_expansion(total, len(body), limits)
             yield block
+
+
+def _blocks(body: memoryview, block_bytes: int) -> Iterator[Block]:
+    while body:
+        block = body[:block_bytes]
+        end = last_newline(block) or len(block)
+        yield block[:end]
+        body = body[end:]
 
 
 def _read(stream: pa.NativeFile, codec: str, size: int) -> bytes:
@@ -70,7 +80,7 @@ def cut_lines(blocks: Iterable[Block], max_line_bytes: int) -> Iterator[Block]:
             carry, carried = [], 0
         if end > start:
             yield block[start:end]
-        if carried <= max_line_bytes:  # what follows of an overlong line is let go
+        if end < len(block) and carried <= max_line_bytes:  # what follows of an overlong line is let go
             carry.append(block[end:])
             carried += len(block) - end
     if carried:
