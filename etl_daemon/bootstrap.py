@@ -175,7 +175,7 @@ def decoder(settings: Settings) -> ObjectDecoder:
     """The decoder alone, for commands that read local files; close it after use."""
     from etl_daemon.adapters.decode import ObjectDecoder
 
-    return ObjectDecoder(configure.read_limits(settings), threads=cores(settings))
+    return ObjectDecoder(configure.read_limits(settings), threads=cores(settings), timezone=settings.source_timezone)
 
 
 def survey(settings: Settings) -> Survey:

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import re
 import tomllib
+from contextlib import closing
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from dotenv import dotenv_values
 
-from etl_daemon.config import Settings, load_settings, template
+from etl_daemon.adapters.decode import ObjectDecoder
+from etl_daemon.config import Settings, load_settings, settings_from, template
 from etl_daemon.config.authentication import NEEDS, Method
+from etl_daemon.config.datasets_file import DatasetOptions
+from etl_daemon.core.clean import clean
 from etl_daemon.core.configure import datasets
 from etl_daemon.core.datasets import Mode
-from etl_daemon.core.model import Outcome
+from etl_daemon.core.dialect import DUCKDB
+from etl_daemon.core.mapping import fit
+from etl_daemon.core.model import ObjectRef, Outcome
 from etl_daemon.core.overrides import overridden
+from etl_daemon.core.policy import Rules
+from etl_daemon.core.reasons import CODES
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "etl-config.env.template"
@@ -62,6 +71,34 @@ def test_the_ways_to_log_in_are_documented_with_what_they_need() -> None:
     fields = {name.upper() for name in Settings.model_fields}
     of_the_connector = {"SNOWFLAKE_WIF_ALLOWED_HOST_SUFFIXES"}
     assert set(re.findall(r"SNOWFLAKE_[A-Z_]*[A-Z]", text)) - fields == of_the_connector
+
+
+def test_the_example_of_further_datasets_does_what_it_says(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "datasets.md").read_text("utf-8")
+    csv, toml = (re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL)[0] for kind in ("csv", "toml"))
+    (tmp_path / "datasets.toml").write_text(toml)
+    settings = settings_from({"S3_BUCKET": "bucket", "ETL_DATASETS_FILE": str(tmp_path / "datasets.toml")})
+    dataset = next(each for each in datasets(settings) if each.name == "trades")
+    ref = ObjectRef(datetime(2026, 1, 3, tzinfo=UTC), "vendor/trades/a.csv", "1")
+    with closing(ObjectDecoder()) as decoder:
+        slices = [clean(part, dataset, Rules()) for part in decoder.decode(ref, memoryview(csv.encode()), dataset)]
+    fitted = fit(slices, None, dataset)
+
+    described = re.findall(r"^\| `([A-Z_]+)` \| `([A-Z0-9(),]+)` \|", text, re.MULTILINE)
+    assert described == [(field.name, DUCKDB.column_type(field.type)) for field in fitted.schema]
+    assert fitted.slices[0].accepted["NOTE"].to_pylist() == [None, "corrected"]
+    assert dataset.table == "FINANCIAL_DATA.TRADING.TRADES"
+    assert dataset.table in text
+
+
+def test_every_option_of_a_dataset_is_documented() -> None:
+    text = (ROOT / "docs" / "datasets.md").read_text("utf-8")
+    assert [name for name in DatasetOptions.model_fields if f"`{name}`" not in text] == []
+
+
+def test_every_reason_code_is_documented() -> None:
+    text = (ROOT / "docs" / "rules.md").read_text("utf-8")
+    assert [code for code in CODES if f"| `{code}` |" not in text] == []
 
 
 def test_make_help_prints_every_target() -> None:

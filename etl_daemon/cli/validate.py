@@ -26,7 +26,7 @@ from etl_daemon.config import Settings, load_settings
 from etl_daemon.config.checks import timestamp_format
 from etl_daemon.core import configure
 from etl_daemon.core.clean import tally
-from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.model import BatchPlan, CleanSlice, ObjectRef
 from etl_daemon.errors import DataError
 from etl_daemon.pipeline import Intake, read, transform
@@ -126,9 +126,10 @@ def _columns(pairs: list[str], dataset: Dataset) -> Mapping[str, str]:
     columns = {}
     for pair in pairs:
         source, equals, column = pair.rpartition("=")
-        if not (source and equals and column in dataset.schema.names):
-            there = ", ".join(dataset.schema.names)
-            raise typer.BadParameter(f"{pair!r} is no SOURCE=COLUMN; the columns are {there}.", param_hint="--map")
+        known = dataset.kind is Kind.TABLE or column in dataset.schema.names
+        if not (source and equals and column and known):
+            there = f"; the columns are {', '.join(dataset.schema.names)}" if dataset.schema.names else ""
+            raise typer.BadParameter(f"{pair!r} is no SOURCE=COLUMN{there}.", param_hint="--map")
         columns[source] = column
     return columns
 

@@ -24,8 +24,14 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 """The columns that ``columns`` may lead to, by kind; ``core.datasets`` holds their types."""
 
 BUILT_IN = tuple(COLUMNS)
-NEEDED = ("kind", "prefix", "table")
+NEEDED = ("prefix", "table")
 """What a dataset that is not built in must say."""
+
+TABLE = "table"
+"""The kind of a dataset that names none: any columns."""
+
+TABLE_ONLY = ("primary_key", "timestamp_column", "types", "drift", "extra_columns")
+"""Options that datasets of other kinds do not have."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
@@ -36,8 +42,9 @@ class DatasetOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, allow_inf_nan=False)
 
     enabled: bool = Field(True, description="false leaves the dataset out.")
-    kind: Annotated[Literal["price_data", "technical_indicators", "anomalies"], LOWER] | None = Field(
-        None, description="Which rules it follows."
+    kind: Annotated[Literal["price_data", "technical_indicators", "anomalies", "table"], LOWER] | None = Field(
+        None,
+        description="Which rules it follows: price_data, technical_indicators, anomalies, or table for any columns.",
     )
     prefix: PrefixTemplate | None = Field(None, description="Key prefix; may hold {year} {month} {day} {hour}.")
     table: TableName | None = Field(None, description="DATABASE.SCHEMA.TABLE.")
@@ -57,6 +64,15 @@ class DatasetOptions(BaseModel):
     records_path: str | None = Field(None, description="Where the records are in nested JSON, keys joined by dots.")
     timestamp_formats: tuple[TimestampFormat, ...] | None = Field(None, description="A list of strptime formats.")
     thousands_separators: bool | None = Field(None, description="Whether numbers look like 4,787,699.")
+    primary_key: tuple[str, ...] | None = Field(None, description="The columns of which each row has its own values.")
+    timestamp_column: str | None = Field(None, description="The column by which the later of two rows is told.")
+    types: dict[str, str] | None = Field(None, description='Column to SQL type: { amount = "NUMBER(20,4)" }.')
+    drift: Annotated[Literal["evolve", "freeze", "rescue"], LOWER] | None = Field(
+        None, description="What happens where columns change: evolve, freeze or rescue."
+    )
+    extra_columns: Annotated[Literal["ignore", "refuse"], LOWER] | None = Field(
+        None, description="What a frozen table does with further columns: ignore or refuse."
+    )
     immutable_keys: bool | None = Field(None, description="Whether keys only grow and objects never change.")
 
 
@@ -97,7 +113,10 @@ def _options(name: str, table: object, origin: str) -> tuple[DatasetOptions | No
     needed = () if name in BUILT_IN or table.get("enabled") is False else NEEDED
     missing = [key for key in needed if key not in table]
     problems += [f"{key}{origin}: must be set for a dataset that is not built in." for key in missing]
-    problems += _column_problems(str(table.get("kind", name)).lower(), table.get("columns"), origin)
+    kind = str(table.get("kind", name if name in BUILT_IN else TABLE)).lower()
+    problems += _column_problems(kind, table.get("columns"), origin)
+    if kind in BUILT_IN:
+        problems += [f"{key}{origin}: is for datasets of kind table only." for key in TABLE_ONLY if key in table]
     try:
         options = DatasetOptions.model_validate({key: value for key, value in table.items() if key in fields})
     except ValidationError as error:

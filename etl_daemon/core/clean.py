@@ -16,6 +16,7 @@ from etl_daemon.core.checks import Cells, Reading, check, read_cells
 from etl_daemon.core.datasets import INSTANT, SCHEMAS, TEXT, Dataset, Kind, Mode
 from etl_daemon.core.model import CleanSlice, Counts, RawSlice
 from etl_daemon.core.policy import Rules
+from etl_daemon.core.table_rules import clean_table
 from etl_daemon.core.target import Target, in_decimals, target
 
 Ints = np.ndarray[Any, Any]
@@ -38,6 +39,8 @@ class Judged:
 
 def clean(raw: RawSlice, dataset: Dataset, rules: Rules) -> CleanSlice:
     """Everything that the rules make of a slice."""
+    if dataset.kind is Kind.TABLE:
+        return clean_table(raw, dataset, rules)
     judged, goal = _examined(raw, dataset, rules)
     accepted = goal.table().append_column("_OBJECT_ROW", arrow.array(raw.numbers(judged.kept)))
     return _cleaned(raw, dataset, rules, (judged, goal, accepted))
@@ -45,6 +48,8 @@ def clean(raw: RawSlice, dataset: Dataset, rules: Rules) -> CleanSlice:
 
 def tally(raw: RawSlice, dataset: Dataset, rules: Rules) -> CleanSlice:
     """The same without the accepted rows: for those who want counts, reasons, anomalies and rejected rows."""
+    if dataset.kind is Kind.TABLE:
+        return clean_table(raw, dataset, rules, counts_only=True)
     return _cleaned(raw, dataset, rules, (*_examined(raw, dataset, rules), pa.table({})))
 
 
@@ -60,7 +65,7 @@ def _cleaned(raw: RawSlice, dataset: Dataset, rules: Rules, examined: tuple[Judg
     return CleanSlice(
         raw.ref,
         accepted,
-        _quarantined(raw, judged),
+        reasons.quarantined(raw, judged.flags, judged.rejected),
         anomaly_table(found, raw, judged, dataset.detector),
         Counts(len(judged.flags), len(judged.kept), len(judged.rejected), judged.superseded),
         reasons.count(judged.flags),
@@ -145,14 +150,3 @@ def sentences(found: Found) -> pa.Array:
     value, threshold = (pc.cast(pc.round(arrow.array(each), 4), TEXT) for each in (found.value, found.threshold))
     words = arrow.texts([f"{found.anomaly_type.replace('_', ' ')}: ", " is beyond ", ""])
     return pc.binary_join_element_wise(words[0], value, words[1], threshold, words[2])
-
-
-def _quarantined(raw: RawSlice, judged: Judged) -> pa.Table:
-    rows = judged.rejected
-    return pa.table(
-        {
-            "OBJECT_ROW": arrow.array(raw.numbers(rows)),
-            "REASONS": reasons.codes(judged.flags[rows]),
-            "RAW": raw.raw(rows) if len(rows) else pa.nulls(0, TEXT),
-        }
-    )

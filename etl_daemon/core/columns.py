@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.datasets import Dataset, Kind
+from etl_daemon.core.naming import needed, target_names
 from etl_daemon.errors import DataError
 
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -46,11 +47,15 @@ def match_columns(names: Iterable[str], dataset: Dataset, *, per_row: bool = Fal
 
     With ``per_row`` (JSON lines) each row has names of its own: all that may carry a column are found, and names that
     differ in case only are not ambiguous. What is ambiguous is left to ``Matching.check``, when all names are known.
+    Of a dataset of kind ``table`` all columns are found, under their target names.
 
     Raises:
         DataError: ``ambiguous_columns`` when two columns would serve one dataset column equally well; not ``per_row``.
+            Of the kind ``table`` also ``column_name``, ``too_many_columns``.
     """
     names = list(dict.fromkeys(names))
+    if dataset.kind is Kind.TABLE:
+        return _all_columns(names, dataset)
     found: dict[str, tuple[str, ...]] = {}
     ambiguous: dict[str, tuple[str, ...]] = {}
     for column in dataset.schema.names:
@@ -71,6 +76,19 @@ def match_columns(names: Iterable[str], dataset: Dataset, *, per_row: bool = Fal
     if not per_row:
         matching.check()
     return matching
+
+
+def _all_columns(names: list[str], dataset: Dataset) -> Matching:
+    """Every column is the dataset's, under its target name."""
+    found = target_names(names, dataset)
+    for target, sources in found.items():
+        if len(sources) > 1:
+            raise DataError(
+                "ambiguous_columns",
+                f"Columns {', '.join(map(repr, sources))} would each be called {target}.",
+                hint=f'give one another name in ETL_DATASETS_FILE: columns = {{ "{sources[-1]}" = "NAME" }}',
+            )
+    return Matching(found, (), tuple(name for name in needed(dataset) if name not in found))
 
 
 def plain(name: str) -> str:

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from etl_daemon.config import DatasetsFile, Settings, read_datasets_file
-from etl_daemon.core.datasets import Dataset, Kind, Mode
+from etl_daemon.core.datasets import SCHEMAS, Dataset, Kind, Mode
 from etl_daemon.core.dialect import DIALECTS, Dialect
 from etl_daemon.core.discovery import OWN_PREFIX
 from etl_daemon.core.policy import SYMBOL_PATTERNS, ReadLimits, RetryPolicy, Rules
 from etl_daemon.core.statements import CONTROL_SCHEMA, creating
+from etl_daemon.core.table_options import option_problems, table_options
 from etl_daemon.errors import ConfigError
 
 MIB = 2**20
@@ -70,13 +71,14 @@ def datasets(settings: Settings) -> tuple[Dataset, ...]:
     """
     path = settings.etl_datasets_file
     file = read_datasets_file(path) if path else DatasetsFile()
-    given = {kind.value: _built_in(settings, kind) for kind in Kind}
+    given = {kind.value: _built_in(settings, kind) for kind in SCHEMAS}
     for name, options in file.options.items():
         given[name] = {**given.get(name, {}), **options.model_dump(exclude_none=True)}
     enabled = {name: values for name, values in given.items() if values.pop("enabled", True)}
     found = tuple(_dataset(name, values, settings) for name, values in enabled.items())
     problems = [*file.problems, *_table_problems(found, settings)]
     problems += [line for name, values in enabled.items() for line in _mode_problems(name, values)]
+    problems += [line for name, values in enabled.items() for line in option_problems(name, values)]
     if not found:
         problems.append(f"every dataset is disabled in {path}.")
     if problems:
@@ -131,9 +133,10 @@ def _built_in(settings: Settings, kind: Kind) -> dict[str, Any]:
 
 def _dataset(name: str, values: Mapping[str, Any], settings: Settings) -> Dataset:
     typed = {
-        "kind": Kind(values["kind"]),
+        "kind": Kind(values.get("kind", Kind.TABLE)),
         "mode": Mode(values.get("mode", Mode.UPSERT)),
         "table": full_table_name(values["table"], settings),
+        **table_options(values),
     }
     known = {key: value for key, value in values.items() if key != "truncate_before_insert"}
     return Dataset(name, **{**known, **typed})

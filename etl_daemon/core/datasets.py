@@ -21,6 +21,22 @@ class Kind(StrEnum):
     PRICES = "price_data"
     INDICATORS = "technical_indicators"
     ANOMALIES = "anomalies"
+    TABLE = "table"
+
+
+class Drift(StrEnum):
+    """What happens where an object's columns differ from its table's; for datasets of kind ``table``."""
+
+    EVOLVE = "evolve"
+    FREEZE = "freeze"
+    RESCUE = "rescue"
+
+
+class Extra(StrEnum):
+    """What happens to columns that a frozen table does not have."""
+
+    IGNORE = "ignore"
+    REFUSE = "refuse"
 
 
 class Mode(StrEnum):
@@ -132,6 +148,9 @@ SYSTEM_COLUMNS = pa.schema(
 )
 """The columns that every target has besides its own."""
 
+RESCUED = "_RESCUED"
+"""The column of values that did not fit, under ``Drift.RESCUE``: a JSON object per row, column name to text."""
+
 
 ROW_ORDER = ("_OBJECT_MODIFIED", "_OBJECT_KEY", "_OBJECT_ROW")
 """The order of rows with one key and timestamp: the greater is the later."""
@@ -149,6 +168,9 @@ class Dataset:
     ``incremental_by`` is ``primary_key`` or ``timestamp_column``; empty: the key, if there is one. ``snapshot_group``
     is a regular expression on the key: objects for which it finds the same are one delivery. ``cursor`` names a cursor
     of its own, for loading beside the daemon.
+
+    For the kind ``table`` only: ``types`` maps target names to the types that their values must have, whatever the
+    object says.
     """
 
     name: str
@@ -168,6 +190,9 @@ class Dataset:
     incremental_by: str = ""
     snapshot_group: str | None = None
     cursor: str = ""
+    types: Mapping[str, pa.DataType] = field(default_factory=dict)
+    drift: Drift = Drift.EVOLVE
+    extra_columns: Extra = Extra.IGNORE
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -203,8 +228,8 @@ class Dataset:
 
     @property
     def schema(self) -> Schema:
-        """The columns of its kind."""
-        return SCHEMAS[self.kind]
+        """The columns of its kind; the kind ``table`` has none but those that an object brings."""
+        return Schema((), primary_key=self.primary_key) if self.kind is Kind.TABLE else SCHEMAS[self.kind]
 
     @property
     def database(self) -> str:

@@ -12,10 +12,13 @@ import pyarrow as pa
 
 from etl_daemon.core.checks import Cells, normal_severity
 from etl_daemon.core.columns import Matching, match_columns
-from etl_daemon.core.datasets import INSTANT, TEXT, Column, Dataset
+from etl_daemon.core.datasets import INSTANT, TEXT, Column, Dataset, Kind
 from etl_daemon.errors import DataError
 
 Ints = np.ndarray[Any, Any]
+
+IDENTITY = ("_object_", "_raw")
+"""How the columns begin that tell where a row comes from."""
 
 _PLAIN_BELOW = 10**20
 _READABLE = (
@@ -32,6 +35,8 @@ def match_frame(frame: pd.DataFrame, dataset: Dataset) -> Matching:
         DataError: ``missing_columns`` or ``ambiguous_columns``.
     """
     names = [str(name) for name in frame.columns]
+    if dataset.kind is Kind.TABLE:
+        names = [name for name in names if not name.startswith(IDENTITY)]
     matching = match_columns(names, dataset)
     doubled = [name for found in matching.found.values() for name in found if names.count(name) > 1]
     if doubled:

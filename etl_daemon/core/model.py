@@ -181,12 +181,21 @@ class CleanBatch:
 
 @dataclass(frozen=True, slots=True)
 class StagedBatch:
-    """A batch on the destination's doorstep: nothing of it is visible yet."""
+    """A batch on the destination's doorstep: nothing of it is visible yet.
+
+    ``columns`` are those of the target, without the system's; None: those of the dataset's kind.
+    """
 
     plan: BatchPlan
     slices: tuple[CleanSlice, ...]
     refusals: tuple[Refusal, ...]
     deferrals: tuple[Deferral, ...]
+    columns: pa.Schema | None = None
+
+    @property
+    def target(self) -> pa.Schema:
+        """The columns that the rows are inserted with, without the system's."""
+        return self.plan.dataset.schema.target if self.columns is None else self.columns
 
     @property
     def settled(self) -> tuple[ObjectRef, ...]:

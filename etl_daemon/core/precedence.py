@@ -12,13 +12,13 @@ import pyarrow.compute as pc
 
 from etl_daemon.core import dedupe
 from etl_daemon.core.datasets import ROW_ORDER, Dataset, Mode
-from etl_daemon.core.model import BatchPlan, CleanBatch, CleanSlice, Counts, Deferral, Refusal, StagedBatch
+from etl_daemon.core.model import CleanBatch, CleanSlice, Counts, Deferral, Refusal, StagedBatch
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 Marks = np.ndarray[Any, np.dtype[np.bool_]]
 
 
-def collect(batch: CleanBatch) -> StagedBatch:
+def gather(batch: CleanBatch) -> StagedBatch:
     """Bring the results of a batch together; rows of a refused or deferred object are let go."""
     slices: list[CleanSlice] = []
     refusals: list[Refusal] = []
@@ -32,16 +32,17 @@ def collect(batch: CleanBatch) -> StagedBatch:
             refusals.append(result)
         else:
             deferrals.append(result)
-    if refusals and batch.plan.dataset.mode is Mode.TRUNCATE_INSERT:
-        slices, refusals = [], _whole(refusals, batch.plan)
-    return StagedBatch(batch.plan, settle(slices, batch.plan.dataset), tuple(refusals), tuple(deferrals))
+    return StagedBatch(batch.plan, tuple(slices), tuple(refusals), tuple(deferrals))
 
 
-def _whole(refusals: list[Refusal], plan: BatchPlan) -> list[Refusal]:
+def whole(batch: StagedBatch) -> StagedBatch:
     """A delivery is taken as a whole: with one of its objects refused the others are too."""
-    refused = {item.ref for item in refusals}
-    why = f"its delivery lacks {refusals[0].ref.key} ({refusals[0].reason})"
-    return refusals + [Refusal(ref, "delivery_incomplete", why) for ref in plan.objects if ref not in refused]
+    if not batch.refusals or batch.plan.dataset.mode is not Mode.TRUNCATE_INSERT:
+        return batch
+    refused, first = {item.ref for item in batch.refusals}, batch.refusals[0]
+    why = f"its delivery lacks {first.ref.key} ({first.reason})"
+    others = (Refusal(ref, "delivery_incomplete", why) for ref in batch.plan.objects if ref not in refused)
+    return replace(batch, slices=(), refusals=(*batch.refusals, *others))
 
 
 def settle(slices: Sequence[CleanSlice], dataset: Dataset) -> tuple[CleanSlice, ...]:

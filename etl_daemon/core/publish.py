@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from etl_daemon.core.datasets import TEXT, Dataset, Kind
+from etl_daemon.core.datasets import ROW_ORDER, SYSTEM_COLUMNS, TEXT, Dataset, Kind
 from etl_daemon.core.dialect import Dialect
 
 KEYS = pa.schema([("KEY", TEXT)])
@@ -58,7 +58,7 @@ class Publish:
     def late(self) -> str:
         """Staged rows not beyond the latest timestamp of the target: (object key, rows)."""
         return (
-            f"SELECT s._OBJECT_KEY, COUNT(*) FROM {self.staged} AS s WHERE NOT ({self._beyond()}) "
+            f"SELECT s._OBJECT_KEY, COUNT(*) FROM {self.staged} AS s WHERE NOT COALESCE({self._beyond()}, FALSE) "
             "GROUP BY s._OBJECT_KEY"
         )
 
@@ -94,10 +94,11 @@ class Publish:
             fresh = f"WHERE {self._beyond()}"
         elif only_new:
             fresh = f"WHERE NOT EXISTS (SELECT 1 FROM {self.dataset.table} AS t WHERE {self._same_key()})"
-        names = [*columns.names, "_OBJECT_KEY", "_OBJECT_ROW", "_OBJECT_MODIFIED"]
+        fields = [*columns, *(SYSTEM_COLUMNS.field(name) for name in ROW_ORDER)]
+        values = ", ".join(self.dialect.staged(f's."{field.name}"', field.type) for field in fields)
         return (
-            f"INSERT INTO {self.dataset.table} ({quoted(names)}, _BATCH_ID, _LOADED_AT) "
-            f"SELECT {quoted(names, 's')}, CAST(? AS VARCHAR), CAST(? AS {self.dialect.timestamp}) "
+            f"INSERT INTO {self.dataset.table} ({quoted(field.name for field in fields)}, _BATCH_ID, _LOADED_AT) "
+            f"SELECT {values}, CAST(? AS VARCHAR), CAST(? AS {self.dialect.timestamp}) "
             f"FROM {self.staged} AS s {fresh}"
         )
 
@@ -122,10 +123,14 @@ class Publish:
 def later(first: str, second: str, columns: Iterable[str]) -> str:
     """Whether the row ``first`` is greater than ``second``, column by column (Snowflake compares no tuples)."""
     column, *others = columns
-    greater = f'{first}."{column}" > {second}."{column}"'
+    one, other = f'{first}."{column}"', f'{second}."{column}"'
     if not others:
-        return greater
-    return f'({greater} OR ({first}."{column}" = {second}."{column}" AND {later(first, second, others)}))'
+        return f"{one} > {other}"
+    greater, same = f"{one} > {other}", f"{one} = {other}"
+    if column not in ROW_ORDER:  # what has no timestamp comes before what has one
+        greater = f"({greater} OR ({one} IS NOT NULL AND {other} IS NULL))"
+        same = f"({same} OR ({one} IS NULL AND {other} IS NULL))"
+    return f"({greater} OR ({same} AND {later(first, second, others)}))"
 
 
 def quoted(names: Iterable[str], alias: str = "") -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from etl_daemon.core import arrow
+from etl_daemon.core.model import RawSlice
 
 
 class Reason(IntFlag):
@@ -30,6 +31,7 @@ class Reason(IntFlag):
     sma_not_positive = 1 << 13
     severity_unknown = 1 << 14
     value_invalid = 1 << 15
+    type_mismatch = 1 << 16
 
 
 CODES = tuple(str(reason.name) for reason in Reason)
@@ -59,3 +61,14 @@ def count(flags: Flags) -> dict[str, int]:
     distinct, rows = np.unique(flags, return_counts=True)
     totals = {reason: int(rows[(distinct & int(reason)) != 0].sum()) for reason in Reason}
     return {str(reason.name): total for reason, total in totals.items() if total}
+
+
+def quarantined(raw: RawSlice, flags: Flags, rows: np.ndarray[Any, Any]) -> pa.Table:
+    """The given rows (positions, int64) of a slice as the quarantine takes them."""
+    return pa.table(
+        {
+            "OBJECT_ROW": pa.array(raw.numbers(rows), pa.int64()),
+            "REASONS": codes(flags[rows]),
+            "RAW": raw.raw(rows) if len(rows) else pa.array([], pa.string()),
+        }
+    )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
-from etl_daemon.core.datasets import INSTANT, SYSTEM_COLUMNS, TEXT, Dataset
+from etl_daemon.core.datasets import INSTANT, SYSTEM_COLUMNS, TEXT, Dataset, Kind
 from etl_daemon.core.dialect import Dialect
 
 CONTROL_SCHEMA = "ETL_CONTROL"
@@ -59,6 +59,8 @@ def creating(database: str, datasets: Sequence[Dataset], dialect: Dialect) -> di
     """Full names of control tables, targets and their schemas, in order, each with what creates it if absent."""
     tables = {control(database, name): columns for name, columns in CONTROL_TABLES.items()}
     for dataset in datasets:
+        if dataset.kind is Kind.TABLE:
+            continue  # its columns are those of the first rows
         tables[dataset.table] = pa.schema([*dataset.schema.target, *SYSTEM_COLUMNS])
     statements: dict[str, str] = {}
     for name, columns in tables.items():
@@ -68,11 +70,26 @@ def creating(database: str, datasets: Sequence[Dataset], dialect: Dialect) -> di
     return statements
 
 
+def growing(table: str, present: pa.Schema | None, gain: tuple[pa.Schema, pa.Schema], dialect: Dialect) -> list[str]:
+    """Statements that give a table the columns that it gains, and the types that widen.
+
+    ``present`` is None where there is no table yet.
+    """
+    added, widened = gain
+    if present is None:
+        create = _create(table, pa.schema([*added, *SYSTEM_COLUMNS]), dialect, quote='"')
+        return [f"CREATE SCHEMA IF NOT EXISTS {table.rpartition('.')[0]}", create]
+    more = [f'ADD COLUMN IF NOT EXISTS "{field.name}" {dialect.column_type(field.type)}' for field in added]
+    wider = [f'ALTER COLUMN "{field.name}" SET DATA TYPE {dialect.column_type(field.type)}' for field in widened]
+    return [f"ALTER TABLE {table} {change}" for change in (*more, *wider)]
+
+
 def script(statements: Sequence[str]) -> str:
     """The statements as one text that any SQL client runs."""
     return "\n".join(f"{statement};\n" for statement in statements)
 
 
-def _create(table: str, columns: pa.Schema, dialect: Dialect) -> str:
-    listed = ",\n".join(f"    {field.name} {dialect.column_type(field.type)}" for field in columns)
+def _create(table: str, columns: pa.Schema, dialect: Dialect, quote: str = "") -> str:
+    names = (f"    {quote}{field.name}{quote} {dialect.column_type(field.type)}" for field in columns)
+    listed = ",\n".join(names)
     return f"CREATE TABLE IF NOT EXISTS {table} (\n{listed}\n)"

@@ -17,12 +17,15 @@ from etl_daemon.core.clean import Judged, find_anomalies, judge, sentences
 from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.enrich import enrich
 from etl_daemon.core.numbers import parse_numbers
+from etl_daemon.core.table_rules import judge_table
 from etl_daemon.errors import ConfigError
 
 Stats = dict[str, int]
 Validated = tuple[pd.DataFrame, Stats]
 
+STATS = ("total_records", "valid_records", "invalid_records", "duplicate_records", "missing_values")
 ANOMALY_COLUMNS = ["symbol", "timestamp", "anomaly_type", "severity", "value", "threshold", "description"]
+_ENRICHED = (Kind.PRICES, Kind.INDICATORS)
 
 
 class DataTransformer:
@@ -106,7 +109,7 @@ class DataTransformer:
             DataError: a column is missing.
         """
         dataset = self._dataset(data_type)
-        derived = enrich(dataset.kind, self._numbers(df, dataset)) if dataset.kind is not Kind.ANOMALIES else {}
+        derived = enrich(dataset.kind, self._numbers(df, dataset)) if dataset.kind in _ENRICHED else {}
         plain = {name: v.cast(pa.string()).to_pandas() if isinstance(v, pa.Array) else v for name, v in derived.items()}
         return df.assign(**{name: np.asarray(values) for name, values in plain.items()})
 
@@ -126,7 +129,7 @@ class DataTransformer:
             DataError: a column is missing.
         """
         dataset = self._dataset(data_type)
-        if dataset.kind is Kind.ANOMALIES or df.empty:
+        if dataset.kind not in _ENRICHED or df.empty:
             return pd.DataFrame(columns=ANOMALY_COLUMNS)
         names = frames.match_frame(df, dataset).found
         keys = [names[name][0] for name in ("symbol", "timestamp")]
@@ -143,10 +146,21 @@ class DataTransformer:
         dataset = self._dataset(data_type)
         matching = frames.match_frame(df, dataset)
         table = frames.to_arrow(df, matching)
+        if dataset.kind is Kind.TABLE:
+            return self._validate_table(df, table, dataset)
         judged = judge(table, dataset, self._rules, latest_micros=int(self._clock().timestamp() * 1e6))
         codes = reasons.codes(judged.flags[judged.rejected]).to_pandas()
         self.quarantined = df.iloc[judged.rejected].assign(reasons=np.asarray(codes, dtype=object))
         return frames.cleaned(df, matching, dataset, judged.cells, judged.kept), _stats(judged, matching.found)
+
+    def _validate_table(self, df: pd.DataFrame, table: pa.Table, dataset: Dataset) -> Validated:
+        """Fit rows of any columns, as they came in."""
+        judged = judge_table(table, dataset, self._rules)
+        codes = reasons.codes(judged.flags[judged.rejected]).to_pandas()
+        self.quarantined = df.iloc[judged.rejected].assign(reasons=np.asarray(codes, dtype=object))
+        counts = (len(judged.flags), len(judged.kept), len(judged.rejected), judged.superseded)
+        stats = dict(zip(STATS, (*counts, sum(column.null_count for column in table.columns)), strict=True))
+        return df.iloc[judged.kept], {**stats, **dict.fromkeys(reasons.CODES, 0), **reasons.count(judged.flags)}
 
     def _dataset(self, data_type: str) -> Dataset:
         if data_type not in self._datasets:
@@ -169,12 +183,9 @@ class DataTransformer:
 
 def _stats(judged: Judged, present: Collection[str]) -> Stats:
     missing = judged.cells.missing
+    counts = (len(judged.flags), len(judged.kept), len(judged.rejected), judged.superseded)
     return {
-        "total_records": len(judged.flags),
-        "valid_records": len(judged.kept),
-        "invalid_records": len(judged.rejected),
-        "duplicate_records": judged.superseded,
-        "missing_values": sum(int(missing[name].sum()) for name in present),
+        **dict(zip(STATS, (*counts, sum(int(missing[name].sum()) for name in present)), strict=True)),
         **dict.fromkeys(reasons.CODES, 0),
         **reasons.count(judged.flags),
     }

@@ -179,3 +179,13 @@ def test_wrong_usage_ends_with_2(shell: Shell, words: list[str], said: str) -> N
     ended = shell.run("validate", "good.ndjson", *words)
     assert (ended.code, ended.out) == (2, "")
     assert said in ended.err
+
+
+def test_any_other_table(shell: Shell) -> None:
+    toml = "[datasets.trades]\nprefix = 'p'\ntable = 's.t'\nprimary_key = ['id']\ntypes = { cost = 'NUMBER(20,4)' }\n"
+    settings = {"ETL_DATASETS_FILE": written(shell, "datasets.toml", toml)}
+    path = written(shell, "a.csv", "id,price\n1,2.5\n1,3\n2,x\n,5\n")
+    done = shell.run("validate", path, "--dataset", "trades", "--map", "price=cost", "--json", **settings)
+    (found,) = done.document["files"]
+    assert found["rows"] == {"read": 4, "valid": 1, "quarantined": 2, "superseded": 1}
+    assert found["reasons"] == {"missing_field": 1, "type_mismatch": 1}

@@ -64,3 +64,10 @@ def test_equal_pairs_have_equal_codes_of_any_integer_type():
 
     assert codes[0] == codes[2] != codes[1]
     assert dedupe.combine(first[:0], second[:0]).tolist() == []
+
+
+def test_the_first_of_each_key_may_stay_instead():
+    keys = np.array([3, 1, 3, 2, 1, 3])
+    assert dedupe.first_of_each(keys).tolist() == [True, True, False, True, False, False]
+    assert dedupe.last_of_each(keys).tolist() == [False, False, False, True, True, True]
+    assert dedupe.first_of_each(np.zeros(0, np.int64)).tolist() == []

@@ -13,7 +13,7 @@ from etl_daemon.adapters.duckdb.session import DuckDBFile
 from etl_daemon.adapters.s3.clients import Endpoint, connect
 from etl_daemon.adapters.s3.failures import translated
 from etl_daemon.config import load_settings, settings_from
-from etl_daemon.config.datasets_file import BUILT_IN, COLUMNS
+from etl_daemon.config.datasets_file import BUILT_IN, COLUMNS, TABLE
 from etl_daemon.core.configure import datasets
 from etl_daemon.core.datasets import SCHEMAS, Kind
 from etl_daemon.errors import ConfigError, SetupError, TransientError
@@ -159,7 +159,7 @@ def test_unknown_columns_stand_beside_the_other_problems_of_the_file() -> None:
 
 def test_the_file_knows_the_columns_of_the_kinds() -> None:
     assert {kind: SCHEMAS[Kind(kind)].names for kind in BUILT_IN} == dict(COLUMNS)
-    assert list(BUILT_IN) == list(Kind)
+    assert [*BUILT_IN, TABLE] == list(Kind)
 
 
 # ---------------------------------------------------------------- tables

@@ -29,6 +29,7 @@ def test_codes_are_those_of_the_contract_in_one_order():
         "sma_not_positive",
         "severity_unknown",
         "value_invalid",
+        "type_mismatch",
     )
     assert [int(reason) for reason in Reason] == [1 << place for place in range(len(CODES))]
 
@@ -40,7 +41,7 @@ def test_every_pair_of_reasons_is_written_in_order():
     assert reasons.codes(flags).to_pylist() == [f"{one},{other}" for one, other in pairs]
 
 
-@pytest.mark.parametrize(("flags", "texts"), [([], []), ([0], [""]), ([2**16 - 1, 0], [",".join(CODES), ""])])
+@pytest.mark.parametrize(("flags", "texts"), [([], []), ([0], [""]), ([2**17 - 1, 0], [",".join(CODES), ""])])
 def test_rows_without_reasons_and_with_all(flags, texts):
     assert reasons.codes(np.array(flags, np.uint32)).to_pylist() == texts
 

@@ -197,3 +197,27 @@ def test_many_rows_and_the_same_call_again(transformer):
     assert again == stats
     pd.testing.assert_frame_equal(first, second)
     assert transformer.validate_and_clean_price_data(first)[1]["valid_records"] == 180_000
+
+
+def test_rows_of_any_columns_are_judged_and_stay_as_they_came(tmp_path):
+    (tmp_path / "datasets.toml").write_text(
+        "[datasets.trades]\nprefix = 'p'\ntable = 's.t'\nprimary_key = ['id']\ntypes = { price = 'NUMBER(20,4)' }\n"
+    )
+    transformer = DataTransformer({"ETL_DATASETS_FILE": str(tmp_path / "datasets.toml")})
+    frame = pd.DataFrame(
+        {"id": [1, 1, 2, None], "price": ["2.5", "3", "x", "5"], "_object_key": "k"}, index=list("abcd")
+    )
+    clean, stats = transformer.validate(frame, "trades")
+    assert clean.equals(frame.loc[["b"]])
+    assert {name: count for name, count in stats.items() if count} == {
+        "total_records": 4,
+        "valid_records": 1,
+        "invalid_records": 2,
+        "duplicate_records": 1,
+        "missing_values": 1,
+        "missing_field": 1,
+        "type_mismatch": 1,
+    }
+    assert transformer.quarantined["reasons"].tolist() == ["type_mismatch", "missing_field"]
+    assert transformer.enrich_data(clean, "trades").equals(clean)
+    assert transformer.detect_anomalies(clean, "trades").empty

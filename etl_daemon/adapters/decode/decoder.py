@@ -22,9 +22,13 @@ from etl_daemon.adapters.decode.scratch import Workshop
 from etl_daemon.adapters.decode.sniff import Format
 from etl_daemon.adapters.decode.splitter import Splitter
 from etl_daemon.adapters.decode.streams import Block, cut_lines, expand
+from etl_daemon.adapters.decode.table_lines import TableLines
+from etl_daemon.adapters.decode.typed import typed
 from etl_daemon.core import arrow
-from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.columns import match_columns
+from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.model import SLICE_ROWS, ObjectRef, RawSlice
+from etl_daemon.core.naming import SYMBOL
 from etl_daemon.core.policy import ReadLimits
 from etl_daemon.errors import DataError
 
@@ -38,7 +42,8 @@ class ObjectDecoder:
     """JSON, CSV and Parquet, plain or compressed, to rows. Safe for many threads; ``close`` it in the end.
 
     ``threads`` parse in parallel. ``slice_rows`` and ``chunk_bytes`` (decompressed bytes parsed at a time) change
-    nothing but how much memory is in use.
+    nothing but how much memory is in use. ``timezone`` is that of timestamps that name none, where they are told from
+    other text: in datasets of kind ``table``.
     """
 
     def __init__(
@@ -48,8 +53,10 @@ class ObjectDecoder:
         *,
         slice_rows: int = SLICE_ROWS,
         chunk_bytes: int = CHUNK_BYTES,
+        timezone: str = "UTC",
     ) -> None:
         self._limits = limits
+        self._timezone = timezone
         self._slice_rows = slice_rows
         self._chunk_bytes = chunk_bytes
         self._workshop = Workshop(threads)
@@ -62,7 +69,7 @@ class ObjectDecoder:
         Raises:
             DataError: ``unsupported_format``, ``undecodable``, ``too_large``, ``decompression_bomb``,
                 ``nesting_too_deep``, ``missing_columns``, ``ambiguous_columns``, ``records_path_missing``,
-                ``symbol_from_key``.
+                ``symbol_from_key``; for datasets of kind ``table`` also ``column_name``, ``too_many_columns``.
         """
         for part in regroup(ref, self._pieces(ref, body, dataset), self._slice_rows):
             yield _with_symbol(part, dataset)
@@ -73,10 +80,18 @@ class ObjectDecoder:
 
     def _pieces(self, ref: ObjectRef, body: memoryview, dataset: Dataset) -> Iterator[Piece]:
         codec = sniff.codec(bytes(body[:4]))
-        head, blocks = _head(expand(body, codec, self._limits, self._chunk_bytes))
+        head, blocks = self._begun(body, codec)
         if head.startswith(b"PAR1"):
             whole = body if codec is None else b"".join(blocks)
             return parquet_pieces(whole, dataset, self._limits)
+        if dataset.kind is Kind.TABLE:
+            return typed(lambda: self._text(ref, *self._begun(body, codec), dataset), dataset, self._timezone)
+        return self._text(ref, head, blocks, dataset)
+
+    def _begun(self, body: memoryview, codec: str | None) -> tuple[bytes, Iterator[Block]]:
+        return _head(expand(body, codec, self._limits, self._chunk_bytes))
+
+    def _text(self, ref: ObjectRef, head: bytes, blocks: Iterator[Block], dataset: Dataset) -> Iterator[Piece]:
         sniff.refuse_foreign(head)
         if head.startswith(sniff.BOM):
             head, blocks = head[len(sniff.BOM) :], _without(blocks, len(sniff.BOM))
@@ -109,6 +124,9 @@ class ObjectDecoder:
             path.check()
 
     def _of_lines(self, chunks: Iterable[Block], dataset: Dataset) -> Iterator[Piece]:
+        if dataset.kind is Kind.TABLE:
+            yield from self._of_any_lines(chunks, dataset)
+            return
         reader = JsonLines(Keys(dataset), self._workshop, self._limits.max_record_bytes)
         yield from reader.pieces(chunks)
         if reader.keys.has_records:
@@ -118,6 +136,12 @@ class ObjectDecoder:
                 [*(name for names in keys.matching.found.values() for name in names), *keys.extra],
                 nested=True,
             )
+
+    def _of_any_lines(self, chunks: Iterable[Block], dataset: Dataset) -> Iterator[Piece]:
+        reader = TableLines(dataset, self._workshop, self._limits.max_record_bytes)
+        yield from reader.pieces(chunks)
+        if reader.has_records:
+            require(match_columns(reader.names, dataset), reader.names, nested=True)
 
     def _document(self, blocks: Iterator[Block], head: bytes, dataset: Dataset) -> Iterator[Piece]:
         if head.lstrip().startswith(b"["):
@@ -187,7 +211,8 @@ def _without(blocks: Iterable[Block], count: int) -> Iterator[Block]:
 
 def _with_symbol(part: RawSlice, dataset: Dataset) -> RawSlice:
     """The slice with the symbol that its key tells, where the object has none."""
-    if not dataset.symbol_from_key or "symbol" in part.table.column_names:
+    name = SYMBOL if dataset.kind is Kind.TABLE else "symbol"
+    if not dataset.symbol_from_key or name in part.table.column_names:
         return part
     match = re.search(dataset.symbol_from_key, part.ref.key)
     if match is None:
@@ -200,4 +225,4 @@ def _with_symbol(part: RawSlice, dataset: Dataset) -> RawSlice:
     valid = np.ones(part.table.num_rows, np.bool_)
     valid[part.malformed] = False
     column = pa.DictionaryArray.from_arrays(arrow.array(np.zeros(len(valid), np.int8), valid), arrow.texts([symbol]))
-    return replace(part, table=part.table.append_column("symbol", column))
+    return replace(part, table=part.table.append_column(name, column))

@@ -15,7 +15,7 @@ from etl_daemon.adapters.decode.pieces import NONE, Piece, Positions, readable
 from etl_daemon.adapters.decode.plan import require
 from etl_daemon.adapters.decode.streams import check_expansion
 from etl_daemon.core.columns import match_columns
-from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.policy import ReadLimits
 from etl_daemon.errors import DataError
 
@@ -23,7 +23,7 @@ BATCH_ROWS = 2**17
 
 
 def parquet_pieces(body: memoryview | bytes, dataset: Dataset, limits: ReadLimits) -> Iterator[Piece]:
-    """The rows of a Parquet file; only matched columns are read.
+    """The rows of a Parquet file; only matched columns are read. Those of the kind ``table`` keep their types.
 
     Raises:
         DataError: ``undecodable``, ``too_large``, ``decompression_bomb``, ``missing_columns``, ``ambiguous_columns``.
@@ -42,7 +42,8 @@ def _pieces(file: pq.ParquetFile, size: int, dataset: Dataset, limits: ReadLimit
     if not file.metadata.num_rows:
         return
     schema = file.schema_arrow
-    flat = [field.name for field in schema if not pa.types.is_nested(field.type)]
+    whole = dataset.kind is Kind.TABLE
+    flat = [field.name for field in schema if whole or not pa.types.is_nested(field.type)]
     doubled = sorted({name for name in flat if flat.count(name) > 1})
     matching = match_columns(flat, dataset)
     if any(name in doubled for names in matching.found.values() for name in names):
@@ -53,7 +54,10 @@ def _pieces(file: pq.ParquetFile, size: int, dataset: Dataset, limits: ReadLimit
     numeric = {column.name for column in dataset.schema.columns if pa.types.is_decimal(column.type)}
     for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=list(sources.values())):
         read = pa.Table.from_batches([batch])
-        columns = {name: _deliverable(read[source], name in numeric) for name, source in sources.items()}
+        columns = {
+            name: read[source] if whole else _deliverable(read[source], name in numeric)
+            for name, source in sources.items()
+        }
         yield Piece(pa.table(columns), NONE, _raw_of(read), extra)
 
 

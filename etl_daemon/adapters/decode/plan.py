@@ -52,7 +52,7 @@ class Plan:
         types |= dict.fromkeys(self.probes, "VARCHAR")
         columns = ", ".join(f"{literal(key)}: '{type_}'" for key, type_ in types.items())
         picked = ", ".join(map(identifier, types))
-        return f"SELECT {picked} FROM {_reader('read_ndjson', path, longest, f', columns = {{{columns}}}')}"
+        return f"SELECT {picked} FROM {reader('read_ndjson', path, longest, f', columns = {{{columns}}}')}"
 
     def exact_sql(self, path: str, longest: int) -> str:
         """``_object`` (true; null where only the line itself tells), then the columns, numbers told from all else."""
@@ -61,7 +61,7 @@ class Plan:
         types = {key: "JSON" if name in self.numeric else "VARCHAR" for name, (key,) in self.keys.items()}
         columns = ", ".join(f"{literal(key)}: '{type_}'" for key, type_ in types.items())
         named = ", ".join(f"{identifier(key)}::VARCHAR AS {identifier(name)}" for name, (key,) in self.keys.items())
-        source = f"SELECT {named} FROM {_reader('read_ndjson', path, longest, f', columns = {{{columns}}}')}"
+        source = f"SELECT {named} FROM {reader('read_ndjson', path, longest, f', columns = {{{columns}}}')}"
         some = f"CASE WHEN coalesce({', '.join(map(identifier, self.keys))}) IS NOT NULL THEN true END"
         return f"SELECT {', '.join([some, *map(self._value, self.keys)])} FROM ({source})"
 
@@ -78,22 +78,23 @@ class Plan:
             as_text = "nullif(({})::VARCHAR, 'null')" if name in self.numeric else "({}) ->> '$'"
             picked.append(as_text.format(f"coalesce({', '.join(spots)})") + f" AS {identifier(name)}")
         values = f", json_extract(json, [{', '.join(map(literal, paths))}]) AS v" if paths else ""
-        source = f"SELECT {IS_OBJECT} AS _object{values} FROM {_reader('read_ndjson_objects', path, longest)}"
+        source = f"SELECT {IS_OBJECT} AS _object{values} FROM {reader('read_ndjson_objects', path, longest)}"
         columns = ", ".join(["_object", *map(self._value, self.keys)])
         return f"SELECT {columns} FROM (SELECT {', '.join(['_object', *picked])} FROM ({source}))"
 
 
 def objects_sql(path: str, longest: int) -> str:
     """Of each line, whether it is a JSON object."""
-    return f"SELECT {IS_OBJECT} AS object FROM {_reader('read_ndjson_objects', path, longest)}"
+    return f"SELECT {IS_OBJECT} AS object FROM {reader('read_ndjson_objects', path, longest)}"
 
 
 def keys_sql(path: str, longest: int) -> str:
     """The distinct keys of the records."""
-    return f"SELECT DISTINCT unnest(json_keys(json)) AS key FROM {_reader('read_ndjson_objects', path, longest)}"
+    return f"SELECT DISTINCT unnest(json_keys(json)) AS key FROM {reader('read_ndjson_objects', path, longest)}"
 
 
-def _reader(function: str, path: str, longest: int, columns: str = "") -> str:
+def reader(function: str, path: str, longest: int, columns: str = "") -> str:
+    """The call that reads a file of JSON lines, the longest of which has that many bytes."""
     size = max(2**20, longest + 64)
     return f"{function}({literal(path)}, ignore_errors = true, maximum_object_size = {size}{columns})"
 

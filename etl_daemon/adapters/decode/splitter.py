@@ -79,7 +79,7 @@ class Splitter:
             return b""
         at = np.flatnonzero(TOKENS[data])
         kinds = data[at]
-        quotes = (kinds == QUOTE) & ~_escaped(data, at)
+        quotes = (kinds == QUOTE) & ~escaped(data, at)
         parity = np.cumsum(quotes, dtype=np.uint8) & 1  # the sum may wrap, its parity holds
         quoted = parity != self._quoted
         depths = self._depth + np.cumsum(DELTA[kinds] * ~quoted, dtype=np.int32)
@@ -124,7 +124,7 @@ class Splitter:
             raise DataError("undecodable", "Text follows after the end of the JSON document.")
 
 
-def _escaped(data: Bytes, at: Positions) -> Bools:
+def escaped(data: Bytes, at: Positions) -> Bools:
     """Which of the positions come after an odd number of backslashes."""
     slashes = np.flatnonzero(data == BACKSLASH)
     if not len(slashes):

@@ -8,16 +8,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from etl_daemon.adapters.destination import commit, replay
+from etl_daemon.adapters.destination.fitting import Fitting
 from etl_daemon.adapters.destination.session import Engine, Session
 from etl_daemon.adapters.destination.survey import existing
 from etl_daemon.adapters.destination.work import Work, staged_findings, staged_rows
-from etl_daemon.core.datasets import Dataset, Mode
+from etl_daemon.core.datasets import Dataset, Kind, Mode
 from etl_daemon.core.ledger import LedgerSql
 from etl_daemon.core.model import CleanBatch, Cursor, Fence, Known, Receipt, StagedBatch
-from etl_daemon.core.precedence import collect
+from etl_daemon.core.precedence import gather, settle, whole
 from etl_daemon.core.review import AuditLine, Replay
 from etl_daemon.core.statements import SCHEMA_VERSION, control, creating
-from etl_daemon.errors import ConfigError, OutcomeUnknownError, SetupError
+from etl_daemon.errors import ConfigError, EtlError, OutcomeUnknownError, SetupError
 
 
 class SqlDestination:
@@ -26,6 +27,7 @@ class SqlDestination:
     def __init__(self, engine: Engine, anomalies: Dataset) -> None:
         self._engine = engine
         self._anomalies = anomalies
+        self._fitting = Fitting(engine)
         self._sql = LedgerSql(engine.database, engine.dialect)
 
     def prepare(self, datasets: Sequence[Dataset]) -> None:
@@ -78,8 +80,12 @@ class SqlDestination:
         return known
 
     def stage(self, batch: CleanBatch) -> StagedBatch:
-        """Collect the batch in memory; rows of a refused or deferred object are let go."""
-        return collect(batch)
+        """Collect the batch in memory, and have the target ready; rows of a refused or deferred object are let go."""
+        staged = gather(batch)
+        if batch.plan.dataset.kind is Kind.TABLE and staged.slices:
+            staged = self._fitting.fitted(staged)
+        staged = whole(staged)
+        return replace(staged, slices=settle(staged.slices, batch.plan.dataset))
 
     def commit(self, batch: StagedBatch, fence: Fence, now: datetime) -> Receipt:
         """Rows, quarantine, anomalies, ledger, cursor and fence in one transaction."""
@@ -102,8 +108,12 @@ class SqlDestination:
         with self._engine.session() as session:
             session.tag(batch.plan.dataset.name, batch.plan.batch_id)
             work = self._staged(session, batch, now)
-            with session.transaction():
-                steps(work)
+            try:
+                with session.transaction():
+                    steps(work)
+            except EtlError:
+                self._fitting.forget()  # somebody may have altered a table
+                raise
 
     def _staged(self, session: Session, batch: StagedBatch, now: datetime) -> Work:
         work = Work(session, self._engine.dialect, batch, self._anomalies, now.replace(tzinfo=None))

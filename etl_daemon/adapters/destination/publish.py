@@ -40,7 +40,7 @@ def publish(work: Work, restated: Counter[str]) -> Published:
         published = Published(emptied=_empty(work))
     elif published.replaced or restated:
         _remove(work, plan, keys, beaten=bool(published.replaced))
-    insertion = plan.insertion(work.dataset.schema.target, only_new=bool(published.left_out))
+    insertion = plan.insertion(work.batch.target, only_new=bool(published.left_out))
     work.session.run(insertion, *work.stamp)
     return published
 

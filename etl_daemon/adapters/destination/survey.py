@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from etl_daemon.adapters.destination.session import Engine, Session
-from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.ledger import MINE
 from etl_daemon.core.model import Cursor
 from etl_daemon.core.review import STATES
@@ -52,12 +52,15 @@ def survey(engine: Engine, datasets: Sequence[Dataset], anomalies: Dataset) -> S
         TransientError, SetupError: it did not answer as it should.
     """
     names = [control(engine.database, name) for name in CONTROL_TABLES]
-    names += dict.fromkeys(dataset.table for dataset in (*datasets, anomalies))
+    targets = {dataset.table: dataset.kind for dataset in (*datasets, anomalies)}
+    names += targets
     if not engine.exists():
         return Survey(engine.place, False, dict.fromkeys(names), {each.name: DatasetState() for each in datasets})
     with engine.session(read_only=True) as session:
         there = existing(session, engine.database)
-        tables = {name: _count(session, name) if name.upper() in there else None for name in names}
+        found = {name: _count(session, name) if name.upper() in there else None for name in names}
+        # a table whose columns are those of its rows is made with the first of them
+        tables = {name: 0 if rows is None and targets.get(name) is Kind.TABLE else rows for name, rows in found.items()}
         ready = all(tables[control(engine.database, name)] is not None for name in CONTROL_TABLES)
         states = {each.name: _state(session, each, tables) if ready else DatasetState() for each in datasets}
     return Survey(engine.place, True, tables, states)

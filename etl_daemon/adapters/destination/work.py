@@ -70,7 +70,7 @@ def staged_rows(batch: StagedBatch) -> pa.Table:
     """The accepted rows that stay, with the object that each comes from; the key once, as a dictionary of one."""
     own = [SYSTEM_COLUMNS.field(name) for name in ("_OBJECT_ROW", "_OBJECT_KEY", "_OBJECT_MODIFIED")]
     parts = [_with_object(part.accepted, part, part.stays) for part in batch.slices]
-    return pa.concat_tables(parts) if parts else pa.schema([*batch.plan.dataset.schema.target, *own]).empty_table()
+    return pa.concat_tables(parts) if parts else pa.schema([*batch.target, *own]).empty_table()
 
 
 def staged_findings(batch: StagedBatch) -> pa.Table | None:

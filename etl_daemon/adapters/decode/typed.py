@@ -1,0 +1,55 @@
+"""Pieces of text, or of JSON text, in types that hold for their object as a whole, whatever its size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pyarrow as pa
+
+from etl_daemon.adapters.decode.pieces import Piece
+from etl_daemon.adapters.decode.table_lines import ROWS
+from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.exact import TextForms
+from etl_daemon.core.inference import CellEvidence, DeclaredEvidence, Evidence, JsonEvidence
+from etl_daemon.core.plaintext import is_json
+
+HELD_BYTES = 2**28
+"""Rows of an object that are kept between the two readings; a bigger one is parsed twice."""
+
+
+def typed(read: Callable[[], Iterator[Piece]], dataset: Dataset, timezone: str) -> Iterator[Piece]:
+    """The same pieces in the types that all values of the object have in common.
+
+    ``read`` gives the object's pieces from the beginning, each time that it is called.
+    """
+    forms = TextForms(timezone, dataset.timestamp_formats, dataset.thousands_separators)
+    evidence: dict[str, Evidence] = {}
+    held: list[Piece] = []
+    size = 0
+    for piece in read():
+        for name in [name for name in piece.table.column_names if name != ROWS]:
+            _evidence(evidence, name, piece.table.schema.field(name).type, (dataset, forms)).add(piece.table[name])
+        size += piece.table.nbytes
+        held = [*held, piece] if size <= HELD_BYTES else []
+    types = {name: seen.type() for name, seen in evidence.items()}
+    for piece in held if size <= HELD_BYTES else read():
+        yield _in_types(piece, evidence, types)
+
+
+def _evidence(known: dict[str, Evidence], name: str, type_: pa.DataType, how: tuple[Dataset, TextForms]) -> Evidence:
+    dataset, forms = how
+    if name not in known:
+        if name in dataset.types:
+            known[name] = DeclaredEvidence(dataset.types[name])
+        else:
+            known[name] = JsonEvidence(forms) if is_json(type_) else CellEvidence(forms)
+    return known[name]
+
+
+def _in_types(piece: Piece, evidence: dict[str, Evidence], types: dict[str, pa.DataType]) -> Piece:
+    rows, table = piece.table.num_rows, piece.table
+    columns = {
+        name: seen.values(table[name], types[name]) if name in table.column_names else pa.nulls(rows, types[name])
+        for name, seen in evidence.items()
+    }
+    return Piece(pa.table(columns or {ROWS: pa.nulls(rows)}), piece.malformed, piece.raw, piece.extra)
