@@ -16,7 +16,7 @@ LOCK := $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.11
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench lock template snowflake-tables clean
+.PHONY: help setup run test chaos check bench lock template snowflake-tables clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,9 @@ run: setup ## Run the demo: real prices, an S3 and a DuckDB file, no account any
 
 test: setup ## Run the tests; PYTEST_ARGS='-k name' passes through
 	@$(PY) -m pytest --numprocesses $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+
+chaos: setup ## Kill daemons before and after every step, half an hour long; PYTEST_ARGS='-k "FULL and rival"'
+	@$(PY) -m pytest --quiet --numprocesses $(WORKERS) --dist load -m chaos $(PYTEST_ARGS) tests/fault
 
 check: setup ## Check style, types, layers, shell scripts, template and docs
 	@$(PY) -m ruff check .

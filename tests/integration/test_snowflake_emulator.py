@@ -353,6 +353,15 @@ def test_a_repeated_request_is_run_once(accounts, fault):
     assert accounts.balances() == {"a": 1, "b": 2, "c": 3}
 
 
+def test_a_request_that_its_repetition_overtakes_is_not_run_again(accounts):
+    impatient = accounts.session(retry_timeout=1, query_timeout=10)
+    accounts.emulator.fault("^INSERT INTO ACCOUNTS", action="hang", seconds=2)
+    accounts.do("INSERT INTO ACCOUNTS VALUES ('c', 3)", None, impatient)
+    accounts.emulator.fault("^SELECT 'later'", action="hang", seconds=2)
+    accounts.do("SELECT 'later'")
+    assert accounts.do("SELECT COUNT(*) FROM ACCOUNTS") == [(3,)]
+
+
 def test_the_answer_of_a_commit_can_stay_lost(accounts):
     accounts.emulator.fault("^COMMIT", action="drop", when="after", times=99)
     session = accounts.session(retry_max_attempts=2)

@@ -14,6 +14,8 @@ ACTIONS = ("503", "drop", "hang", "kill", "error")
 class Fault:
     """Befalls the next ``times`` statements whose SQL ``match`` finds (a regular expression, case ignored).
 
+    A login is found by ``LOGIN``, and only before it.
+
     ``when`` is ``before`` (the statement is not run, unless the action is ``hang``) or ``after`` (it was run, and its
     answer is lost). ``action``: ``503`` answers so; ``drop`` cuts the connection; ``hang`` waits ``seconds`` and goes
     on; ``kill`` ends the server's process at once; ``error`` answers that the statement failed with ``errno``.

@@ -25,6 +25,8 @@ from tests.support.snowflake.statement_log import StatementLog
 _KEPT_ROUTES = ("/fs_bucket", "/monitoring")  # uploads; the state of a query
 _REMEMBERED_REQUESTS = 512
 _TRANSPORT = "emulator.transport"
+_LOGIN = "LOGIN"
+"""What faults know a login by."""
 
 
 class Server:
@@ -40,7 +42,7 @@ class Server:
         return _WithTransport(
             Starlette(
                 routes=[
-                    Route("/session/v1/login-request", _login, methods=["POST"]),
+                    Route("/session/v1/login-request", self._login, methods=["POST"]),
                     Route("/session/token-request", _renew, methods=["POST"]),
                     Route("/session/heartbeat", _session, methods=["POST"]),
                     Route("/session", _session, methods=["POST"]),
@@ -55,6 +57,10 @@ class Server:
                 ]
             )
         )
+
+    async def _login(self, request: Request) -> Response:
+        """Log in, unless a fault keeps it off."""
+        return await self._befall("before", _LOGIN) or await _login(request)
 
     # ------------------------------------------------------------ statements
 
@@ -71,6 +77,7 @@ class Server:
                 early = await self._befall("before", sql, opened)
                 if early is not None:
                     return early
+            if number not in self._answers:  # its repetition may have overtaken a request that hung
                 self._remember(number, asyncio.create_task(self._run(request, opened, content)))
             answer = await asyncio.shield(self._answers[number])
             return await self._befall("after", sql, opened) or _again(answer)
@@ -85,7 +92,7 @@ class Server:
         entry["errno"] = opened.last_errno
         return response
 
-    async def _befall(self, when: str, sql: str, opened: Session) -> Response | None:
+    async def _befall(self, when: str, sql: str, opened: Session | None = None) -> Response | None:
         """Let a waiting fault happen; None leaves the statement its own answer."""
         fault = self.faults.take(when, sql)
         if fault is None:
@@ -99,7 +106,8 @@ class Server:
             case "drop":
                 return _Cut()
             case "error":
-                await asyncio.to_thread(_fail, opened)
+                if opened:
+                    await asyncio.to_thread(_fail, opened)
                 return _failure(fault.errno, fault.sqlstate, fault.message)
             case _:
                 return Response(status_code=503)
