@@ -90,7 +90,7 @@ class Runtime:
 
     def operator(self, who: str) -> Operator:
         """Who works beside the daemon, and the control tables to look into."""
-        return Operator(who, self.holder, self.review)
+        return Operator(who, self.holder, self.review, self.clock)
 
     def close(self) -> None:
         """Let go of everything."""

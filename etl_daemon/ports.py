@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
+
+import numpy as np
 
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.events import Event
 from etl_daemon.core.lease import Lease, Stored
 from etl_daemon.core.model import CleanBatch, Fence, Known, ObjectRef, RawSlice, Receipt, StagedBatch
-from etl_daemon.core.review import AuditLine, LedgerLine, QuarantinedRow, Replay, Selection
+from etl_daemon.core.review import AuditLine, Balance, LedgerLine, QuarantinedRow, RejectedIn, Selection
+
+Ints = np.ndarray[Any, Any]
 
 
 class Source(Protocol):
@@ -73,12 +77,15 @@ class Destination(Protocol):
             BusyError: another process holds the destination.
         """
 
-    def replay(self, batch: StagedBatch, rows: Replay, fence: Fence, line: AuditLine) -> Receipt:
-        """Bring rows of loaded objects in that have left the quarantine, under the identity that they had.
+    def replay(self, batch: StagedBatch, fence: Fence, line: AuditLine, *, delivered: bool = False) -> Receipt:
+        """Bring rows of loaded objects in, under the identity that they had.
+
+        ``quarantined`` of the slices holds the rows that leave the quarantine, those that lost to others included.
+        With ``delivered`` only objects of the last commit may take part: the table holds nothing else.
 
         Raises:
             LeaseLostError, BusyError: as ``commit``.
-            ObjectChangedError: another version was loaded, or the rows were replayed, meanwhile.
+            ObjectChangedError: another version or delivery was loaded, or the rows left the quarantine, meanwhile.
         """
 
     def mark_swept(self, dataset: Dataset, fence: Fence, swept_at: datetime) -> None:
@@ -94,20 +101,32 @@ class Review(Protocol):
     def quarantined(self, selection: Selection, limit: int | None = None) -> list[QuarantinedRow]:
         """The selected rows, the latest first."""
 
+    def pages(self, selection: Selection) -> Iterator[list[QuarantinedRow]]:
+        """The selected rows by id, some thousand at a time."""
+
+    def rejected_in(self, selection: Selection) -> list[RejectedIn]:
+        """The object versions that the selected rows are of."""
+
     def counted(self, selection: Selection) -> list[tuple[str, str, int]]:
         """How many rows are selected: (dataset, reasons, rows)."""
 
+    def places(self, selection: Selection, keys: Sequence[str]) -> Mapping[tuple[str, str], Ints]:
+        """Ordinals (int64) of the selected rows of some objects, by key and version."""
+
     def discard(self, selection: Selection, line: AuditLine) -> int:
-        """Mark the selected rows as done with; how many there were."""
+        """Mark the selected rows as done with; how many there were, which the line says too."""
 
     def log(self, line: AuditLine) -> None:
         """Leave a line in the audit log."""
 
-    def ledger(self, dataset: Dataset, bucket: str) -> list[LedgerLine]:
-        """The latest line of each key."""
+    def refused(self, dataset: Dataset) -> list[LedgerLine]:
+        """Objects whose latest version was refused."""
 
-    def held(self, dataset: Dataset) -> dict[str, tuple[int, datetime]]:
-        """How many rows of each object the target holds, and its LastModified."""
+    def delivered(self, dataset: Dataset, bucket: str) -> set[str]:
+        """Keys of the objects that the last commit loaded."""
+
+    def balanced(self, dataset: Dataset) -> list[Balance]:
+        """All keys that the ledger or the target has, at one moment."""
 
 
 class Leaser(Protocol):

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from etl_daemon.core import frames
 from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.discovery import FRAMES
 from etl_daemon.core.model import ObjectRef, RawSlice
 
 Row = dict[str, Any]
@@ -111,5 +112,5 @@ def _by_content(rows: pd.DataFrame, now: datetime) -> Part:
     digest = hashlib.sha256(hashes.to_numpy().tobytes())
     digest.update("\0".join(map(ascii, rows.columns)).encode())
     return Part(
-        ObjectRef(now.astimezone(UTC), f"frame/{digest.hexdigest()[:32]}", digest.hexdigest()), rows, apart=True
+        ObjectRef(now.astimezone(UTC), f"{FRAMES}{digest.hexdigest()[:32]}", digest.hexdigest()), rows, apart=True
     )

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from etl_daemon.cli import operate
 from etl_daemon.cli.options import taking
 
 app = typer.Typer(
@@ -152,3 +153,4 @@ app.command("check")(_check)
 app.command("init")(_init)
 app.command("status")(_status)
 app.command("validate")(taking(ValidateOptions, _validate))
+operate.add(app)

@@ -57,4 +57,9 @@ def shown(cell: object) -> str:
         return ", ".join(f"{name} {shown(value)}" for name, value in cell.items()) or "-"
     if isinstance(cell, int) and not isinstance(cell, bool):
         return f"{cell:,}"
-    return str(cell)
+    return visible(str(cell))
+
+
+def visible(text: str) -> str:
+    """The text with control characters written out: what came from elsewhere must not steer a terminal."""
+    return "".join(each if each.isprintable() or each in "\n\t" else ascii(each)[1:-1] for each in text)

@@ -156,6 +156,10 @@ ROW_ORDER = ("_OBJECT_MODIFIED", "_OBJECT_KEY", "_OBJECT_ROW")
 """The order of rows with one key and timestamp: the greater is the later."""
 
 
+BESIDE = "#"
+"""Behind this the name of a cursor says which operation beside the daemon it is for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """A dataset as configured.
@@ -223,8 +227,8 @@ class Dataset:
 
     @property
     def detector(self) -> str:
-        """``DETECTED_BY`` of the anomalies that its rules find."""
-        return f"etl_daemon:{self.cursor_name}"
+        """``DETECTED_BY`` of the anomalies that its rules find; the same whoever loads the rows."""
+        return f"etl_daemon:{self.cursor_name.partition(BESIDE)[0]}"
 
     @property
     def schema(self) -> Schema:

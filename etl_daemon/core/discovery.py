@@ -17,6 +17,9 @@ from etl_daemon.core.model import BatchPlan, Cursor, ObjectRef
 OWN_PREFIX = "_etl_daemon/"
 """Keys of the daemon itself (its lease): never data."""
 
+FRAMES = "frame/"
+"""Beginning of the keys of frames, which were never objects: the hash of the content follows."""
+
 MAX_PARTITIONS = 400
 """More prefixes than this are not listed one by one: a coarser unit of time is."""
 

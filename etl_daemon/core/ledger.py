@@ -114,7 +114,8 @@ class LedgerSql:
     def quarantined(self, findings: str) -> str:
         """Keep the rejected rows among staged findings: dataset, batch id, time.
 
-        A row that an operator discarded, and that is rejected again, stays discarded.
+        A row that an operator discarded, and that is rejected again, stays discarded; one that was replayed is open
+        again.
         """
         row = "DATASET, OBJECT_KEY, OBJECT_VERSION, OBJECT_ROW, REASONS, RAW, BATCH_ID, QUARANTINED_AT"
         identity = "MD5(CONCAT_WS(CHR(31), DATASET, OBJECT_KEY, OBJECT_VERSION, CAST(OBJECT_ROW AS VARCHAR)))"
@@ -127,7 +128,8 @@ class LedgerSql:
                     FROM {findings} WHERE REASONS IS NOT NULL
                 ) AS rejected
             ) AS r
-            WHERE NOT EXISTS (SELECT 1 FROM {self.quarantine} AS q WHERE q.QUARANTINE_ID = r.QUARANTINE_ID)
+            WHERE NOT EXISTS (SELECT 1 FROM {self.quarantine} AS q WHERE q.QUARANTINE_ID = r.QUARANTINE_ID
+                              AND q.REPLAYED_AT IS NULL)
         """
 
     def _insertion(self, table: str, columns: pa.Schema) -> str:

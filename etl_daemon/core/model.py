@@ -47,12 +47,14 @@ class BatchPlan:
     """The objects that one commit brings in, and the watermark that holds once it has.
 
     ``superseded`` objects are parts of deliveries older than these: they are entered in the ledger without being read.
+    ``purpose`` tells apart batches of the same objects.
     """
 
     dataset: Dataset
     objects: tuple[ObjectRef, ...]
     watermark: datetime | None = None
     superseded: tuple[ObjectRef, ...] = ()
+    purpose: str = ""
 
     @property
     def bucket(self) -> str:
@@ -66,6 +68,7 @@ class BatchPlan:
             self.dataset.name,
             self.dataset.table,
             *sorted(f"{ref.bucket}\0{ref.key}\0{ref.version}" for ref in (*self.objects, *self.superseded)),
+            *filter(None, [self.purpose]),
         ]
         return sha256("\1".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:20]
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from etl_daemon.core.datasets import TEXT, Dataset, Kind
+from etl_daemon.core.datasets import TEXT, Dataset, Kind, Mode
 from etl_daemon.core.dialect import Dialect
 from etl_daemon.core.ledger import MINE
-from etl_daemon.core.model import ObjectRef
+from etl_daemon.core.publish import KEYS
 from etl_daemon.core.statements import control
-
-PLACES = pa.schema([("KEY", TEXT), ("VERSION", TEXT), ("NUMBER", pa.int64())])
-"""Rows of objects."""
 
 MOVED = pa.schema(
     [("KEY", TEXT), ("VERSION", TEXT)] + [(name, pa.int64()) for name in ("READ", "LOADED", "SUPERSEDED", "FILTERED")]
@@ -25,9 +22,9 @@ MOVED = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which quarantined rows; ``None`` and empty leave a question open. Instants are UTC.
+    """Which quarantined rows; ``None`` and empty leave a question open. Instants are aware.
 
-    ``state`` is ``open``, ``replayed``, ``discarded`` or ``any``. ``ids`` may be beginnings of ids.
+    ``state`` is a name in ``STATES``. ``ids`` may be beginnings of ids.
     """
 
     dataset: str | None = None
@@ -40,8 +37,8 @@ class Selection:
 
     @property
     def empty(self) -> bool:
-        """Whether it selects everything that is open."""
-        return not (self.dataset or self.reason or self.key or self.since or self.until or self.ids)
+        """Whether it selects everything in its state."""
+        return replace(self, state="open") == Selection()
 
     def condition(self) -> tuple[str, list[object]]:
         """A condition on ETL_QUARANTINE, and the values that it binds."""
@@ -51,15 +48,15 @@ class Selection:
             "DATASET = ?": self.dataset,
             "CONTAINS(CONCAT(',', REASONS, ','), ?)": f",{self.reason}," if self.reason else None,
             "OBJECT_KEY = ?": self.key,
-            "QUARANTINED_AT >= ?": self.since and self.since.replace(tzinfo=None),
-            "QUARANTINED_AT < ?": self.until and self.until.replace(tzinfo=None),
+            "QUARANTINED_AT >= ?": self.since and _naive(self.since),
+            "QUARANTINED_AT < ?": self.until and _naive(self.until),
         }
         for text, value in asked.items():
             if value is not None:
                 parts.append(text)
                 values.append(value)
         if self.ids:
-            parts.append("(" + " OR ".join("STARTSWITH(QUARANTINE_ID, ?)" for _ in self.ids) + ")")
+            parts.append("(" + " OR ".join(f"LEFT(QUARANTINE_ID, {len(each):d}) = ?" for each in self.ids) + ")")
             values += self.ids
         return " AND ".join(parts), values
 
@@ -81,15 +78,41 @@ class QuarantinedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RejectedIn:
+    """How many of the selected rows an object version has in the quarantine."""
+
+    dataset: str
+    key: str
+    version: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerLine:
     """What the ledger says of a key: its latest version, and how many of its rows should be in the target."""
 
+    bucket: str
     key: str
     version: str
     outcome: str
     reason: str
     modified: datetime
+    committed_at: datetime
     rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """A key in the ledger (``line``: None if it is not there) and in the target, at one moment.
+
+    ``held`` rows of it are in the target; ``modified`` is their latest LastModified. A key that the ledger has in
+    several buckets has a balance for each, all with the same ``held``.
+    """
+
+    key: str
+    line: LedgerLine | None
+    held: int
+    modified: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +126,6 @@ class AuditLine:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """By object, the ordinals of the rows that leave the quarantine: those that are fit now, and those that lost."""
-
-    rows: Mapping[ObjectRef, Sequence[int]]
-
-
 STATES = {
     "open": "REPLAYED_AT IS NULL AND DISCARDED_AT IS NULL",
     "replayed": "REPLAYED_AT IS NOT NULL",
@@ -119,6 +135,17 @@ STATES = {
 """Conditions on a quarantined row, by what became of it."""
 
 ROW = "QUARANTINE_ID DATASET OBJECT_KEY OBJECT_VERSION OBJECT_ROW REASONS RAW QUARANTINED_AT REPLAYED_AT DISCARDED_AT"
+LINE = "BUCKET KEY VERSION OUTCOME REASON MODIFIED COMMITTED_AT PRESENT"
+
+
+def standing(dataset: Dataset) -> Dataset:
+    """The dataset as single rows of the past meet its table: nothing is replaced as a whole, or left out as too old."""
+    if dataset.mode.replaces:
+        return replace(dataset, mode=Mode.UPSERT if dataset.key else Mode.APPEND)
+    if dataset.by_timestamp:
+        mode = Mode.INCREMENTAL if dataset.key else Mode.APPEND
+        return replace(dataset, mode=mode, incremental_by="primary_key" if dataset.key else "")
+    return dataset
 
 
 class ReviewSql:
@@ -132,36 +159,54 @@ class ReviewSql:
 
     def quarantined(self, selection: Selection, limit: int | None) -> tuple[str, list[object]]:
         """The selected rows, the latest first, as ``ROW`` has it."""
-        condition, values = selection.condition()
-        columns, most = ROW.replace(" ", ", "), "" if limit is None else f" LIMIT {limit:d}"
-        order = "QUARANTINED_AT DESC, DATASET, OBJECT_KEY, OBJECT_ROW"
-        return f"SELECT {columns} FROM {self._quarantine} WHERE {condition} ORDER BY {order}{most}", values
+        most = "" if limit is None else f" LIMIT {limit:d}"
+        return self._selected(ROW, selection, f"ORDER BY QUARANTINED_AT DESC, DATASET, OBJECT_KEY, OBJECT_ROW{most}")
+
+    def page(self, selection: Selection, after: QuarantinedRow | None, limit: int) -> tuple[str, list[object]]:
+        """The selected rows behind that one, by id and time: a row that was rejected again has its id again."""
+        beyond = "AND (QUARANTINE_ID > ? OR (QUARANTINE_ID = ? AND QUARANTINED_AT > ?)) " if after else ""
+        place = [after.id, after.id, _naive(after.quarantined_at)] if after else []
+        order = f"ORDER BY QUARANTINE_ID, QUARANTINED_AT LIMIT {limit:d}"
+        statement, values = self._selected(ROW, selection, f"{beyond}{order}")
+        return statement, [*values, *place]
+
+    def rejected_in(self, selection: Selection) -> tuple[str, list[object]]:
+        """The object versions that the selected rows are of: (dataset, key, version, rows)."""
+        columns = "DATASET OBJECT_KEY OBJECT_VERSION"
+        grouped = columns.replace(" ", ", ")
+        return self._selected(f"{columns} COUNT(*)", selection, f"GROUP BY {grouped} ORDER BY {grouped}")
 
     def counted(self, selection: Selection) -> tuple[str, list[object]]:
-        """How many rows are selected, by dataset and reasons."""
-        condition, values = selection.condition()
-        counts = f"SELECT DATASET, REASONS, COUNT(*) FROM {self._quarantine} WHERE {condition}"
-        return f"{counts} GROUP BY DATASET, REASONS ORDER BY DATASET, REASONS", values
+        """How many rows are selected: (dataset, reasons, rows)."""
+        return self._selected(
+            "DATASET REASONS COUNT(*)", selection, "GROUP BY DATASET, REASONS ORDER BY DATASET, REASONS"
+        )
+
+    def places(self, selection: Selection) -> tuple[str, list[object]]:
+        """Where the selected rows of some objects are: (key, version, row). Bound last: JSON list of the keys."""
+        among = f"AND OBJECT_KEY IN (SELECT KEY FROM ({self._dialect.listed(KEYS)}) AS listed)"
+        return self._selected("OBJECT_KEY OBJECT_VERSION OBJECT_ROW", selection, among)
 
     def discarded(self, selection: Selection, now: datetime) -> tuple[str, list[object]]:
         """Mark the selected rows."""
         condition, values = selection.condition()
         return f"UPDATE {self._quarantine} SET DISCARDED_AT = ? WHERE {condition}", [now, *values]
 
-    def replayed(self) -> str:
-        """Mark rows that left the quarantine: time, JSON list of places, dataset."""
+    def replayed(self, findings: str) -> str:
+        """Mark the staged rows that leave the quarantine: time, dataset."""
         name = "ETL_QUARANTINE"
-        return (
-            f"UPDATE {self._quarantine} SET REPLAYED_AT = ? FROM ({self._dialect.listed(PLACES)}) AS places "
-            f"WHERE {name}.OBJECT_KEY = places.KEY AND {name}.OBJECT_VERSION = places.VERSION "
-            f"AND {name}.OBJECT_ROW = places.NUMBER AND {name}.DATASET = ? "
-            f"AND {name}.REPLAYED_AT IS NULL AND {name}.DISCARDED_AT IS NULL"
-        )
+        return f"""
+            UPDATE {self._quarantine} SET REPLAYED_AT = ? FROM (
+                SELECT OBJECT_KEY, OBJECT_VERSION, OBJECT_ROW FROM {findings} WHERE REASONS IS NOT NULL
+            ) AS places
+            WHERE {name}.OBJECT_KEY = places.OBJECT_KEY AND {name}.OBJECT_VERSION = places.OBJECT_VERSION
+              AND {name}.OBJECT_ROW = places.OBJECT_ROW AND {name}.DATASET = ? AND {STATES["open"]}
+        """
 
     def moved(self) -> str:
         """Correct the ledger's counts of objects whose rows left the quarantine.
 
-        Bound: JSON list of them, dataset, target, dataset, target.
+        Bound: JSON list of them, dataset, target, bucket, dataset, target, bucket.
         """
         columns = ("READ", "LOADED", "SUPERSEDED", "FILTERED")
         sums = ", ".join(f"MAX(m.{column}) AS {column}" for column in columns)
@@ -173,10 +218,10 @@ class ReviewSql:
                 SELECT o.KEY AS KEY, MAX(o.COMMITTED_AT) AS COMMITTED_AT, {sums}
                 FROM {self._objects} AS o JOIN ({self._dialect.listed(MOVED)}) AS m
                   ON o.KEY = m.KEY AND o.VERSION = m.VERSION
-                WHERE {MINE} AND OUTCOME = 'loaded' GROUP BY o.KEY
+                WHERE {MINE} AND BUCKET = ? AND OUTCOME = 'loaded' GROUP BY o.KEY
             ) AS moved
             WHERE ETL_OBJECTS.KEY = moved.KEY AND ETL_OBJECTS.COMMITTED_AT = moved.COMMITTED_AT
-              AND ETL_OBJECTS.DATASET = ? AND ETL_OBJECTS.TARGET_TABLE = ?
+              AND ETL_OBJECTS.DATASET = ? AND ETL_OBJECTS.TARGET_TABLE = ? AND ETL_OBJECTS.BUCKET = ?
         """
 
     def logged(self) -> str:
@@ -186,18 +231,46 @@ class ReviewSql:
             f"SELECT ?, CAST(? AS {self._dialect.timestamp}), ?, ?, ?"
         )
 
-    def ledger(self) -> str:
-        """Each key's latest line: dataset, target, bucket.
+    def refused(self) -> str:
+        """Keys whose latest version was refused, as ``LINE`` has it: dataset, target."""
+        return f"{self._latest()} HAVING MAX_BY(o.OUTCOME, o.COMMITTED_AT) = 'refused' ORDER BY o.BUCKET, o.KEY"
 
-        Rows of (key, version, outcome, reason, LastModified, rows of the key that should be in the target).
+    def delivered(self) -> str:
+        """Keys of the last commit that loaded objects: dataset, target, bucket, dataset, target."""
+        loaded = f"FROM {self._objects} WHERE {MINE} AND OUTCOME = 'loaded'"
+        return f"SELECT KEY {loaded} AND BUCKET = ? AND COMMITTED_AT = (SELECT MAX(COMMITTED_AT) {loaded})"
+
+    def balanced(self, dataset: Dataset) -> str:
+        """Ledger and target side by side, in one statement since commits go on: dataset, target.
+
+        Rows of key, the key's rows in the target, their latest LastModified, and ``LINE``.
         """
+        outside = "WHERE DETECTED_BY NOT LIKE 'etl_daemon:%' " if dataset.kind is Kind.ANOMALIES else ""
+        held = (
+            "SELECT _OBJECT_KEY AS HELD_KEY, COUNT(*) AS HELD, MAX(_OBJECT_MODIFIED) AS HELD_MODIFIED "
+            f"FROM {dataset.table} {outside}GROUP BY _OBJECT_KEY"
+        )
+        lines = ", ".join(f"l.{column}" for column in LINE.split())
         return (
-            "SELECT KEY, MAX_BY(VERSION, COMMITTED_AT), MAX_BY(OUTCOME, COMMITTED_AT), MAX_BY(REASON, COMMITTED_AT), "
-            "MAX_BY(MODIFIED, COMMITTED_AT), SUM(ROWS_LOADED - ROWS_REPLACED) "
-            f"FROM {self._objects} WHERE {MINE} AND BUCKET = ? GROUP BY KEY"
+            f"SELECT COALESCE(l.KEY, h.HELD_KEY), COALESCE(h.HELD, 0), h.HELD_MODIFIED, {lines} "
+            f"FROM ({self._latest()}) AS l FULL OUTER JOIN ({held}) AS h ON l.KEY = h.HELD_KEY"
         )
 
-    def held(self, dataset: Dataset) -> str:
-        """How many rows of each object the target holds: (key, rows, LastModified)."""
-        outside = "WHERE DETECTED_BY NOT LIKE 'etl_daemon:%' " if dataset.kind is Kind.ANOMALIES else ""
-        return f"SELECT _OBJECT_KEY, COUNT(*), MAX(_OBJECT_MODIFIED) FROM {dataset.table} {outside}GROUP BY _OBJECT_KEY"
+    def _latest(self) -> str:
+        """Each key's latest line, and what it brought in less what gave way, over all its versions."""
+        latest = ", ".join(
+            f"MAX_BY(o.{name}, o.COMMITTED_AT) AS {name}" for name in ("VERSION", "OUTCOME", "REASON", "MODIFIED")
+        )
+        return (
+            f"SELECT o.BUCKET, o.KEY, {latest}, MAX(o.COMMITTED_AT) AS COMMITTED_AT, "
+            f"SUM(o.ROWS_LOADED - o.ROWS_REPLACED) AS PRESENT FROM {self._objects} AS o WHERE {MINE} "
+            "GROUP BY o.BUCKET, o.KEY"
+        )
+
+    def _selected(self, columns: str, selection: Selection, more: str) -> tuple[str, list[object]]:
+        condition, values = selection.condition()
+        return f"SELECT {columns.replace(' ', ', ')} FROM {self._quarantine} WHERE {condition} {more}", values
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)

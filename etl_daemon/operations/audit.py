@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from etl_daemon.core import discovery
-from etl_daemon.core.datasets import Dataset, Kind
+from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.discovery import FRAMES
 from etl_daemon.core.model import ObjectRef, Outcome
-from etl_daemon.core.review import LedgerLine
+from etl_daemon.core.review import Balance, LedgerLine
+from etl_daemon.operations.batches import current
 from etl_daemon.pipeline import Corridor
 from etl_daemon.ports import Review
 
@@ -36,7 +39,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What was compared, and what did not agree."""
+    """What was compared (objects listed, loaded and refused, and rows in the target), and what did not agree."""
 
     dataset: str
     listed: int
@@ -49,56 +52,73 @@ class Audit:
 def audit(dataset: Dataset, corridor: Corridor, review: Review, since: datetime) -> Audit:
     """Compare what was modified since then (UTC).
 
+    The listing is read first: what is loaded meanwhile is then in the ledger and in the target, or in neither.
+
     Raises:
         TransientError, SetupError: the source or the destination did not answer as it should.
     """
     prefix = discovery.static_prefix(dataset.prefix)
     listing = corridor.intake.source.list(corridor.bucket, prefix)
     listed = {ref.key: ref for ref in listing if not ref.key.startswith(discovery.OWN_PREFIX)}
-    ledger = {line.key: line for line in review.ledger(dataset, corridor.bucket)}
-    held = review.held(dataset)
-    recent = {key: ref for key, ref in listed.items() if ref.modified >= since}
-    lines = {key: line for key, line in ledger.items() if line.modified >= since}
+    balances = review.balanced(dataset)
+    recent = [each for each in balances if (each.line.modified if each.line else each.modified or since) >= since]
+    lines = {each.key: each.line for each in balances if each.line and each.line.bucket == corridor.bucket}
+    restated = [key for key, ref in listed.items() if key in lines and lines[key].version != ref.version]
+    listed.update(current(restated, corridor))  # it may have been loaded since it was listed
+    elsewhere = current(_unlisted(recent, listed, corridor.bucket), corridor)
     gaps = [
-        *_unloaded(recent, ledger, dataset),
-        *_orphaned(lines, listed, dataset),
-        *_miscounted(lines, {key: rows for key, (rows, _) in held.items()}, dataset),
-        *_unknown({key: rows for key, (rows, at) in held.items() if at >= since}, ledger, dataset),
+        *_unloaded(listed, lines, dataset, since),
+        *_orphaned(recent, {**elsewhere, **listed}, dataset, corridor.bucket),
+        *_miscounted(recent, balances, dataset),
     ]
+    counted = Counter(each.line.outcome for each in recent if each.line)
     return Audit(
         dataset.name,
-        len(recent),
-        sum(line.outcome == Outcome.LOADED for line in lines.values()),
-        sum(line.outcome == Outcome.REFUSED for line in lines.values()),
-        sum(line.rows for line in lines.values()),
+        sum(ref.modified >= since for ref in listed.values()),
+        counted[Outcome.LOADED],
+        counted[Outcome.REFUSED],
+        sum({each.key: each.held for each in recent}.values()),
         tuple(sorted(gaps, key=lambda each: (each.gap, each.key))),
     )
 
 
-def _unloaded(listed: Mapping[str, ObjectRef], ledger: Mapping[str, LedgerLine], of: Dataset) -> Iterator[Finding]:
+def _unlisted(recent: Sequence[Balance], listed: Mapping[str, ObjectRef], bucket: str) -> list[str]:
+    """Keys of the bucket that are in the ledger, but not under the dataset's prefix: loaded from another one?"""
+    lines = [each.line for each in recent if each.line and each.key not in listed]
+    return [line.key for line in lines if line.bucket == bucket and not _is_frame(line)]
+
+
+def _unloaded(
+    listed: Mapping[str, ObjectRef], ledger: Mapping[str, LedgerLine], of: Dataset, since: datetime
+) -> Iterator[Finding]:
     for key, ref in listed.items():
         line = ledger.get(key)
-        if line is None:
+        if line is None and ref.modified >= since:
             yield Finding(of.name, Gap.MISSING, key, f"modified {ref.modified:%Y-%m-%dT%H:%M:%SZ}, not in the ledger")
-        elif line.version != ref.version:
+        elif line and line.version != ref.version and max(line.modified, ref.modified) >= since:
             yield Finding(of.name, Gap.CHANGED, key, f"the ledger has version {line.version}, the source {ref.version}")
 
 
-def _orphaned(lines: Mapping[str, LedgerLine], listed: Mapping[str, ObjectRef], of: Dataset) -> Iterator[Finding]:
-    for key, line in lines.items():
-        if key not in listed:
-            yield Finding(of.name, Gap.ORPHANED, key, f"{line.outcome}, but no longer under {of.prefix}")
+def _orphaned(recent: Sequence[Balance], there: Mapping[str, ObjectRef], of: Dataset, bucket: str) -> Iterator[Finding]:
+    """Rows whose object is gone, or was never in the ledger; what comes from other buckets is not looked up."""
+    for each in recent:
+        line = each.line
+        if line is None:
+            yield Finding(of.name, Gap.ORPHANED, each.key, f"{each.held} rows in {of.table}, not in the ledger")
+        elif line.rows and line.bucket == bucket and not _is_frame(line) and each.key not in there:
+            yield Finding(of.name, Gap.ORPHANED, each.key, f"{line.rows} rows are loaded, but the object is gone")
 
 
-def _miscounted(lines: Mapping[str, LedgerLine], held: Mapping[str, int], of: Dataset) -> Iterator[Finding]:
-    for key, line in lines.items():
-        if held.get(key, 0) != line.rows:
-            detail = f"the ledger has {line.rows} rows, {of.table} {held.get(key, 0)}"
-            yield Finding(of.name, Gap.MISCOUNTED, key, detail)
-
-
-def _unknown(held: Mapping[str, int], ledger: Mapping[str, LedgerLine], of: Dataset) -> Iterator[Finding]:
-    """Rows of objects that the ledger never heard of."""
+def _miscounted(recent: Sequence[Balance], balances: Sequence[Balance], of: Dataset) -> Iterator[Finding]:
+    expected: Counter[str] = Counter()
+    for each in balances:
+        expected[each.key] += each.line.rows if each.line else 0
+    held = {each.key: each.held for each in recent if each.line}
     for key, rows in held.items():
-        if key not in ledger and of.kind is not Kind.ANOMALIES:
-            yield Finding(of.name, Gap.ORPHANED, key, f"{rows} rows in {of.table}, not in the ledger")
+        if rows != expected[key]:
+            yield Finding(of.name, Gap.MISCOUNTED, key, f"the ledger has {expected[key]} rows, {of.table} {rows}")
+
+
+def _is_frame(line: LedgerLine) -> bool:
+    """Whether the rows never were an object in a bucket: a frame's key is made of its version, the content's hash."""
+    return line.key.startswith(FRAMES) and line.version.startswith(line.key.removeprefix(FRAMES))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from etl_daemon.core import discovery
-from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.discovery import Discovery
-from etl_daemon.core.model import BatchPlan, Cursor, Known, ObjectRef, Receipt
-from etl_daemon.errors import ConfigError, ObjectChangedError
-from etl_daemon.operations.claim import Operator, claim
+from etl_daemon.core.datasets import Dataset, Mode
+from etl_daemon.core.model import BatchPlan, Known, ObjectRef, Receipt
+from etl_daemon.core.review import standing
+from etl_daemon.errors import ConfigError, EtlError
+from etl_daemon.operations.batches import attempted, planned
+from etl_daemon.operations.claim import Claim, Operator, claim, fenced
 from etl_daemon.pipeline import Corridor, load
-from etl_daemon.ports import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,53 +24,75 @@ class Span:
     since: datetime
     until: datetime
 
+    def __str__(self) -> str:
+        return f"{self.since:%Y-%m-%dT%H:%M:%SZ} to {self.until:%Y-%m-%dT%H:%M:%SZ}"
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a backfill is: objects and bytes, done and in all, and the receipts so far."""
+    """How far a backfill is: objects and bytes, tried and in all, and the receipts so far."""
 
     objects: int
-    objects_done: int
     bytes: int
-    bytes_done: int
+    objects_tried: int = 0
+    bytes_tried: int = 0
     receipts: tuple[Receipt, ...] = ()
 
+    @property
+    def complete(self) -> bool:
+        """Whether every object was tried."""
+        return self.objects_tried == self.objects
 
-def backfill(dataset: Dataset, span: Span, corridor: Corridor, operator: Operator, clock: Clock) -> Iterator[Progress]:
+    def __str__(self) -> str:
+        entered = sum(len(receipt.objects) for receipt in self.receipts)
+        rows = sum(receipt.counts.loaded for receipt in self.receipts)
+        return f"{entered} of {self.objects} objects, {rows} rows loaded"
+
+
+def backfill(dataset: Dataset, span: Span, corridor: Corridor, operator: Operator) -> Generator[Progress, None, None]:
     """Load what was modified within the span and is not in the ledger as it is; how far it is after each batch.
 
     What the ledger has is left out, so a backfill that was stopped goes on where it was. The daemon may load some of
-    the same objects meanwhile: whoever commits first has done it.
+    the same objects meanwhile: whoever commits first has done it. The audit log gets a line when it begins, and one
+    when it ends, whatever ends it.
 
     Raises:
         ConfigError: the dataset's mode replaces its table.
         LeaseLostError: another backfill of the dataset has begun.
         BusyError, TransientError, SetupError: as in the daemon; run it again.
     """
-    if dataset.mode.replaces:
-        raise ConfigError(
-            f"{dataset.name} is loaded as a whole ({dataset.mode}): there is nothing to backfill.",
-            hint=f"run `etl-daemon once --dataset {dataset.name} --force`",
-        )
-    mine = claim(dataset, "backfill", corridor, operator)
+    refuse_whole(dataset, "there is nothing to backfill")
+    mine = claim(standing(dataset), "backfill", corridor, operator)
     due = _due(mine.dataset, span, corridor, mine.known)
-    progress = Progress(len(due), 0, sum(ref.size for ref in due), 0)
+    progress = Progress(len(due), sum(ref.size for ref in due))
+    operator.log("backfill", dataset.name, f"{span}: begun, {progress.objects} objects are due")
     yield progress
-    found = Discovery(span.since, due)
-    for plan in discovery.plan_batches(mine.dataset, found, corridor.reach.batch, Cursor(), clock.now()):
-        receipts = _load(plan.objects, mine.dataset, lambda part: load(part, corridor, lambda: mine.fence, clock.now()))
-        progress = Progress(
-            progress.objects,
-            progress.objects_done + len(plan.objects),
-            progress.bytes,
-            progress.bytes_done + sum(ref.size for ref in plan.objects),
-            progress.receipts + receipts,
+    try:
+        for plan in planned(mine.dataset, due, corridor):
+            progress = _after(progress, plan, _loaded(plan, mine, corridor, operator))
+            yield progress
+            if operator.stop.is_set():
+                break
+    except BaseException as error:
+        how = f"failed ({error.detail})" if isinstance(error, EtlError) else "interrupted"
+        with suppress(EtlError):  # what ended the backfill is what to tell
+            operator.log("backfill", dataset.name, f"{span}: {how}, {progress}")
+        raise
+    operator.log("backfill", dataset.name, f"{span}: {'done' if progress.complete else 'stopped'}, {progress}")
+
+
+def refuse_whole(dataset: Dataset, why: str) -> None:
+    """Objects of a dataset that is loaded as a whole cannot be loaded one by one.
+
+    Raises:
+        ConfigError: it is such a dataset.
+    """
+    if dataset.mode.replaces:
+        how = "--force" if dataset.mode is Mode.FULL else "--since 0"
+        raise ConfigError(
+            f"{dataset.name} is loaded as a whole ({dataset.mode}): {why}.",
+            hint=f"to read it again, refused objects included: etl-daemon once --dataset {dataset.name} {how}",
         )
-        yield progress
-    rows = sum(receipt.counts.loaded for receipt in progress.receipts)
-    span_text = f"{span.since:%Y-%m-%dT%H:%M:%SZ} to {span.until:%Y-%m-%dT%H:%M:%SZ}"
-    line = operator.line(clock.now(), "backfill", dataset, f"{span_text}: {progress.objects} objects, {rows} rows")
-    operator.review.log(line)
 
 
 def _due(dataset: Dataset, span: Span, corridor: Corridor, known: Known) -> tuple[ObjectRef, ...]:
@@ -79,13 +102,15 @@ def _due(dataset: Dataset, span: Span, corridor: Corridor, known: Known) -> tupl
     return tuple(ref for ref in pending if span.since <= ref.modified < span.until)
 
 
-def _load(
-    refs: tuple[ObjectRef, ...], dataset: Dataset, attempt: Callable[[BatchPlan], Receipt]
-) -> tuple[Receipt, ...]:
-    """A batch; where the daemon was quicker with one of its objects, the objects one by one."""
-    try:
-        return (attempt(BatchPlan(dataset, refs)),)
-    except ObjectChangedError:
-        if len(refs) == 1:
-            return ()
-        return tuple(receipt for ref in refs for receipt in _load((ref,), dataset, attempt))
+def _loaded(plan: BatchPlan, mine: Claim, corridor: Corridor, operator: Operator) -> list[Receipt]:
+    with fenced("backfill", mine.dataset):
+        return attempted(plan, lambda part: load(part, corridor, lambda: mine.fence, operator.clock.now()))
+
+
+def _after(progress: Progress, plan: BatchPlan, receipts: list[Receipt]) -> Progress:
+    return replace(
+        progress,
+        objects_tried=progress.objects_tried + len(plan.objects),
+        bytes_tried=progress.bytes_tried + sum(ref.size for ref in plan.objects),
+        receipts=(*progress.receipts, *receipts),
+    )

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from threading import Event as Signal
 
-from etl_daemon.core.datasets import Dataset, Mode
+from etl_daemon.core.datasets import BESIDE, Dataset
 from etl_daemon.core.model import Fence, Known
 from etl_daemon.core.review import AuditLine
+from etl_daemon.errors import LeaseLostError
 from etl_daemon.pipeline import Corridor
-from etl_daemon.ports import Review
+from etl_daemon.ports import Clock, Review
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Who asks, the name of this process in the fence, and the control tables to look into."""
+    """Who asks, the name of this process in the fence, and the control tables to look into.
+
+    ``stop`` ends the work after the batch in hand.
+    """
 
     who: str
     holder: str
     review: Review
+    clock: Clock
+    stop: Signal = field(default_factory=Signal)
 
-    def line(self, at: datetime, what: str, dataset: Dataset, detail: str) -> AuditLine:
+    def line(self, what: str, dataset: str, detail: str) -> AuditLine:
         """A line for the audit log."""
-        return AuditLine(self.who, at, what, dataset.name, detail)
+        return AuditLine(self.who, self.clock.now(), what, dataset, detail)
+
+    def log(self, what: str, dataset: str, detail: str) -> None:
+        """Leave a line in the audit log."""
+        self.review.log(self.line(what, dataset, detail))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +48,18 @@ class Claim:
 
 def claim(dataset: Dataset, operation: str, corridor: Corridor, operator: Operator) -> Claim:
     """Take the operation's cursor; another process with the same operation on the same dataset is fenced."""
-    apart = replace(dataset, cursor=f"{dataset.name}#{operation}")
+    apart = replace(dataset, cursor=f"{dataset.cursor_name}{BESIDE}{operation}")
     known = corridor.destination.recall([apart], corridor.bucket)[dataset.name]
     return Claim(apart, Fence(known.cursor.generation + 1, operator.holder), known)
 
 
-def standing(dataset: Dataset) -> Dataset:
-    """The dataset as single rows meet its table: without replacing what is there."""
-    if not dataset.mode.replaces:
-        return dataset
-    return replace(dataset, mode=Mode.UPSERT if dataset.key else Mode.APPEND)
+@contextmanager
+def fenced(operation: str, dataset: Dataset) -> Iterator[None]:
+    """Say what was shut out by whom, where another process with the same operation has taken over."""
+    try:
+        yield
+    except LeaseLostError as error:
+        raise LeaseLostError(
+            f"Another {operation} of {dataset.name} has begun. {error.detail}",
+            hint="let that one end, then run this again: nothing is loaded twice",
+        ) from error

@@ -16,7 +16,7 @@ from etl_daemon.core.datasets import Dataset, Kind, Mode
 from etl_daemon.core.ledger import LedgerSql
 from etl_daemon.core.model import CleanBatch, Cursor, Fence, Known, Receipt, StagedBatch
 from etl_daemon.core.precedence import gather, settle, whole
-from etl_daemon.core.review import AuditLine, Replay
+from etl_daemon.core.review import AuditLine
 from etl_daemon.core.statements import SCHEMA_VERSION, control, creating
 from etl_daemon.errors import ConfigError, EtlError, OutcomeUnknownError, SetupError
 
@@ -89,19 +89,21 @@ class SqlDestination:
 
     def commit(self, batch: StagedBatch, fence: Fence, now: datetime) -> Receipt:
         """Rows, quarantine, anomalies, ledger, cursor and fence in one transaction."""
+        return self._surely(batch, fence, now, lambda work: commit.run(work, fence))
+
+    def replay(self, batch: StagedBatch, fence: Fence, line: AuditLine, *, delivered: bool = False) -> Receipt:
+        """Bring rows of loaded objects in that leave the quarantine, and settle all counts, in one transaction."""
+        return self._surely(batch, fence, line.at, lambda work: replay.run(work, fence, line, delivered=delivered))
+
+    def _surely(self, batch: StagedBatch, fence: Fence, now: datetime, steps: Callable[[Work], Receipt]) -> Receipt:
+        """Once more where the answer to COMMIT was lost, and the batch is not there."""
         made: list[Receipt] = []
         try:
-            self._attempt(batch, now, lambda work: made.append(commit.run(work, fence)))
+            self._attempt(batch, now, lambda work: made.append(steps(work)))
         except OutcomeUnknownError:
             if not (made and self._there(made[0], fence)):
-                self._attempt(batch, now, lambda work: made.append(commit.run(work, fence)))
+                self._attempt(batch, now, lambda work: made.append(steps(work)))
         return made[-1]
-
-    def replay(self, batch: StagedBatch, rows: Replay, fence: Fence, line: AuditLine) -> Receipt:
-        """Bring rows of loaded objects in that have left the quarantine, and settle all counts, in one transaction."""
-        made: list[Receipt] = []
-        self._attempt(batch, line.at, lambda work: made.append(replay.run(work, fence, rows, line)))
-        return made[0]
 
     def _attempt(self, batch: StagedBatch, now: datetime, steps: Callable[[Work], None]) -> None:
         """Stage outside the transaction, run the steps inside."""

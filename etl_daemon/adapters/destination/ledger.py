@@ -93,6 +93,11 @@ def give_way(work: Work, replaced: Counter[str]) -> None:
 def enter(work: Work, receipt: Receipt, fence: Fence) -> None:
     """Lines of the batch's objects, and of the batch itself."""
     work.session.run(work.sql.lines(), listed(_line(work, each) for each in receipt.objects))
+    enter_batch(work, receipt, fence)
+
+
+def enter_batch(work: Work, receipt: Receipt, fence: Fence) -> None:
+    """The batch's own line."""
     counted = dict(zip(COUNT_COLUMNS, astuple(receipt.counts), strict=True))
     line = {
         "BATCH_ID": receipt.batch_id,

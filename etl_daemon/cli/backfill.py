@@ -1,0 +1,121 @@
+"""``etl-daemon backfill``: older objects, with a bar that says how far it is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import typer
+
+from etl_daemon.bootstrap import Runtime, build
+from etl_daemon.cli.operate import BackfillOptions
+from etl_daemon.cli.outcome import Tally, totals
+from etl_daemon.cli.printing import console, emit, say
+from etl_daemon.cli.run import stopping
+from etl_daemon.cli.selecting import span, who
+from etl_daemon.cli.start import chosen, logging_runtime
+from etl_daemon.config import load_settings
+from etl_daemon.core.model import Outcome
+from etl_daemon.operations.backfill import Progress, Span
+from etl_daemon.operations.backfill import backfill as load_older
+
+AGAIN = "Run the same command again: it goes on where it was."
+
+
+def backfill(options: BackfillOptions) -> None:
+    """Load what is due; the first Ctrl-C ends it after the batch in hand.
+
+    Raises:
+        typer.Exit: with 1 where something was left undone.
+        EtlError: settings are wrong, or another backfill of the dataset has begun.
+    """
+    since, until = span(options.since, options.until)
+    if since is None or until is None:
+        raise typer.BadParameter("Both ends are needed.", param_hint="--since, --until")
+    tally = Tally()
+    with _runtime(tally) as runtime:
+        dataset, operator = chosen(runtime.datasets, options.dataset), runtime.operator(who())
+        steps = load_older(dataset, Span(since, until), runtime.corridor, operator)
+        with stopping(operator.stop), closing(steps), _bar() as show:
+            progress = Progress(0, 0)
+            for progress in steps:
+                show(progress)
+    found = _document(progress, tally) | {"dataset": dataset.name, "since": since, "until": until}
+    if options.json:
+        emit(found)
+    else:
+        _show(found, progress)
+    if found["failed"]:
+        raise typer.Exit(1)
+
+
+def _runtime(tally: Tally) -> Runtime:
+    """On a terminal the bar takes the place of log lines."""
+    settings = load_settings()
+    return build(settings, [tally]) if sys.stderr.isatty() else logging_runtime(settings, tally)
+
+
+@contextmanager
+def _bar() -> Iterator[Any]:
+    """A function that shows progress: on a terminal as a bar, else not at all."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich import progress as rich
+
+    columns = (
+        rich.BarColumn(),
+        rich.TextColumn("{task.fields[done]} objects"),
+        rich.DownloadColumn(),
+        rich.TransferSpeedColumn(),
+        rich.TimeRemainingColumn(),
+    )
+    with rich.Progress(*columns, console=console(stderr=True)) as bar:
+        task = bar.add_task("", total=None, done="0")
+
+        def show(now: Progress) -> None:
+            bar.update(task, total=now.bytes, completed=now.bytes_tried, done=f"{now.objects_tried:,}/{now.objects:,}")
+
+        yield show
+
+
+def _document(progress: Progress, tally: Tally) -> dict[str, Any]:
+    lines = [line for receipt in progress.receipts for line in receipt.objects]
+    late = [item for receipt in progress.receipts for item in receipt.deferrals]
+    loaded = sum(line.outcome is Outcome.LOADED for line in lines)
+    return {
+        "failed": bool(late) or not progress.complete,
+        "complete": progress.complete,
+        "objects": {
+            "due": progress.objects,
+            "tried": progress.objects_tried,
+            "loaded": loaded,
+            "refused": len(lines) - loaded,
+            "unread": len(late),
+        },
+        "rows": asdict(totals(progress.receipts)),
+        "refused": [{"key": each.ref.key, "reason": each.reason, "detail": each.detail} for each in tally.refused],
+        "unread": [{"key": each.ref.key, "detail": each.detail} for each in late],
+    }
+
+
+def _show(found: dict[str, Any], progress: Progress) -> None:
+    objects, rows, out = found["objects"], found["rows"], console()
+    left = objects["tried"] - objects["loaded"] - objects["refused"] - objects["unread"]
+    out.print(
+        f"{found['dataset']}: {objects['loaded']:,} of {objects['due']:,} objects loaded, {rows['loaded']:,} of "
+        f"{rows['read']:,} rows; {rows['quarantined']:,} quarantined, {rows['superseded']:,} superseded, "
+        f"{rows['filtered']:,} filtered.",
+        soft_wrap=True,
+    )
+    if left:
+        out.print(f"{left:,} objects were loaded by another process meanwhile, or changed.")
+    for each in (*found["refused"], *found["unread"]):
+        out.print(f"{'refused' if 'reason' in each else 'not read'} {each['key']}: {each['detail']}", soft_wrap=True)
+    if not progress.complete:
+        say(f"Stopped after {objects['tried']:,} of {objects['due']:,} objects. {AGAIN}", "bold")
+    elif found["unread"]:
+        say(AGAIN, "bold")

@@ -1,0 +1,162 @@
+"""The words for operators: quarantine, audit, backfill, explain; each imports what it needs when it is called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from etl_daemon.cli.options import taking
+
+INSTANT = "Date or instant (UTC), or an age like 14d, 36h, 90m."
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+DatasetName = Annotated[str | None, typer.Option("--dataset", metavar="NAME", help="This dataset only.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which quarantined rows."""
+
+    dataset: DatasetName = None
+    reason: Annotated[str | None, typer.Option(metavar="CODE", help="Rows with this reason.")] = None
+    key: Annotated[str | None, typer.Option("--object", metavar="KEY", help="Rows of this object.")] = None
+    since: Annotated[str | None, typer.Option(metavar="T", help=f"Quarantined from then on. {INSTANT}")] = None
+    until: Annotated[str | None, typer.Option(metavar="T", help=f"Quarantined before. {INSTANT}")] = None
+    ids: Annotated[
+        list[str] | None, typer.Option("--id", metavar="ID", help="The row with this id, or beginning; repeatable.")
+    ] = None
+
+
+State = Annotated[str, typer.Option("--state", metavar="STATE", help="open, replayed, discarded or any.")]
+
+
+@dataclass(frozen=True, slots=True)
+class ListOptions(Filters):
+    """What `quarantine list` is asked to show."""
+
+    state: State = "open"
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many rows, the latest first.")] = 50
+    objects: Annotated[bool, typer.Option("--objects", help="List refused objects instead.")] = False
+    json: Json = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions(Filters):
+    """What `quarantine export` is asked to write; ``out`` has no default, so it is checked."""
+
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A file: .parquet, .csv or .ndjson.")] = Path()
+    state: State = "open"
+    json: Json = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayOptions(Filters):
+    """What `quarantine replay` is asked to try again."""
+
+    refused: Annotated[bool, typer.Option("--refused", help="Read refused objects again, not rows.")] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would become of them; change nothing.")] = False
+    json: Json = False
+
+
+@dataclass(frozen=True, slots=True)
+class DiscardOptions(Filters):
+    """What `quarantine discard` is asked to mark."""
+
+    everything: Annotated[bool, typer.Option("--all", help="All open rows, without a filter.")] = False
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
+    json: Json = False
+
+
+@dataclass(frozen=True, slots=True)
+class AuditOptions:
+    """What `audit` is asked to compare."""
+
+    since: Annotated[str, typer.Option(metavar="T", help=f"Objects modified from then on. {INSTANT}")] = "14d"
+    dataset: DatasetName = None
+    json: Json = False
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillOptions:
+    """What `backfill` is asked to load."""
+
+    dataset: Annotated[str, typer.Option(metavar="NAME", help="The dataset.")]
+    since: Annotated[str, typer.Option(metavar="T", help=f"Objects modified from then on. {INSTANT}")]
+    until: Annotated[str, typer.Option(metavar="T", help=f"Objects modified before. {INSTANT}")]
+    json: Json = False
+
+
+def _list(options: ListOptions) -> None:
+    """List rejected rows, the latest first, or refused objects."""
+    from etl_daemon.cli.quarantine import listing
+
+    listing(options)
+
+
+def _show(
+    row: Annotated[str, typer.Argument(metavar="ID", help="The row's id, or enough of its beginning.")],
+    json: Json = False,
+) -> None:
+    """Show one rejected row: its text in full, and what each reason means."""
+    from etl_daemon.cli.quarantine import show
+
+    show(row, as_json=json)
+
+
+def _export(options: ExportOptions) -> None:
+    """Write rejected rows to a file."""
+    from etl_daemon.cli.export import export
+
+    export(options)
+
+
+def _replay(options: ReplayOptions) -> None:
+    """Try rejected rows, or refused objects, again: after a setting has changed."""
+    from etl_daemon.cli.replay import replay
+
+    replay(options)
+
+
+def _discard(options: DiscardOptions) -> None:
+    """Mark rejected rows as done with; they stay in the quarantine, with who did it in the audit log."""
+    from etl_daemon.cli.discard import discard
+
+    discard(options)
+
+
+def _audit(options: AuditOptions) -> None:
+    """Compare source, ledger and target, both ways; ends with 1 where they do not agree."""
+    from etl_daemon.cli.audit import audit
+
+    audit(options)
+
+
+def _backfill(options: BackfillOptions) -> None:
+    """Load older objects on purpose, beside the daemon; run again, it goes on where it was."""
+    from etl_daemon.cli.backfill import backfill
+
+    backfill(options)
+
+
+def _explain(code: Annotated[str, typer.Argument(metavar="REASON", help="A reason code.")], json: Json = False) -> None:
+    """Say what a reason code means, and what to do about it."""
+    from etl_daemon.cli.explain import explain
+
+    explain(code, as_json=json)
+
+
+def add(app: typer.Typer) -> None:
+    """Give the application these words."""
+    quarantine = typer.Typer(no_args_is_help=True, help="Rejected rows and refused objects: look, try again, let go.")
+    quarantine.command("list")(taking(ListOptions, _list))
+    quarantine.command("show")(_show)
+    quarantine.command("export")(taking(ExportOptions, _export))
+    quarantine.command("replay")(taking(ReplayOptions, _replay))
+    quarantine.command("discard")(taking(DiscardOptions, _discard))
+    app.add_typer(quarantine, name="quarantine")
+    app.command("audit")(taking(AuditOptions, _audit))
+    app.command("backfill")(taking(BackfillOptions, _backfill))
+    app.command("explain")(_explain)
