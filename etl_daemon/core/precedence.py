@@ -102,7 +102,9 @@ def _codes(column: pa.ChunkedArray) -> Ints:
         return dedupe.shrunk(micros - micros.min()) if len(micros) else micros
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode().unify_dictionaries()
-    return np.concatenate([chunk.indices.to_numpy(zero_copy_only=False) for chunk in column.chunks] or [[]])
+    return np.concatenate(
+        [chunk.indices.to_numpy(zero_copy_only=False) for chunk in column.chunks] or [np.zeros(0, np.int64)]
+    )
 
 
 def _thinned(part: CleanSlice, stays: Marks, filtered: Marks) -> CleanSlice:
