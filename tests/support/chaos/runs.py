@@ -99,7 +99,7 @@ class Scenes:
         cycle(settings, start)
         site = start.copy(folder / "copy")
         for phase in (1, 2):
-            world.arrive(folder / "bucket", phase)
+            world.arrive(folder / "bucket", phase, whole=mode == "TRUNCATE_INSERT")
             assert cycle(settings, site), "Nothing had arrived."
         found = contents(site)
         assert audited(found), found
@@ -124,7 +124,7 @@ def run(case: Case, folder: Path, scenes: Scenes) -> None:
     site = start.copy(folder)
     settings = {**world.settings(folder, case.mode), **site.settings(), **ALONE}
     for phase in (0, 1):
-        world.arrive(folder / "bucket", phase)
+        world.arrive(folder / "bucket", phase, whole=case.mode == "TRUNCATE_INSERT")
     killed = _killed(case.death, Shell(folder, settings), site)
     assert killed.code == -SIGKILL, f"{case}: not killed, but {killed}"
 
