@@ -16,6 +16,9 @@ from etl_daemon.leasing import LeaseKeeper
 from etl_daemon.pipeline import Corridor, discover, load
 from etl_daemon.ports import Clock
 
+PLANS = 3
+"""How often a cycle plans a dataset while others commit to it."""
+
 
 @dataclass(frozen=True, slots=True)
 class DatasetReport:
@@ -108,16 +111,23 @@ class Daemon:
 
     def _attempt(self, dataset: Dataset, stop: Signal | None) -> DatasetReport:
         try:
-            return self._bring_up(dataset, stop)
+            return self._replanned(dataset, stop)
         except (LeaseLostError, BusyError, ConfigError):
             self._known.clear()
             raise
-        except ObjectChangedError:
-            self._known.clear()  # another run has committed: read the ledger again in the next cycle
-            return DatasetReport(dataset.name)
         except EtlError as error:
             self.corridor.tell(DatasetFailed(dataset.name, error))
             return DatasetReport(dataset.name, error=error)
+
+    def _replanned(self, dataset: Dataset, stop: Signal | None, plans_left: int = PLANS) -> DatasetReport:
+        """Where another run has committed some of the objects meanwhile, plan again by what the ledger says now."""
+        try:
+            return self._bring_up(dataset, stop)
+        except ObjectChangedError:
+            self._known.clear()
+            if plans_left == 1:
+                raise
+            return self._replanned(dataset, stop, plans_left - 1)
 
     def _bring_up(self, dataset: Dataset, stop: Signal | None) -> DatasetReport:
         self._recall()  # a dataset before this one may have found that another run has committed

@@ -378,6 +378,19 @@ def test_what_the_daemon_loads_meanwhile_is_not_loaded_twice(old: Desk) -> None:
     assert old.gaps() == []
 
 
+def test_the_daemon_plans_again_what_another_run_took_from_under_it(desk: Desk) -> None:
+    for number in range(3):
+        desk.put(f"{number}.ndjson", [price("AAPL", f"2025-11-{number + 1:02}")])
+    beside = replace(desk.dataset, cursor=f"{desk.dataset.name}#backfill")
+    desk.destination.prepare([beside])
+    plan = BatchPlan(beside, (next(desk.source.list("", f"{FOLDER}1.ndjson")),))
+    desk.destination.before = lambda: load(plan, desk.corridor(), lambda: Fence(9, "backfill"), NOW)
+    report = desk.cycle()
+    assert report.error is None
+    assert report.pending == len(report.receipts[0].objects) == 2
+    assert len(desk.prices()) == 3
+
+
 def test_an_object_that_cannot_be_read_is_told_and_stays_due(old: Desk) -> None:
     old.source.fetch_faults.append(TransientError("no answer"))
     last = old.backfill(SPAN.since, SPAN.until)[-1]
