@@ -16,10 +16,6 @@ from typing import TYPE_CHECKING, Self
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
-from etl_daemon.adapters.destination.destination import SqlDestination
-from etl_daemon.adapters.destination.review import SqlReview
-from etl_daemon.adapters.destination.session import Engine
-from etl_daemon.adapters.local.lease import FileLeaser, HostLock
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.datasets import Dataset
@@ -35,6 +31,7 @@ from etl_daemon.ports import Clock, Leaser, Observer, Review, Source
 
 if TYPE_CHECKING:
     from etl_daemon.adapters.decode import ObjectDecoder
+    from etl_daemon.adapters.destination.session import Engine
     from etl_daemon.adapters.destination.survey import Survey
     from etl_daemon.adapters.duckdb.session import DuckDBFile
     from etl_daemon.adapters.snowflake.probe import Finding
@@ -77,6 +74,8 @@ class Runtime:
         Raises:
             ConfigError: the settings of AWS are wrong.
         """
+        from etl_daemon.adapters.local.lease import HostLock
+
         settings, url = self.settings, configure.lease_url(self.settings)
         if url == "none":
             return None
@@ -109,6 +108,9 @@ def build(settings: Settings, observers: Sequence[Observer] = (), clock: Clock |
     Raises:
         ConfigError: the datasets are wrong.
     """
+    from etl_daemon.adapters.destination.destination import SqlDestination
+    from etl_daemon.adapters.destination.review import SqlReview
+
     stop = Signal()
     datasets = configure.datasets(settings)
 
@@ -162,6 +164,8 @@ def _source(settings: Settings, tell: Callable[[Event], None], stop: Signal) -> 
 
 def _leaser(settings: Settings, url: str) -> Leaser:
     if not url.startswith("s3://"):
+        from etl_daemon.adapters.local.lease import FileLeaser
+
         return FileLeaser(Path(url))
     from etl_daemon.adapters.s3.clients import Endpoint
     from etl_daemon.adapters.s3.lease import S3Leaser
@@ -203,6 +207,8 @@ def probe(settings: Settings) -> None:
 
 def prepare(settings: Settings) -> None:
     """Create the control tables, the targets and the cursors that do not exist yet."""
+    from etl_daemon.adapters.destination.destination import SqlDestination
+
     datasets = configure.datasets(settings)
     with closing(_engine(settings)) as engine:
         SqlDestination(engine, configure.anomalies_dataset(settings, datasets)).prepare(datasets)

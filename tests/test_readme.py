@@ -75,7 +75,7 @@ def test_every_command_is_in_the_readme():
 
 def test_every_reason_is_in_the_rules():
     rules = (ROOT / "docs" / "rules.md").read_text("utf-8")
-    listed = re.findall(r"^\| `(\w+)` \| (?:all|prices|indicators|anomalies) \|", rules, re.MULTILINE)
+    listed = re.findall(r"^\| `(\w+)` \| (?:all|prices|indicators|anomalies|table) \|", rules, re.MULTILINE)
 
     assert sorted(listed) == sorted(CODES)
 

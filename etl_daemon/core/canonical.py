@@ -13,7 +13,6 @@ from etl_daemon.core.plaintext import JSON, is_json
 
 MICROS = pa.time64("us")
 _MICROS_OF = {"s": 1_000_000, "ms": 1_000, "us": 1}
-_NANOS = pa.scalar(Decimal("0.001"), pa.decimal128(4, 3))
 
 
 def canonical(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -94,7 +93,8 @@ def _microseconds(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return pc.multiply_checked(counts, _MICROS_OF[column.type.unit])
     if not pc.any(pc.not_equal(pc.multiply(pc.divide(counts, 1000), 1000), counts)).as_py():
         return pc.divide(counts, 1000)
-    return pc.multiply(counts.cast(pa.decimal128(19, 0)), _NANOS)
+    thousandth = pa.scalar(Decimal("0.001"), pa.decimal128(4, 3))
+    return pc.multiply(counts.cast(pa.decimal128(19, 0)), thousandth)
 
 
 def _by_chunk(column: pa.ChunkedArray, make: object, type_: pa.DataType) -> pa.ChunkedArray:

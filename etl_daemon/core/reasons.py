@@ -67,8 +67,8 @@ def quarantined(raw: RawSlice, flags: Flags, rows: np.ndarray[Any, Any]) -> pa.T
     """The given rows (positions, int64) of a slice as the quarantine takes them."""
     return pa.table(
         {
-            "OBJECT_ROW": pa.array(raw.numbers(rows), pa.int64()),
+            "OBJECT_ROW": arrow.array(raw.numbers(rows)),
             "REASONS": codes(flags[rows]),
-            "RAW": raw.raw(rows) if len(rows) else pa.array([], pa.string()),
+            "RAW": raw.raw(rows) if len(rows) else pa.nulls(0, pa.string()),
         }
     )
