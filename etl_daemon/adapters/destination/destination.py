@@ -121,8 +121,10 @@ class SqlDestination:
         work = Work(session, self._engine.dialect, batch, self._anomalies, now.replace(tzinfo=None))
         if not batch.loaded:
             return work
-        rows, findings = staged_rows(batch), staged_findings(batch)
-        work = replace(work, rows=session.stage("STAGED_ROWS", rows), rows_staged=rows.num_rows)
+        rows, stays = staged_rows(batch)
+        count = rows.num_rows if stays is None else int(stays.sum())
+        work = replace(work, rows=session.stage("STAGED_ROWS", rows, stays), rows_staged=count)
+        findings = staged_findings(batch)
         return replace(work, findings=session.stage("STAGED_FINDINGS", findings)) if findings else work
 
     def _there(self, receipt: Receipt, fence: Fence) -> bool:

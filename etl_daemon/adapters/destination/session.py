@@ -5,9 +5,12 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+import numpy as np
 import pyarrow as pa
 
 from etl_daemon.core.dialect import Dialect
+
+Marks = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 class Session(Protocol):
@@ -26,8 +29,11 @@ class Session(Protocol):
             OutcomeUnknownError: the answer to COMMIT was lost.
         """
 
-    def stage(self, name: str, table: pa.Table) -> str:
-        """Offer rows to later statements of the session as a table; its full name. Never inside a transaction."""
+    def stage(self, name: str, table: pa.Table, stays: Marks | None = None) -> str:
+        """Offer rows to later statements of the session as a table; its full name. Never inside a transaction.
+
+        ``stays`` (bool, one per row) marks those that are offered; None: all of them.
+        """
 
     def tag(self, dataset: str, batch_id: str) -> None:
         """Say for whom the next statements are."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from etl_daemon.adapters.destination.session import Session
+from etl_daemon.adapters.destination.session import Marks, Session
 from etl_daemon.core.datasets import INSTANT, SYSTEM_COLUMNS, TEXT, Dataset, Kind
 from etl_daemon.core.dialect import Dialect
 from etl_daemon.core.ledger import LedgerSql
@@ -66,11 +66,15 @@ def listed(rows: Iterable[dict[str, Any]]) -> str:
     return json.dumps(list(rows), default=str)
 
 
-def staged_rows(batch: StagedBatch) -> pa.Table:
-    """The accepted rows that stay, with the object that each comes from; the key once, as a dictionary of one."""
+def staged_rows(batch: StagedBatch) -> tuple[pa.Table, Marks | None]:
+    """The accepted rows with the object that each comes from, and which of them stay; None: all."""
     own = [SYSTEM_COLUMNS.field(name) for name in ("_OBJECT_ROW", "_OBJECT_KEY", "_OBJECT_MODIFIED")]
-    parts = [_with_object(part.accepted, part, part.stays) for part in batch.slices]
-    return pa.concat_tables(parts) if parts else pa.schema([*batch.target, *own]).empty_table()
+    parts = [_with_object(part.accepted, part) for part in batch.slices]
+    rows = pa.concat_tables(parts) if parts else pa.schema([*batch.target, *own]).empty_table()
+    if all(part.stays is None for part in batch.slices):
+        return rows, None
+    marks = (np.ones(part.accepted.num_rows, np.bool_) if part.stays is None else part.stays for part in batch.slices)
+    return rows, np.concatenate(list(marks))
 
 
 def staged_findings(batch: StagedBatch) -> pa.Table | None:
@@ -81,8 +85,7 @@ def staged_findings(batch: StagedBatch) -> pa.Table | None:
     return pa.concat_tables(parts, promote_options="default") if parts else None
 
 
-def _with_object(table: pa.Table, part: CleanSlice, stays: np.ndarray[Any, Any] | None = None) -> pa.Table:
-    table = table if stays is None else table.filter(pa.array(stays))
+def _with_object(table: pa.Table, part: CleanSlice) -> pa.Table:
     rows = table.num_rows
     key = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array([part.ref.key], TEXT))
     modified = pa.repeat(pa.scalar(part.ref.modified.replace(tzinfo=None), INSTANT), rows)

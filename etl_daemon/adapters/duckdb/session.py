@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import tenacity
 
@@ -46,9 +47,18 @@ class DuckDBSession:
             raise
         self._connection.commit()
 
-    def stage(self, name: str, table: pa.Table) -> str:
-        """Offer rows to later statements of the session as a table; its full name."""
-        self._connection.register(name, table)
+    def stage(self, name: str, table: pa.Table, stays: np.ndarray[Any, np.dtype[np.bool_]] | None = None) -> str:
+        """Offer rows to later statements of the session as a table; its full name.
+
+        The marks become a column that a view filters on: cutting the table itself would copy it.
+        """
+        if stays is None:
+            self._connection.register(name, table)
+            return name
+        self._connection.register(f"{name}_ALL", table.append_column("STAYS", pa.array(stays)))
+        self._connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * EXCLUDE (STAYS) FROM {name}_ALL WHERE STAYS"
+        )
         return name
 
     def tag(self, dataset: str, batch_id: str) -> None:

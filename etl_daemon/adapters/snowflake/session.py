@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from snowflake.connector.errors import Error
 
@@ -86,12 +87,13 @@ class SnowflakeSession:
         finally:
             self._in_transaction = self._staged = False
 
-    def stage(self, name: str, table: pa.Table) -> str:
+    def stage(self, name: str, table: pa.Table, stays: np.ndarray[Any, np.dtype[np.bool_]] | None = None) -> str:
         """Bring the rows into a temporary table of the session; its full name.
 
         It lives until the session ends, and the session is not replaced for its age before the next transaction.
         """
         self._refuse_within_transaction("Staging")  # its DDL would commit what is open
+        table = table if stays is None else table.filter(pa.array(stays))
         full_name = control(self._settings.snowflake_database, name)
         self.run(staging_ddl(full_name, table.schema))
         self._staged = True
