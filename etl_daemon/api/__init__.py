@@ -15,8 +15,8 @@ from etl_daemon.api.objects import Identity, Part, Row, identity_of, parts, reco
 from etl_daemon.bootstrap import Runtime, build
 from etl_daemon.config import Settings, settings_from
 from etl_daemon.core import discovery
-from etl_daemon.core.configure import full_table_name
-from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.configure import full_table_name, table_dataset
+from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.events import DatasetFailed, ObjectRefused
 from etl_daemon.core.model import BatchPlan, Fence, Known, ObjectRef, RawBatch
 from etl_daemon.core.transformer import DataTransformer
@@ -84,7 +84,9 @@ class S3ToSnowflakeETL:
             ConfigError: there is no such data type.
             DataError: a required column is missing.
         """
-        frame = pd.DataFrame(list(raw_data))
+        named = {dataset.name: dataset.kind for dataset in self._runtime.datasets}
+        # of any columns, values stay what they are: pandas would make integers with a gap floating point
+        frame = pd.DataFrame(list(raw_data), dtype=object if named.get(data_type) is Kind.TABLE else None)
         if frame.empty:
             return frame
         return self._transformer.enrich_data(self._transformer.validate(frame, data_type)[0], data_type)
@@ -98,8 +100,13 @@ class S3ToSnowflakeETL:
         an object of their own, named by the hash of their content. Whether the frame is in the destination now; the
         observers hear why if it is not.
 
+        A table that no dataset has takes frames of any columns: it is made, or gains what it lacks, and the rows are
+        appended, each frame once. Types are those of the values, exactly: decimals and integers, instants in UTC,
+        lists and dicts as JSON. The index is not loaded.
+
         Raises:
-            ConfigError: no dataset loads into that table.
+            ConfigError: the name is no table's, or its dataset is loaded as a whole (FULL, TRUNCATE_INSERT), where
+                other rows would be gone with the next load.
         """
         dataset = self._dataset_of(table_name)
         try:
@@ -163,17 +170,25 @@ class S3ToSnowflakeETL:
         return given, here and given.prefix.strip("/") == like.prefix.strip("/")
 
     def _dataset_of(self, table_name: str) -> Dataset:
-        full = full_table_name(table_name, self._runtime.settings)
-        for dataset in self._runtime.datasets:
-            if dataset.table == full:
-                return dataset
-        tables = ", ".join(dataset.table for dataset in self._runtime.datasets)
-        raise ConfigError(f"No dataset loads into {full}.", hint=f"use one of {tables}, or add it in ETL_DATASETS_FILE")
+        runtime = self._runtime
+        for dataset in runtime.datasets:
+            if dataset.table != full_table_name(str(table_name), runtime.settings):
+                continue
+            if dataset.mode.replaces:
+                raise ConfigError(
+                    f"{dataset.table} is loaded as a whole ({dataset.mode}) by the dataset {dataset.name}: a frame's "
+                    "rows would be gone with the next load.",
+                    hint="use run_etl_pipeline, or load the frame into a table of its own",
+                )
+            return dataset
+        return table_dataset(table_name, runtime.settings, runtime.datasets)
 
     def _load(self, df: pd.DataFrame, dataset: Dataset) -> None:
         destination = self._runtime.corridor.destination
         destination.prepare([dataset])
-        complete = {identity: rows for identity, rows in self._extracted.items() if self._covers(df, rows, dataset)}
+        ours = dataset in self._runtime.datasets  # else no object is the dataset's
+        extracted = self._extracted.items() if ours else ()
+        complete = {identity: rows for identity, rows in extracted if self._covers(df, rows, dataset)}
         found = parts(df, complete, self._runtime.clock.now())
         for bucket in sorted({part.ref.bucket for part in found}):
             known = destination.recall([dataset], bucket)[dataset.name]

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from etl_daemon.core import frames
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.discovery import FRAMES
 from etl_daemon.core.model import ObjectRef, RawSlice
+from etl_daemon.core.plaintext import is_json
 
 Row = dict[str, Any]
 Identity = tuple[str, str, str]
@@ -35,7 +37,9 @@ def records(part: RawSlice, identity: Mapping[str, Any]) -> Iterator[Row]:
     """The rows of a slice with their identity; ``_raw`` and nothing else for a line that is no record."""
     malformed = dict(zip(part.malformed.tolist(), part.raw(part.malformed).to_pylist(), strict=True))
     numbers = part.numbers(np.arange(part.table.num_rows))
+    documents = [field.name for field in part.table.schema if is_json(field.type)]
     for position, (row, number) in enumerate(zip(part.table.to_pylist(), numbers.tolist(), strict=True)):
+        row |= {name: json.loads(row[name], parse_float=Decimal) for name in documents if row[name] is not None}
         # NaN stands for "present, but not a number": as text it stays apart from a missing value
         values = {name: "NaN" if value != value else value for name, value in row.items()}  # noqa: PLR0124
         yield {
@@ -63,7 +67,7 @@ class Part:
         numbered = "_object_row" in rows
         ordinals = rows["_object_row"].to_numpy(np.int64) if numbered else np.arange(1, len(rows) + 1)
         no_record = rows["_raw"].notna().to_numpy() if "_raw" in rows else np.zeros(len(rows), np.bool_)
-        table = frames.to_arrow(rows, frames.match_frame(rows, dataset))
+        table = frames.to_arrow(rows, frames.match_frame(rows, dataset), dataset.kind)
         return RawSlice(self.ref, 1, table, np.flatnonzero(no_record), self._raw, ordinals=ordinals)
 
     def _raw(self, positions: np.ndarray[Any, Any]) -> pa.StringArray:

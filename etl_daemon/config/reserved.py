@@ -13,7 +13,10 @@ _WORDS = """
     TRAILING TRUE UNION UNIQUE UNPACK UNPIVOT USING VARIADIC VERBOSE WHEN WHERE WINDOW WITH
 """.split()  # noqa: SIM905  # a list of them takes a hundred lines
 
-SCHEMAS = frozenset([*_WORDS, "TEMP", "SYSTEM", "MEMORY", "INFORMATION_SCHEMA", "PG_CATALOG"])
+WORDS = frozenset(_WORDS)
+"""No names for a table: SQL's words."""
+
+SCHEMAS = WORDS | {"TEMP", "SYSTEM", "MEMORY", "INFORMATION_SCHEMA", "PG_CATALOG"}
 """No names for a schema: DuckDB's words, databases and catalogs of its own."""
 
 DATABASES = SCHEMAS | {"MAIN"}

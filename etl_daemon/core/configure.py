@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from etl_daemon.config import DatasetsFile, Settings, read_datasets_file
+from etl_daemon.config.checks import table_name
+from etl_daemon.config.reserved import WORDS
 from etl_daemon.core.datasets import SCHEMAS, Dataset, Kind, Mode
 from etl_daemon.core.dialect import DIALECTS, Dialect
 from etl_daemon.core.discovery import OWN_PREFIX
@@ -121,6 +123,25 @@ def full_table_name(name: str, settings: Settings) -> str:
     return ".".join([settings.snowflake_database, settings.snowflake_schema][: 3 - len(parts)] + parts)
 
 
+def table_dataset(name: str, settings: Settings, given: Sequence[Dataset]) -> Dataset:
+    """A dataset for a table that no dataset has: any columns, appended, with a ledger of its own.
+
+    Raises:
+        ConfigError: the name is no table's, or one that is kept.
+    """
+    hint = "name a table of the dataset's database, as TABLE, SCHEMA.TABLE or DATABASE.SCHEMA.TABLE"
+    try:
+        full = full_table_name(table_name(name), settings)
+    except (ValueError, AttributeError) as error:
+        raise ConfigError(f"The table {name!r} {error}.", hint=hint) from error
+    made = Dataset(f"api:{full}", Kind.TABLE, "", full, mode=Mode.APPEND)
+    if full in tables(settings, given):
+        raise ConfigError(f"{full} is kept for anomalies that are found.", hint="name another table")
+    for problem in _place_problems(made, settings):
+        raise ConfigError(problem, hint=hint)
+    return made
+
+
 def _built_in(settings: Settings, kind: Kind) -> dict[str, Any]:
     return {
         "kind": kind,
@@ -171,13 +192,15 @@ def _table_problems(found: Sequence[Dataset], settings: Settings) -> list[str]:
 
 
 def _place_problems(dataset: Dataset, settings: Settings) -> list[str]:
-    database, schema, _ = dataset.table.split(".")
+    database, schema, name = dataset.table.split(".")
     problems = []
     if database != settings.snowflake_database:
         problems.append(
             f"{dataset.name}: table {dataset.table}: DuckDB commits to one database; "
             f"should be {settings.snowflake_database} as SNOWFLAKE_DATABASE says."
         )
+    if {schema, name} & WORDS:
+        problems.append(f"{dataset.name}: table {dataset.table}: has a word of SQL for a name; should be another one.")
     if schema == CONTROL_SCHEMA:
         problems.append(f"{dataset.name}: table {dataset.table}: the schema {schema} is kept for the control tables.")
     return problems

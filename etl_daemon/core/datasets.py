@@ -233,7 +233,7 @@ class Dataset:
     @property
     def schema(self) -> Schema:
         """The columns of its kind; the kind ``table`` has none but those that an object brings."""
-        return Schema((), primary_key=self.primary_key) if self.kind is Kind.TABLE else SCHEMAS[self.kind]
+        return Schema((), (), self.primary_key, "") if self.kind is Kind.TABLE else SCHEMAS[self.kind]
 
     @property
     def database(self) -> str:

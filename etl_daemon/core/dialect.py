@@ -71,7 +71,10 @@ class Dialect:
 
     def staged(self, value: str, type_: pa.DataType) -> str:
         """A staged value as its column takes it: JSON is staged as text where files carry it so."""
-        return f"PARSE_JSON({value})" if type_ == JSON and self.json == "VARIANT" else value
+        if type_ != JSON or self.json != "VARIANT":
+            return value
+        # what Snowflake does not take for JSON, such as an object with a name twice, stays as the text that it is
+        return f"COALESCE(TRY_PARSE_JSON({value}), TO_VARIANT({value}))"
 
     def column_type(self, type_: pa.DataType) -> str:
         """The SQL type that holds every value of an Arrow type. Timestamps are UTC without zone."""

@@ -13,6 +13,7 @@ import pyarrow as pa
 from etl_daemon.core.checks import Cells, normal_severity
 from etl_daemon.core.columns import Matching, match_columns
 from etl_daemon.core.datasets import INSTANT, TEXT, Column, Dataset, Kind
+from etl_daemon.core.frame_columns import any_column
 from etl_daemon.errors import DataError
 
 Ints = np.ndarray[Any, Any]
@@ -37,6 +38,8 @@ def match_frame(frame: pd.DataFrame, dataset: Dataset) -> Matching:
     names = [str(name) for name in frame.columns]
     if dataset.kind is Kind.TABLE:
         names = [name for name in names if not name.startswith(IDENTITY)]
+        if not names:
+            raise DataError("missing_columns", "The frame has no columns.", hint="reset_index() makes its index one")
     matching = match_columns(names, dataset)
     doubled = [name for found in matching.found.values() for name in found if names.count(name) > 1]
     if doubled:
@@ -54,9 +57,11 @@ def match_frame(frame: pd.DataFrame, dataset: Dataset) -> Matching:
     return matching
 
 
-def to_arrow(frame: pd.DataFrame, matching: Matching) -> pa.Table:
+def to_arrow(frame: pd.DataFrame, matching: Matching, kind: Kind) -> pa.Table:
     """The matched columns under their canonical names."""
-    return pa.table({name: _array(frame[sources[0]]) for name, sources in matching.found.items()})
+    places = {str(name): at for at, name in enumerate(frame.columns)}
+    convert = any_column if kind is Kind.TABLE else _array
+    return pa.table({name: convert(frame.iloc[:, places[of[0]]]) for name, of in matching.found.items()})
 
 
 def cleaned(frame: pd.DataFrame, matching: Matching, dataset: Dataset, cells: Cells, rows: Ints) -> pd.DataFrame:

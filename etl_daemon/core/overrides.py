@@ -59,6 +59,9 @@ def _changed(dataset: Dataset, value: str, taken: Collection[str]) -> Dataset:
     if word not in list(Mode):
         raise ValueError(f"There is no mode {word or repr(value)} for {dataset.name}; there are {', '.join(Mode)}.")
     changed = replace(dataset, mode=Mode(word))
+    dated = changed.by_timestamp and bool(changed.instant)
+    if changed.mode in {Mode.UPSERT, Mode.INCREMENTAL} and not (changed.key or dated):
+        raise ValueError(f"{word} needs a primary_key, which {dataset.name} has not.")
     if not separator:
         return changed
     if not _SUFFIX.fullmatch(suffix):

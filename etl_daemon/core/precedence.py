@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl_daemon.core import dedupe
-from etl_daemon.core.datasets import ROW_ORDER, Dataset, Mode
+from etl_daemon.core.datasets import ROW_ORDER, TEXT, Dataset, Mode
 from etl_daemon.core.model import CleanBatch, CleanSlice, Counts, Deferral, Refusal, StagedBatch
+from etl_daemon.core.plaintext import is_json
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 Marks = np.ndarray[Any, np.dtype[np.bool_]]
@@ -53,7 +54,8 @@ def settle(slices: Sequence[CleanSlice], dataset: Dataset) -> tuple[CleanSlice, 
     """
     ordered = tuple(sorted(slices, key=lambda part: (part.ref.modified, part.ref.key, part.first_row)))
     single = not ordered or (len(ordered) == 1 and dataset.key == dataset.schema.primary_key)
-    if dataset.mode is Mode.APPEND or single or not dataset.key:
+    empty = not any(part.accepted.num_rows for part in ordered)  # which may have no columns either
+    if dataset.mode is Mode.APPEND or single or empty or not dataset.key:
         return ordered
     accepted = [part.accepted for part in ordered]
     keys = key_codes(pa.concat_tables([table.select(list(dataset.key)) for table in accepted]))
@@ -81,7 +83,7 @@ def _winners(keys: Ints, accepted: Sequence[pa.Table], dataset: Dataset) -> Mark
     instants = dataset.order[: -len(ROW_ORDER)]
     if not instants:
         return dedupe.last_of_each(keys)
-    column = pa.concat_tables([table.select(list(instants)) for table in accepted]).column(0)
+    column = comparable(pa.concat_tables([table.select(list(instants)) for table in accepted]).column(0))
     order = pc.array_sort_indices(column, null_placement="at_start").to_numpy()
     stays = np.empty(len(keys), np.bool_)
     stays[order] = dedupe.last_of_each(keys[order])
@@ -96,7 +98,13 @@ def key_codes(keys: pa.Table) -> Ints:
     return codes
 
 
+def comparable(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """JSON as its text, for which Arrow has an order and a hash."""
+    return column.cast(TEXT) if is_json(column.type) else column
+
+
 def _codes(column: pa.ChunkedArray) -> Ints:
+    column = comparable(column)
     if pa.types.is_timestamp(column.type):
         micros = column.cast(pa.int64()).to_numpy()
         return dedupe.shrunk(micros - micros.min()) if len(micros) else micros

@@ -240,15 +240,17 @@ class ReviewSql:
         loaded = f"FROM {self._objects} WHERE {MINE} AND OUTCOME = 'loaded'"
         return f"SELECT KEY {loaded} AND BUCKET = ? AND COMMITTED_AT = (SELECT MAX(COMMITTED_AT) {loaded})"
 
-    def balanced(self, dataset: Dataset) -> str:
+    def balanced(self, dataset: Dataset, *, made: bool = True) -> str:
         """Ledger and target side by side, in one statement since commits go on: dataset, target.
 
-        Rows of key, the key's rows in the target, their latest LastModified, and ``LINE``.
+        Rows of key, the key's rows in the target, their latest LastModified, and ``LINE``. A target that is not
+        ``made`` yet holds nothing.
         """
+        nothing = f"(SELECT KEY AS _OBJECT_KEY, MODIFIED AS _OBJECT_MODIFIED FROM {self._objects} WHERE 1 = 0) AS empty"
         outside = "WHERE DETECTED_BY NOT LIKE 'etl_daemon:%' " if dataset.kind is Kind.ANOMALIES else ""
         held = (
             "SELECT _OBJECT_KEY AS HELD_KEY, COUNT(*) AS HELD, MAX(_OBJECT_MODIFIED) AS HELD_MODIFIED "
-            f"FROM {dataset.table} {outside}GROUP BY _OBJECT_KEY"
+            f"FROM {dataset.table if made else nothing} {outside}GROUP BY _OBJECT_KEY"
         )
         lines = ", ".join(f"l.{column}" for column in LINE.split())
         return (

@@ -16,7 +16,7 @@ from etl_daemon.core.exact import TextForms, exact_cast
 from etl_daemon.core.model import CleanSlice, Counts, RawSlice
 from etl_daemon.core.plaintext import is_json
 from etl_daemon.core.policy import Rules
-from etl_daemon.core.precedence import key_codes
+from etl_daemon.core.precedence import comparable, key_codes
 from etl_daemon.core.rescue import Misfit, rescued
 from etl_daemon.core.timestamps import parse_timestamps
 
@@ -134,7 +134,7 @@ def _survivors(columns: dict[str, pa.ChunkedArray], rows: Ints, dataset: Dataset
     if not dataset.primary_key or not len(rows):
         return np.ones(len(rows), np.bool_)
     taken = pa.array(rows)
-    keys = key_codes(pa.table({name: comparable(columns[name].take(taken)) for name in dataset.primary_key}))
+    keys = key_codes(pa.table({name: columns[name].take(taken) for name in dataset.primary_key}))
     pick = dedupe.first_of_each if dataset.mode is Mode.INCREMENTAL else dedupe.last_of_each
     if dataset.timestamp_column not in columns:
         return pick(keys)
@@ -143,11 +143,6 @@ def _survivors(columns: dict[str, pa.ChunkedArray], rows: Ints, dataset: Dataset
     stays = np.empty(len(rows), np.bool_)
     stays[order] = pick(keys[order])
     return stays
-
-
-def comparable(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """JSON as its text, for which Arrow has an order and a hash."""
-    return column.cast(TEXT) if is_json(column.type) else column
 
 
 def _accepted(raw: RawSlice, judged: JudgedTable, dataset: Dataset) -> pa.Table:

@@ -189,4 +189,4 @@ def _only_leaving(staged: StagedBatch) -> StagedBatch:
     objects = {part.ref for part in staged.slices if part.quarantined.num_rows}
     slices = tuple(part for part in staged.slices if part.ref in objects)
     plan = replace(staged.plan, objects=tuple(ref for ref in staged.plan.objects if ref in objects))
-    return StagedBatch(plan, slices, (), ())
+    return replace(staged, plan=plan, slices=slices, refusals=(), deferrals=())

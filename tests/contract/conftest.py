@@ -10,7 +10,7 @@ import pytest
 
 from etl_daemon.config import settings_from
 from tests.support.s3_servers import ceph_gateway, moto_server
-from tests.support.targets import TARGETS, Target, snowflake
+from tests.support.targets import TARGETS, Target, duckdb, snowflake
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +29,13 @@ def ceph_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
     """A destination of each engine, with fresh tables."""
     with TARGETS[request.param](tmp_path) if request.param in TARGETS else emulated(request) as made:
+        yield made
+
+
+@pytest.fixture(params=["duckdb", "snowflake"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
+    """A destination of each SQL engine, with fresh tables."""
+    with duckdb(tmp_path) if request.param == "duckdb" else emulated(request) as made:
         yield made
 
 

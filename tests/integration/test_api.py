@@ -133,8 +133,8 @@ def test_a_frame_without_identity_is_known_by_its_content(place):
 
 def test_an_unknown_table_or_type_names_what_there_is(place):
     with S3ToSnowflakeETL(config(place)) as etl:
-        with pytest.raises(ConfigError, match="PRICE_DATA"):
-            etl.load_to_snowflake(pd.DataFrame([price()]), "NO_SUCH_TABLE")
+        with pytest.raises(ConfigError, match="NO SUCH TABLE"):
+            etl.load_to_snowflake(pd.DataFrame([price()]), "NO SUCH TABLE")
         with pytest.raises(ConfigError, match="technical_indicators"):
             etl.run_etl_pipeline([source(place, data_type="prices")])
 

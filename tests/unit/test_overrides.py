@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from etl_daemon.core.datasets import Mode
+from etl_daemon.core.datasets import Dataset, Kind, Mode
 from etl_daemon.core.overrides import EXAMPLE, overridden
 from tests.support.rows import ANOMALIES, INDICATORS, PRICES
 
@@ -64,3 +65,14 @@ def test_what_is_wrong_is_said_with_what_there_is(text, said):
     with pytest.raises(ValueError, match=r"^(It|There|The) ") as caught:
         overridden(DATASETS, text, TAKEN)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("mode", "more"), [("UPSERT", {}), ("INCREMENTAL", {}), ("UPSERT", {"timestamp_column": "AT"})]
+)
+def test_a_mode_by_key_needs_a_key(mode, more):
+    keyless = Dataset("log", Kind.TABLE, "p", "A.B.LOG", mode=Mode.APPEND, **more)
+    with pytest.raises(ValueError, match=f"{mode} needs a primary_key, which log has not"):
+        overridden([keyless], f'{{"log": "{mode};_X"}}', ())
+    dated = replace(keyless, timestamp_column="AT")
+    assert overridden([dated], '{"log": "INCREMENTAL;_X"}', ())[0].table == "A.B.LOG_X"

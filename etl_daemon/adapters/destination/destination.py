@@ -82,7 +82,7 @@ class SqlDestination:
     def stage(self, batch: CleanBatch) -> StagedBatch:
         """Collect the batch in memory, and have the target ready; rows of a refused or deferred object are let go."""
         staged = gather(batch)
-        if batch.plan.dataset.kind is Kind.TABLE and staged.slices:
+        if batch.plan.dataset.kind is Kind.TABLE and staged.loaded:
             staged = self._fitting.fitted(staged)
         staged = whole(staged)
         return replace(staged, slices=settle(staged.slices, batch.plan.dataset))

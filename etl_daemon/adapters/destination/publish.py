@@ -35,7 +35,7 @@ def publish(work: Work, restated: Counter[str]) -> Published:
     """
     plan = Publish(work.dataset, work.rows, work.dialect, bool(restated))
     keys = (listed({"KEY": key} for key in restated),) if restated else ()
-    published = _meet(work, plan, keys)
+    published = _meet(work, plan, keys) if work.rows_staged else Published()
     if work.dataset.mode.replaces:
         published = Published(emptied=_empty(work))
     elif published.replaced or restated:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from etl_daemon.adapters.destination.session import Engine
+from etl_daemon.adapters.destination.survey import existing
 from etl_daemon.adapters.destination.work import listed
-from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.review import AuditLine, Balance, LedgerLine, QuarantinedRow, RejectedIn, ReviewSql, Selection
 
 PAGE_ROWS = 10_000
@@ -81,7 +82,9 @@ class SqlReview:
 
     def balanced(self, dataset: Dataset) -> list[Balance]:
         """All keys that the ledger or the target has, at one moment."""
-        lines = self._asked(self._sql.balanced(dataset), [dataset.name, dataset.table])
+        with self._engine.session() as session:
+            made = dataset.kind is not Kind.TABLE or dataset.table in existing(session, dataset.database)
+            lines = session.rows(self._sql.balanced(dataset, made=made), dataset.name, dataset.table)
         return [
             Balance(key, _line(line) if line[1] is not None else None, int(held), _aware(modified))
             for key, held, modified, *line in lines
