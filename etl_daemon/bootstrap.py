@@ -61,6 +61,8 @@ class Runtime:
     holder: str
     stop: Signal
     review: Review
+    statements: Callable[[], int]
+    _observers: list[Observer]
     _stack: ExitStack
 
     def daemon(self, *, again: bool = False, force: bool = False, lease: LeaseKeeper | None = None) -> Daemon:
@@ -86,6 +88,21 @@ class Runtime:
         keeper = LeaseKeeper(Tenure(_leaser(settings, url), lock, claim, self.clock, self.corridor.tell))
         self._stack.callback(keeper.close)
         return keeper
+
+    def serve(self) -> None:
+        """Answer over HTTP from now on, until the runtime is closed, unless the settings say that nobody asks.
+
+        Raises:
+            SetupError: the port is taken.
+        """
+        if not self.settings.etl_http_port:
+            return
+        from etl_daemon.monitoring import Watched, listen
+
+        watched = Watched(self.settings, self.datasets, self.clock, self.holder, self.statements, self.stop)
+        listener, observers = listen(watched)
+        self._stack.callback(listener.close)
+        self._observers.extend(observers)
 
     def operator(self, who: str) -> Operator:
         """Who works beside the daemon, and the control tables to look into."""
@@ -113,9 +130,10 @@ def build(settings: Settings, observers: Sequence[Observer] = (), clock: Clock |
 
     stop = Signal()
     datasets = configure.datasets(settings)
+    listening = list(observers)
 
     def tell(event: Event) -> None:
-        for observer in observers:
+        for observer in listening:
             observer.notice(event)
 
     with ExitStack() as building:
@@ -125,15 +143,26 @@ def build(settings: Settings, observers: Sequence[Observer] = (), clock: Clock |
         for part in (source, reader, destination):
             building.callback(part.close)
         corridor = Corridor(
-            intake(settings, source, reader), destination, settings.s3_bucket or "", _reach(settings), tell
+            intake(settings, source, reader, tell), destination, settings.s3_bucket or "", _reach(settings), tell
         )
         holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         return Runtime(
-            settings, datasets, corridor, clock or SystemClock(), holder, stop, SqlReview(engine), building.pop_all()
+            settings,
+            datasets,
+            corridor,
+            clock or SystemClock(),
+            holder,
+            stop,
+            SqlReview(engine),
+            lambda: engine.statements,
+            listening,
+            building.pop_all(),
         )
 
 
-def intake(settings: Settings, source: Source, reader: ObjectDecoder) -> Intake:
+def intake(
+    settings: Settings, source: Source, reader: ObjectDecoder, tell: Callable[[Event], None] = lambda _: None
+) -> Intake:
     """Reading and the rules as the settings say."""
     return Intake(
         source,
@@ -142,6 +171,7 @@ def intake(settings: Settings, source: Source, reader: ObjectDecoder) -> Intake:
         Tolerance(settings.error_threshold, settings.refuse_above_share),
         settings.max_concurrent_jobs,
         settings.memory_limit_mb * 2**20 // 4,
+        tell,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -9,11 +10,12 @@ from threading import Event as Signal
 
 from etl_daemon.core import discovery
 from etl_daemon.core.datasets import Dataset, Mode
-from etl_daemon.core.events import CyclePlanned, DatasetFailed
+from etl_daemon.core.discovery import Discovery
+from etl_daemon.core.events import CycleEnded, CyclePlanned, DatasetFailed, DatasetSettled, LoopTurned
 from etl_daemon.core.model import BatchPlan, Cursor, Fence, Known, Outcome, Receipt
 from etl_daemon.errors import BusyError, ConfigError, EtlError, LeaseLostError, ObjectChangedError
 from etl_daemon.leasing import LeaseKeeper
-from etl_daemon.pipeline import Corridor, discover, load
+from etl_daemon.pipeline import Corridor, Timed, discover, load
 from etl_daemon.ports import Clock
 
 PLANS = 3
@@ -68,6 +70,7 @@ class Daemon:
             ConfigError: the datasets do not fit the destination; waiting does not help.
         """
         while not stop.is_set():
+            self.corridor.tell(LoopTurned(""))
             try:
                 if self._may_work(stop):
                     self.cycle(stop)
@@ -93,13 +96,17 @@ class Daemon:
             LeaseLostError, BusyError: someone else is at work; nothing of the batch in hand was committed.
             ConfigError: the datasets do not fit the destination.
         """
+        started = time.perf_counter()
         self._recall()
-        return [self._attempt(dataset, stop) for dataset in self.datasets if not (stop and stop.is_set())]
+        reports = [self._attempt(dataset, stop) for dataset in self.datasets if not (stop and stop.is_set())]
+        self.corridor.tell(CycleEnded("", time.perf_counter() - started))
+        return reports
 
     def _recall(self) -> None:
         if self._known:
             return
-        found = dict(self.corridor.destination.recall(self.datasets, self.corridor.bucket))
+        with Timed(self.corridor.tell, "", "recall"):
+            found = dict(self.corridor.destination.recall(self.datasets, self.corridor.bucket))
         if self.lease:
             self.lease.raise_above(known.cursor for known in found.values())
         self._fences = {name: Fence(known.cursor.generation + 1, self.holder) for name, known in found.items()}
@@ -134,10 +141,7 @@ class Daemon:
         now = self.clock.now()
         known = self._known[dataset.name]
         sweep = self.own_cursor and discovery.sweep_due(known.cursor, now, self.corridor.reach.sweep_every)
-        found = discover(dataset, self._seen(dataset, known), self.corridor, now, sweep=sweep)
-        oldest = found.pending[0].modified if found.pending else None
-        size = sum(ref.size for ref in found.pending)
-        self.corridor.tell(CyclePlanned(dataset.name, len(found.pending), size, found.ignored, oldest, sweep))
+        found = self._discover(dataset, known, now, sweep=sweep)
         receipts: list[Receipt] = []
         for plan in discovery.plan_batches(dataset, found, self.corridor.reach.batch, known.cursor, now):
             if stop and stop.is_set():
@@ -145,7 +149,27 @@ class Daemon:
             receipts.append(self._load(_held(plan, receipts, known.cursor)))
         if sweep and sum(len(receipt.objects) for receipt in receipts) == len(found.pending) + len(found.superseded):
             self._swept(dataset, now)
+        if not (stop and stop.is_set()):
+            self.corridor.tell(_settled(dataset, receipts))
         return DatasetReport(dataset.name, len(found.pending), found.ignored, tuple(receipts))
+
+    def _discover(self, dataset: Dataset, known: Known, now: datetime, *, sweep: bool) -> Discovery:
+        source = self.corridor.intake.source
+        before = source.list_requests
+        found = discover(dataset, self._seen(dataset, known), self.corridor, now, sweep=sweep)
+        self.corridor.tell(
+            CyclePlanned(
+                dataset.name,
+                len(found.pending),
+                sum(ref.size for ref in found.pending),
+                found.ignored,
+                found.pending[0].modified if found.pending else None,
+                sweep,
+                known.cursor.watermark,
+                source.list_requests - before,
+            )
+        )
+        return found
 
     def _seen(self, dataset: Dataset, known: Known) -> Known:
         """What counts as seen in this cycle."""
@@ -190,6 +214,13 @@ def _enter(known: Known, receipt: Receipt, mode: Mode) -> None:
             known.refused.add(line.ref.key)
         if mode is Mode.TRUNCATE_INSERT:
             known.modified[line.ref.key] = line.ref.modified
+
+
+def _settled(dataset: Dataset, receipts: Sequence[Receipt]) -> DatasetSettled:
+    """What was put off is what is left."""
+    left = [item.ref for receipt in receipts for item in receipt.deferrals]
+    oldest = min((ref.modified for ref in left), default=None)
+    return DatasetSettled(dataset.name, len(left), sum(ref.size for ref in left), oldest)
 
 
 def _held(plan: BatchPlan, receipts: Sequence[Receipt], cursor: Cursor) -> BatchPlan:

@@ -20,6 +20,10 @@ Ints = np.ndarray[Any, Any]
 class Source(Protocol):
     """Where objects lie. It only reads: no object is changed, moved or deleted."""
 
+    @property
+    def list_requests(self) -> int:
+        """How many requests listings have taken so far."""
+
     def list(self, bucket: str, prefix: str, start_after: str = "") -> Iterator[ObjectRef]:
         """All objects whose key begins with ``prefix`` and sorts after ``start_after``, in key order.
 

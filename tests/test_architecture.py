@@ -80,6 +80,7 @@ def tree(tmp_path: Path) -> Path:
         ("snowflake", "adapters/duckdb/offender", "import snowflake.connector"),
         ("snowflake", "config/offender", "import cryptography"),
         ("prometheus", "server/offender", "import prometheus_client"),
+        ("http", "daemon/offender", "import waitress"),
     ],
 )
 def test_a_crossed_contract_fails(tree: Path, contract: str, module: str, line: str) -> None:
@@ -100,6 +101,7 @@ def test_a_crossed_contract_fails(tree: Path, contract: str, module: str, line: 
         ("adapters/duckdb/newcomer", "import duckdb\nfrom etl_daemon.adapters import spool"),
         ("adapters/snowflake/newcomer", "import cryptography, snowflake.connector"),
         ("adapters/observers/newcomer", "import prometheus_client"),
+        ("server/newcomer", "import waitress"),
     ],
 )
 def test_each_technology_has_its_folder(tree: Path, module: str, line: str) -> None:

@@ -8,11 +8,13 @@ from contextlib import closing
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from dotenv import dotenv_values
 
 from etl_daemon.adapters.decode import ObjectDecoder
+from etl_daemon.adapters.observers.metric_table import TABLE
 from etl_daemon.config import Settings, load_settings, settings_from, template
 from etl_daemon.config.authentication import NEEDS, Method
 from etl_daemon.config.datasets_file import DatasetOptions
@@ -20,11 +22,14 @@ from etl_daemon.core.clean import clean
 from etl_daemon.core.configure import datasets
 from etl_daemon.core.datasets import Mode
 from etl_daemon.core.dialect import DUCKDB
+from etl_daemon.core.health import Identity, Patience
 from etl_daemon.core.mapping import fit
 from etl_daemon.core.model import ObjectRef, Outcome
 from etl_daemon.core.overrides import overridden
 from etl_daemon.core.policy import Rules
+from etl_daemon.core.progress import BATCH_OUTCOMES, OBJECT_OUTCOMES, ROW_OUTCOMES, SEVERITIES, STAGES
 from etl_daemon.core.reasons import CODES
+from etl_daemon.server import Sight, pages
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "etl-config.env.template"
@@ -99,6 +104,20 @@ def test_every_option_of_a_dataset_is_documented() -> None:
 def test_every_reason_code_is_documented() -> None:
     text = (ROOT / "docs" / "rules.md").read_text("utf-8")
     assert [code for code in CODES if f"| `{code}` |" not in text] == []
+
+
+def test_metrics_paths_and_reasons_are_documented() -> None:
+    text = (ROOT / "docs" / "monitoring.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(etl_\w+)` \| (\w+) \|(.*?)\| (.*) \|$", text, re.MULTILINE)
+    documented = [(name, kind, tuple(re.findall(r"`(\w+)`", labels)), means) for name, kind, labels, means in rows]
+    assert documented == [(each.name, each.kind, each.labels, each.help) for each in TABLE]
+
+    sight = Sight(Identity("d", "1", "h", datetime(2026, 1, 1, tzinfo=UTC), "p"), Patience(1, 1), Mock(), Mock(), "")
+    assert re.findall(r"^\| `(/[a-z/]+)` \|", text, re.MULTILINE) == list(pages(sight))
+    given = set(re.findall(r'Reason\("(\w+)"', (ROOT / "etl_daemon/core/health.py").read_text("utf-8")))
+    assert given == set(re.findall(r"^\| `([a-z_]+)` \| [^|]*\|$", text, re.MULTILINE)) - {row[0] for row in rows}
+    for name in (*STAGES, *OBJECT_OUTCOMES, *ROW_OUTCOMES, *BATCH_OUTCOMES, *SEVERITIES):
+        assert f"`{name}`" in text, name
 
 
 def test_make_help_prints_every_target() -> None:

@@ -22,11 +22,12 @@ def run() -> None:
     """Cycle until SIGTERM or SIGINT, while the lease is ours; the batch in hand is finished first.
 
     Raises:
-        EtlError: settings are wrong.
+        EtlError: settings are wrong, or the port to answer on is taken.
     """
     settings = load_settings()
     log = structlog.stdlib.get_logger("etl_daemon")
     with logging_runtime(settings) as runtime, stopping(runtime.stop):
+        runtime.serve()
         log.info("started", holder=runtime.holder, datasets=[each.name for each in runtime.datasets])
         runtime.daemon(lease=runtime.lease()).run(runtime.stop, timedelta(seconds=settings.etl_poll_interval_seconds))
         log.info("stopped")

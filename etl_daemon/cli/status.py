@@ -1,4 +1,4 @@
-"""``etl-daemon status``: how far each dataset is, from the destination."""
+"""``etl-daemon status``: how far each dataset is, from the daemon that runs here, else from the destination."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from etl_daemon import bootstrap
 from etl_daemon.cli.printing import console, emit, table
+from etl_daemon.cli.running import running, show
 from etl_daemon.config import load_settings
 
 if TYPE_CHECKING:
@@ -32,11 +33,26 @@ def status(*, as_json: bool) -> None:
     Raises:
         EtlError: settings are wrong, or the destination cannot be opened.
     """
-    there = bootstrap.survey(load_settings(needs_source=False))
+    settings = load_settings(needs_source=False)
+    if document := running(settings):
+        if as_json:
+            emit({"from": "daemon", **document})
+        else:
+            show(document)
+        return
+    there = bootstrap.survey(settings)
     documents = {name: _document(state) for name, state in there.datasets.items()}
     ready = not there.missing
     if as_json:
-        emit({"destination": there.place, "exists": there.exists, "ready": ready, "datasets": documents})
+        emit(
+            {
+                "from": "destination",
+                "destination": there.place,
+                "exists": there.exists,
+                "ready": ready,
+                "datasets": documents,
+            }
+        )
         return
     if not there.exists:
         console().print(f"{there.place} does not exist yet. To make it: etl-daemon init", soft_wrap=True)

@@ -65,6 +65,8 @@ def validate(options: ValidateOptions) -> None:
 class _Files:
     """The files of the command line as a source. ``unreadable`` says which could not be opened, and why."""
 
+    list_requests = 0
+
     def __init__(self, paths: Sequence[Path]) -> None:
         self.refs = [self._ref(path) for path in dict.fromkeys(paths)]
 

@@ -152,6 +152,11 @@ class Settings(BaseSettings):
     )
     etl_state_dir: Path = Field(Path("etl-state"), description="Folder for what the process keeps between starts.")
 
+    etl_http_host: str = Field("127.0.0.1", description="Address at which `run` answers over HTTP.")
+    etl_http_port: int = Field(
+        9108, ge=0, le=65_535, description="Port at which `run` answers; 0: it does not answer (port)."
+    )
+
     max_concurrent_jobs: int = Field(
         8, ge=1, le=256, description="Objects that are fetched at the same time (objects)."
     )

@@ -9,6 +9,7 @@ GROUPS = {
     "SNOWFLAKE_ACCOUNT": "Snowflake: docs/snowflake.md says which of these a way to log in needs",
     "PRICE_DATA_PREFIX": "Datasets",
     "ETL_POLL_INTERVAL_SECONDS": "Cycles and retries",
+    "ETL_HTTP_HOST": "Health and metrics: docs/monitoring.md",
     "MAX_CONCURRENT_JOBS": "Limits",
     "SYMBOL_PATTERN": "Rules for rows",
     "LOG_LEVEL": "Logs",

@@ -11,6 +11,7 @@ from etl_daemon.config.reserved import WORDS
 from etl_daemon.core.datasets import SCHEMAS, Dataset, Kind, Mode
 from etl_daemon.core.dialect import DIALECTS, Dialect
 from etl_daemon.core.discovery import OWN_PREFIX
+from etl_daemon.core.health import Patience
 from etl_daemon.core.policy import SYMBOL_PATTERNS, ReadLimits, RetryPolicy, Rules
 from etl_daemon.core.statements import CONTROL_SCHEMA, creating
 from etl_daemon.core.table_options import option_problems, table_options
@@ -53,6 +54,21 @@ def retry_policy(settings: Settings) -> RetryPolicy:
         max_delay_seconds=max(RetryPolicy().max_delay_seconds, settings.etl_retry_delay),
         timeout_seconds=settings.etl_timeout,
     )
+
+
+def patience(settings: Settings) -> Patience:
+    """How long the loop may be silent: a statement at the destination is its longest call."""
+    call = settings.etl_timeout
+    if settings.etl_destination == "snowflake":
+        call += settings.snowflake_statement_timeout
+    return Patience(settings.etl_poll_interval_seconds, call)
+
+
+def place(settings: Settings) -> str:
+    """Where the destination is, for people."""
+    if settings.etl_destination == "duckdb":
+        return str(settings.etl_duckdb_path.resolve())
+    return f"snowflake://{settings.snowflake_account}/{settings.snowflake_database}"
 
 
 def lease_url(settings: Settings) -> str:

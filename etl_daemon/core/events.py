@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from etl_daemon.core.model import ObjectRef, Receipt
+from etl_daemon.errors import EtlError
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +18,48 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class CyclePlanned(Event):
-    """Discovery finished. ``ignored`` objects are older than the window and were never loaded."""
+    """Discovery finished. ``ignored`` objects are older than the window and were never loaded.
+
+    ``watermark`` is how far the dataset had come before; ``list_requests`` is what the listing took.
+    """
 
     pending: int
     pending_bytes: int
     ignored: int
     oldest_pending: datetime | None
     swept: bool
+    watermark: datetime | None = None
+    list_requests: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StageEnded(Event):
+    """One piece of a step is over: a listing, one object fetched, one slice decoded or cleaned, a batch staged, ..."""
+
+    stage: str
+    seconds: float
+    error: EtlError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSettled(Event):
+    """A dataset's cycle ended well; what is left was put off."""
+
+    pending: int = 0
+    pending_bytes: int = 0
+    oldest_pending: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CycleEnded(Event):
+    """All datasets had their turn."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class LoopTurned(Event):
+    """The loop goes round, be it only to wait for the lease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +149,13 @@ class LeaseTaken(Event):
 
     generation: int
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRenewed(Event):
+    """The lease is renewed again, after attempts that failed."""
+
+    generation: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from threading import Event as Signal
 from types import TracebackType
 from typing import Self
 
-from etl_daemon.core.events import LeaseAwaited, Retried
+from etl_daemon.core.events import LeaseAwaited, LeaseRenewed, LoopTurned, Retried
 from etl_daemon.core.lease import Lease, Verdict
 from etl_daemon.core.model import Cursor, Fence
 from etl_daemon.errors import BusyError, EtlError, LeaseLostError, TransientError
@@ -28,6 +28,7 @@ class LeaseKeeper:
     chance: Callable[[], float] = random.random
     _ending: Signal = field(default_factory=Signal)
     _thread: threading.Thread | None = None
+    _late: bool = False
 
     @property
     def lost(self) -> Signal:
@@ -119,6 +120,7 @@ class LeaseKeeper:
 
     def _stand_by(self, stop: Signal, *, told: bool) -> bool:
         """Half the time between renewals, more or less, but hardly beyond the moment at which the lease is free."""
+        self.tenure.tell(LoopTurned(""))
         if not told:
             rival, name = self.tenure.rival, self.tenure.claim.name
             self.tenure.tell(LeaseAwaited("", rival.claim.holder if rival else "", busy(rival, name).detail))
@@ -141,10 +143,14 @@ class LeaseKeeper:
         usual = self.tenure.claim.renewal_seconds
         try:
             self.tenure.renew()
+            if self._late:
+                self.tenure.tell(LeaseRenewed("", self.tenure.fence().generation))
+                self._late = False
         except LeaseLostError:
             return usual  # has been told; whoever needs the lease takes it again
         except EtlError as error:
             self._tell_of(error)
+            self._late = True
             return usual / 5
         return usual
 

@@ -36,9 +36,22 @@ from etl_daemon.core.model import (
     StagedBatch,
 )
 from etl_daemon.pipeline.intake import Intake, Tolerance, Transform, ahead, parts, reject_share, results
+from etl_daemon.pipeline.timing import Timed
 from etl_daemon.ports import Destination
 
-__all__ = ["Corridor", "Intake", "Reach", "Tolerance", "commit", "discover", "load", "read", "stage", "transform"]
+__all__ = [
+    "Corridor",
+    "Intake",
+    "Reach",
+    "Timed",
+    "Tolerance",
+    "commit",
+    "discover",
+    "load",
+    "read",
+    "stage",
+    "transform",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,11 @@ class Corridor:
 
 def discover(dataset: Dataset, known: Known, corridor: Corridor, now: datetime, *, sweep: bool) -> Discovery:
     """List what the dataset's window holds and take off what the ledger has; where the table is replaced, list all."""
+    with Timed(corridor.tell, dataset.name, "list"):
+        return _discovered(dataset, known, corridor, now, sweep=sweep)
+
+
+def _discovered(dataset: Dataset, known: Known, corridor: Corridor, now: datetime, *, sweep: bool) -> Discovery:
     reach = corridor.reach
     if dataset.mode.replaces:
         prefix = discovery.static_prefix(dataset.prefix)
@@ -90,7 +108,8 @@ def transform(raw: RawBatch, intake: Intake, rules: Transform = clean) -> CleanB
 
 def stage(clean_batch: CleanBatch, corridor: Corridor) -> StagedBatch:
     """Bring everything to the destination's doorstep."""
-    return corridor.destination.stage(clean_batch)
+    with Timed(corridor.tell, clean_batch.plan.dataset.name, "stage") as timed:
+        return corridor.destination.stage(replace(clean_batch, results=timed.without(clean_batch.results)))
 
 
 def commit(staged: StagedBatch, corridor: Corridor, fence: Fence, now: datetime) -> Receipt:
@@ -103,7 +122,8 @@ def commit(staged: StagedBatch, corridor: Corridor, fence: Fence, now: datetime)
     incomplete = staged.deferrals and staged.plan.dataset.mode.replaces
     if incomplete or not (staged.settled or plan.superseded):
         return Receipt(plan.batch_id, plan.dataset.name, (), staged.deferrals)
-    return corridor.destination.commit(replace(staged, plan=plan), fence, now)
+    with Timed(corridor.tell, plan.dataset.name, "commit"):
+        return corridor.destination.commit(replace(staged, plan=plan), fence, now)
 
 
 def load(plan: BatchPlan, corridor: Corridor, fence: Callable[[], Fence], now: datetime) -> Receipt:

@@ -13,6 +13,7 @@ from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.model import BatchPlan, CleanSlice, Counts, Deferral, ObjectRef, RawBatch, RawSlice, Refusal
 from etl_daemon.core.policy import Rules
 from etl_daemon.errors import DataError, ObjectChangedError, SetupError, TransientError
+from etl_daemon.pipeline.timing import Tell, Timed, timed_each
 from etl_daemon.ports import Decoder, Source
 
 Item = TypeVar("Item")
@@ -29,7 +30,10 @@ class Tolerance:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What reading and the rules work with: ``fetchers`` objects at a time, up to ``ahead_bytes`` before their turn."""
+    """What reading and the rules work with: ``fetchers`` objects at a time, up to ``ahead_bytes`` before their turn.
+
+    ``tell`` hears from several threads how long each piece took.
+    """
 
     source: Source
     decoder: Decoder
@@ -37,13 +41,15 @@ class Intake:
     tolerance: Tolerance
     fetchers: int
     ahead_bytes: int
+    tell: Tell = lambda _: None
 
 
 def parts(plan: BatchPlan, intake: Intake) -> Iterator[RawSlice | Refusal | Deferral]:
     """A fault of an object's content refuses it, a fault of the world puts it off."""
     for ref, body in _bodies(plan, intake):
         try:
-            yield from intake.decoder.decode(ref, body.result(), plan.dataset)
+            slices = intake.decoder.decode(ref, body.result(), plan.dataset)
+            yield from timed_each(slices, intake.tell, plan.dataset.name, "decode")
         except DataError as error:
             yield Refusal(ref, error.reason, str(error))
         except (TransientError, SetupError, OSError, MemoryError) as error:
@@ -61,10 +67,15 @@ def _bodies(plan: BatchPlan, intake: Intake) -> Iterator[tuple[ObjectRef, Future
         while under_way or waiting:
             while waiting and _room(under_way, waiting[0], intake):
                 ref = waiting.popleft()
-                under_way.append((ref, pool.submit(intake.source.fetch, ref)))
+                under_way.append((ref, pool.submit(_fetched, ref, plan.dataset.name, intake)))
             yield under_way.popleft()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _fetched(ref: ObjectRef, dataset: str, intake: Intake) -> memoryview:
+    with Timed(intake.tell, dataset, "get"):
+        return intake.source.fetch(ref)
 
 
 def _room(under_way: deque[tuple[ObjectRef, Future[memoryview]]], ref: ObjectRef, intake: Intake) -> bool:
@@ -86,7 +97,7 @@ def results(raw: RawBatch, intake: Intake, rules: Transform) -> Iterator[CleanSl
     for ref, parts in groupby(raw.parts, lambda part: part.ref):
         counts = Counts()
         for part in parts:
-            result = _cleaned(part, raw.plan.dataset, intake.rules, rules) if isinstance(part, RawSlice) else part
+            result = _cleaned(part, raw.plan.dataset, intake, rules) if isinstance(part, RawSlice) else part
             yield result
             if not isinstance(result, CleanSlice):
                 break
@@ -95,9 +106,10 @@ def results(raw: RawBatch, intake: Intake, rules: Transform) -> Iterator[CleanSl
             yield from _above_tolerance(ref, counts, intake.tolerance)
 
 
-def _cleaned(part: RawSlice, dataset: Dataset, limits: Rules, rules: Transform) -> CleanSlice | Refusal:
+def _cleaned(part: RawSlice, dataset: Dataset, intake: Intake, rules: Transform) -> CleanSlice | Refusal:
     try:
-        return rules(part, dataset, limits)
+        with Timed(intake.tell, dataset.name, "transform"):
+            return rules(part, dataset, intake.rules)
     except Exception as error:  # noqa: BLE001 - as in reading
         return _defect(part.ref, error)
 

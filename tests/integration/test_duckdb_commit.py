@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from etl_daemon.adapters.destination.destination import SqlDestination
-from etl_daemon.adapters.duckdb.session import DuckDBFile, DuckDBSession
+from etl_daemon.adapters.duckdb.session import DuckDBFile, DuckDBSession, Sent
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.errors import BusyError, ConfigError, SetupError
 from tests.support.rows import ANOMALIES, NOW, PRICES, batch, cleaned, price, ref
@@ -120,7 +120,7 @@ class Counted:
 
 class CountedSession(DuckDBSession):
     def __init__(self, connection, statements: list[str]) -> None:
-        super().__init__(connection)
+        super().__init__(connection, Sent())
         self.statements = statements
 
     def rows(self, statement: str, *values: object):

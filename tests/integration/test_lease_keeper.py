@@ -11,7 +11,16 @@ import pytest
 from etl_daemon.adapters.local.lease import FileLeaser, HostLock
 from etl_daemon.adapters.memory.lease import MemoryDocument, MemoryLeaser
 from etl_daemon.adapters.memory.source import MemorySource
-from etl_daemon.core.events import BatchCommitted, DatasetFailed, LeaseAwaited, LeaseLost, LeaseTaken, Retried
+from etl_daemon.core.events import (
+    BatchCommitted,
+    DatasetFailed,
+    LeaseAwaited,
+    LeaseLost,
+    LeaseRenewed,
+    LeaseTaken,
+    LoopTurned,
+    Retried,
+)
 from etl_daemon.core.lease import Claim
 from etl_daemon.core.model import Fence
 from etl_daemon.errors import BusyError, LeaseLostError, TransientError
@@ -110,6 +119,7 @@ def test_standing_by_is_said_once_and_ends_when_told(keepers):
     waiting.join(PATIENCE)
     assert answers == [False]
     assert [event.holder for event in told.of(LeaseAwaited)] == ["a"]
+    assert told.of(LoopTurned), "whoever waits is alive"
 
 
 def test_a_store_that_stays_away_loses_the_lease_and_says_so_at_once(keepers):
@@ -125,6 +135,18 @@ def test_a_store_that_stays_away_loses_the_lease_and_says_so_at_once(keepers):
     leaser.faults.clear()
     assert keeper.wait(threading.Event())
     assert not keeper.lost.is_set()
+
+
+def test_a_renewal_that_works_again_is_told(keepers):
+    leaser = MemoryLeaser()
+    keeper, told = keepers("a", leaser=leaser, seconds=3.0)
+    keeper.take(threading.Event())
+    leaser.faults.append(TransientError("no answer"))
+    told.until(LeaseRenewed)
+    kinds = [type(event) for event in told]
+    assert kinds[kinds.index(Retried) :] == [Retried, LeaseRenewed]
+    assert told.of(LeaseRenewed) == [LeaseRenewed("", 1)]
+    assert told.of(LeaseLost) == []
 
 
 def test_one_shot_gives_up_on_a_store_that_never_answers(keepers):

@@ -38,7 +38,10 @@ class Ended:
 
 @dataclass(frozen=True)
 class Shell:
-    """Runs ``etl-daemon`` in ``folder`` with ``settings`` and nothing of the developer's environment."""
+    """Runs ``etl-daemon`` in ``folder`` with ``settings`` and nothing of the developer's environment.
+
+    Without a port of their own the processes do not listen: many run at the same time.
+    """
 
     folder: Path
     settings: Mapping[str, object]
@@ -48,7 +51,7 @@ class Shell:
             name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH") if name in os.environ
         }
         given = {name: str(value) for name, value in {**self.settings, **more}.items()}
-        return {**inherited, **AWS_ENVIRONMENT, **given}
+        return {**inherited, **AWS_ENVIRONMENT, "ETL_HTTP_PORT": "0", **given}
 
     def run(self, *words: object, **settings: object) -> Ended:
         return self.execute([str(COMMAND), *map(str, words)], **settings)

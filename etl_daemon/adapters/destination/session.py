@@ -54,6 +54,10 @@ class Engine(Protocol):
     def place(self) -> str:
         """Where it is, for people."""
 
+    @property
+    def statements(self) -> int:
+        """How many statements were sent so far."""
+
     def exists(self) -> bool:
         """Whether there is a database at all; where it cannot be made by us, it counts as there."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,14 +21,23 @@ FOREIGN = "not a valid DuckDB database file"
 LOCKED = ("could not set lock", "conflicting lock", "being used by another process")
 
 
+@dataclass(slots=True)
+class Sent:
+    """How many statements were sent."""
+
+    statements: int = 0
+
+
 class DuckDBSession:
     """An open file. Staged rows are views on Arrow tables: nothing is copied."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, sent: Sent) -> None:
         self._connection = connection
+        self._sent = sent
 
     def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """The rows that a query gives."""
+        self._sent.statements += 1
         return self._connection.execute(statement, list(values)).fetchall()
 
     def run(self, statement: str, *values: object) -> int:
@@ -39,6 +48,7 @@ class DuckDBSession:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """BEGIN, then COMMIT, or ROLLBACK on any error."""
+        self._sent.statements += 2  # BEGIN, and COMMIT or ROLLBACK
         self._connection.begin()
         try:
             yield
@@ -77,6 +87,7 @@ class DuckDBFile:
     threads: int = 2
     memory_limit_mb: int = 1024
     wait_seconds: float = 300.0
+    _sent: Sent = field(default_factory=Sent, compare=False)
 
     dialect: ClassVar[Dialect] = DUCKDB
 
@@ -84,6 +95,11 @@ class DuckDBFile:
     def place(self) -> str:
         """The file."""
         return str(self.path)
+
+    @property
+    def statements(self) -> int:
+        """How many statements were sent so far, opening the file aside."""
+        return self._sent.statements
 
     def exists(self) -> bool:
         """Whether the file is there."""
@@ -113,7 +129,7 @@ class DuckDBFile:
         Raises: as ``connection``.
         """
         with self.connection(read_only=read_only) as connection:
-            yield DuckDBSession(connection)
+            yield DuckDBSession(connection, self._sent)
 
     def close(self) -> None:
         """Nothing stays open between sessions."""

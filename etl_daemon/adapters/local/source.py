@@ -22,11 +22,13 @@ class LocalSource:
 
     A bucket is the folder of that name in the root if there is one, else the root itself. A version is size and mtime
     in nanoseconds; ``modified`` is the mtime, so a file moved in from elsewhere is as old as it was there.
+    ``list_requests`` counts the walks.
     """
 
     def __init__(
         self, root: Path, *, spool_directory: Path | None = None, spool_from_bytes: int = SPOOL_FROM_BYTES
     ) -> None:
+        self.list_requests = 0
         self._root = root
         self._spool_directory = spool_directory
         self._spool_from_bytes = spool_from_bytes
@@ -38,6 +40,7 @@ class LocalSource:
             SetupError: the folder is missing or cannot be read.
             TransientError: the file system did not answer.
         """
+        self.list_requests += 1
         try:
             for key, path in walk(self._folder(bucket), Span(prefix, start_after)):
                 yield from _refs(bucket, key, path)

@@ -21,6 +21,7 @@ class MemorySource:
         self.list_faults: deque[Exception | None] = deque()
         self.fetch_faults: deque[Exception | None] = deque()
         self.fetched: list[str] = []
+        self.list_requests = 0
         self.closed = False
         self._objects: dict[tuple[str, str], tuple[ObjectRef, bytes]] = {}
         self._writes = 0
@@ -39,6 +40,7 @@ class MemorySource:
 
     def list(self, bucket: str, prefix: str, start_after: str = "") -> Iterator[ObjectRef]:
         """As the port says; the listing shows the moment at which it began."""
+        self.list_requests += 1
         _raise_next(self.list_faults)
         keys = sorted(
             key for held, key in self._objects if held == bucket and key.startswith(prefix) and key > start_after

@@ -18,20 +18,25 @@ import structlog
 from etl_daemon.config import shown
 from etl_daemon.core.events import (
     BatchCommitted,
+    CycleEnded,
     CyclePlanned,
     DatasetFailed,
+    DatasetSettled,
     Event,
     ExtraColumns,
     LeaseAwaited,
     LeaseLost,
     LeaseReleased,
+    LeaseRenewed,
     LeaseTaken,
+    LoopTurned,
     ObjectDeferred,
     ObjectRefused,
     RejectShareHigh,
     Retried,
     RowsFiltered,
     SettingDiscouraged,
+    StageEnded,
 )
 from etl_daemon.core.model import ObjectRef, Outcome
 from etl_daemon.errors import EtlError, SetupError
@@ -111,6 +116,10 @@ def _trace(event: Event) -> Fields:
 
 LINES: Mapping[type[Event], tuple[str, int, Callable[[Any], Fields]]] = {
     CyclePlanned: ("cycle_planned", logging.INFO, _plain),
+    StageEnded: ("stage_ended", logging.DEBUG, _plain),
+    DatasetSettled: ("dataset_settled", logging.DEBUG, _plain),
+    CycleEnded: ("cycle_ended", logging.DEBUG, _plain),
+    LoopTurned: ("loop_turned", logging.DEBUG, _plain),
     BatchCommitted: ("batch_committed", logging.INFO, _committed),
     ExtraColumns: ("extra_columns", logging.INFO, _plain),
     RowsFiltered: ("rows_filtered", logging.WARNING, _plain),
@@ -122,6 +131,7 @@ LINES: Mapping[type[Event], tuple[str, int, Callable[[Any], Fields]]] = {
     DatasetFailed: ("dataset_failed", logging.ERROR, _failed),
     LeaseAwaited: ("lease_awaited", logging.INFO, _plain),
     LeaseTaken: ("lease_taken", logging.INFO, _plain),
+    LeaseRenewed: ("lease_renewed", logging.INFO, _plain),
     LeaseReleased: ("lease_released", logging.INFO, _plain),
     LeaseLost: ("lease_lost", logging.WARNING, _plain),
 }

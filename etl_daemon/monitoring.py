@@ -1,0 +1,54 @@
+"""A daemon that is watched: what observes it, and what answers over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from threading import Event as Signal
+
+from etl_daemon.adapters.observers.metric_table import Reading
+from etl_daemon.adapters.observers.metrics import CONTENT_TYPE, MetricsObserver
+from etl_daemon.adapters.observers.progress import ProgressObserver
+from etl_daemon.config import Settings
+from etl_daemon.core import configure
+from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.health import Identity, Moment
+from etl_daemon.core.progress import begun
+from etl_daemon.ports import Clock, Observer
+from etl_daemon.server import Listener, Sight, pages, site
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What the answers are made of. ``statements`` counts what went to the destination; ``stop``: told to end."""
+
+    settings: Settings
+    datasets: Sequence[Dataset]
+    clock: Clock
+    holder: str
+    statements: Callable[[], int]
+    stop: Signal
+
+
+def listen(watched: Watched) -> tuple[Listener, tuple[Observer, ...]]:
+    """A server that answers from now on, and the observers that have to hear of every event.
+
+    Raises:
+        SetupError: the address cannot be listened on.
+    """
+    settings, clock = watched.settings, watched.clock
+    progress = ProgressObserver(
+        begun(settings.etl_source, settings.etl_destination, [each.name for each in watched.datasets]), clock
+    )
+    identity = Identity(
+        settings.etl_daemon_name, version("etl_daemon"), watched.holder, clock.now(), configure.place(settings)
+    )
+    metrics = MetricsObserver(lambda: Reading(progress.progress, watched.statements(), identity.version))
+
+    def moment() -> Moment:
+        return Moment(progress.progress, progress.silent_seconds(), clock.now(), watched.stop.is_set())
+
+    sight = Sight(identity, configure.patience(settings), moment, metrics.render, CONTENT_TYPE)
+    listener = Listener(site(pages(sight)), settings.etl_http_host, settings.etl_http_port)
+    return listener.start(), (progress, metrics)
