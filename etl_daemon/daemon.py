@@ -13,7 +13,7 @@ from etl_daemon.core.datasets import Dataset, Mode
 from etl_daemon.core.discovery import Discovery
 from etl_daemon.core.events import CycleEnded, CyclePlanned, DatasetFailed, DatasetSettled, LoopTurned
 from etl_daemon.core.model import BatchPlan, Cursor, Fence, Known, Outcome, Receipt
-from etl_daemon.errors import BusyError, ConfigError, EtlError, LeaseLostError, ObjectChangedError
+from etl_daemon.errors import BusyError, ConfigError, EtlError, LeaseLostError, ObjectChangedError, SetupError
 from etl_daemon.leasing import LeaseKeeper
 from etl_daemon.pipeline import Corridor, Timed, discover, load
 from etl_daemon.ports import Clock
@@ -182,7 +182,11 @@ class Daemon:
     def _load(self, plan: BatchPlan) -> Receipt:
         name = plan.dataset.name
         plan = plan if self.own_cursor else replace(plan, watermark=None)
-        receipt = load(plan, self.corridor, lambda: self._fence(name), self.clock.now())
+        try:
+            receipt = load(plan, self.corridor, lambda: self._fence(name), self.clock.now())
+        except SetupError:
+            self._known.clear()  # tables may be gone, and with them what the ledger said
+            raise
         known = self._known[name]
         _enter(known, receipt, plan.dataset.mode)
         marks = [mark for mark in (known.cursor.watermark, receipt.watermark) if mark]

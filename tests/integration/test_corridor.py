@@ -60,6 +60,17 @@ def test_an_idle_cycle_does_not_open_the_destination(house):
     assert not house.path.exists()
 
 
+def test_what_was_lost_with_the_destination_is_loaded_again(house):
+    house.put(KEY, [price()])
+    house.cycle()
+    house.path.unlink()
+    house.put("processed/price_data/b.json", [price("MSFT")])
+
+    assert house.cycle().error is not None
+    assert house.cycle().failed is False
+    assert [row[0] for row in house.contents()["prices"]] == ["AAPL", "MSFT"]
+
+
 def test_an_overwritten_object_is_a_new_version(house):
     house.put(KEY, [price(), price("MSFT")])
     house.cycle()

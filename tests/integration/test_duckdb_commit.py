@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from etl_daemon.adapters.destination.destination import SqlDestination
 from etl_daemon.adapters.duckdb.session import DuckDBFile, DuckDBSession, Sent
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.errors import BusyError, ConfigError, SetupError
+from etl_daemon.errors import BusyError, ConfigError, SetupError, TransientError
 from tests.support.rows import ANOMALIES, NOW, PRICES, batch, cleaned, price, ref
 from tests.support.targets import DATABASE, FENCE, DuckDBTarget, of
 
@@ -48,6 +49,13 @@ def test_a_file_that_is_no_database_names_the_setting(tmp_path):
     path.write_text("not a database" * 1000)
     with pytest.raises(SetupError, match="ETL_DUCKDB_PATH"):
         SqlDestination(DuckDBFile(path, DATABASE), ANOMALIES).prepare([PRICES])
+
+
+def test_a_commit_that_cannot_be_written_is_tried_again(target):
+    target.destination.prepare([PRICES])
+    with pytest.raises(TransientError, match="No space left") as caught, target.file.connection():
+        raise duckdb.TransactionException("Failed to commit: Could not write file: No space left on device")
+    assert "disk space" in caught.value.hint
 
 
 def test_a_table_in_another_database_is_a_configuration_error(target):

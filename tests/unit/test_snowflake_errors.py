@@ -35,6 +35,7 @@ CASES = [
     *[((code, "08001"), SetupError, "GRANT ROLE") for code in (390186, 390189)],
     *[((code, "08001"), SetupError, "network policy") for code in (390420, 390422, 390432)],
     ((390201, "08001"), SetupError, "SNOWFLAKE_DATABASE"),
+    ((90105, "22000"), SetupError, "GRANT USAGE ON DATABASE"),
     ((250001, "08001", NO_LOGIN + "error status: 404 Not Found"), ConfigError, "SNOWFLAKE_ACCOUNT"),
     ((250001, "08001", NO_LOGIN + "Workload Identity Federation failed"), ConfigError, "IDENTITY_PROVIDER"),
     ((250001, "08001", NO_LOGIN + "OAuth: invalid_client"), ConfigError, "OAUTH_CLIENT_SECRET"),

@@ -155,7 +155,7 @@ class DuckDBFile:
         try:
             self._attach(connection, read_only=read_only)
             yield connection
-        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.TransactionException) as error:
             raise TransientError(f"DuckDB: {error}", hint=f"check disk space and rights of {self.path}") from error
         except duckdb.Error as error:
             raise SetupError(f"DuckDB: {error}", hint="run `etl-daemon init`; compare the target's columns") from error

@@ -92,6 +92,11 @@ TABLE = (
         _codes(390420, 390422, 390432),
     ),
     Row(SetupError, "correct SNOWFLAKE_DATABASE, SNOWFLAKE_SCHEMA, SNOWFLAKE_WAREHOUSE", _codes(390201)),
+    Row(
+        SetupError,
+        "correct SNOWFLAKE_DATABASE; make it by deploy/snowflake, and GRANT USAGE ON DATABASE ... TO ROLE ...",
+        _codes(90105),
+    ),
     Row(ConfigError, _ACCOUNT, _codes(*_LOGIN, _INTERNAL), words=r"error status: 40[034]\b"),
     Row(
         ConfigError,
