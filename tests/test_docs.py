@@ -21,14 +21,14 @@ from etl_daemon.config.datasets_file import DatasetOptions
 from etl_daemon.core.clean import clean
 from etl_daemon.core.configure import datasets
 from etl_daemon.core.datasets import Mode
-from etl_daemon.core.dialect import DUCKDB
 from etl_daemon.core.health import Identity, Patience
-from etl_daemon.core.mapping import fit
 from etl_daemon.core.model import ObjectRef, Outcome
 from etl_daemon.core.overrides import overridden
 from etl_daemon.core.policy import Rules
 from etl_daemon.core.progress import BATCH_OUTCOMES, OBJECT_OUTCOMES, ROW_OUTCOMES, SEVERITIES, STAGES
 from etl_daemon.core.reasons import CODES
+from etl_daemon.core.sql.dialect import DUCKDB
+from etl_daemon.core.tables.mapping import fit
 from etl_daemon.server import Sight, pages
 
 ROOT = Path(__file__).resolve().parent.parent

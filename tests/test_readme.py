@@ -14,7 +14,7 @@ from etl_daemon.adapters.decode import ObjectDecoder
 from etl_daemon.cli.app import app
 from etl_daemon.config import read_datasets_file
 from etl_daemon.core.reasons import CODES
-from etl_daemon.core.statements import CONTROL_TABLES
+from etl_daemon.core.sql.tables import CONTROL_TABLES
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

@@ -18,7 +18,7 @@ from etl_daemon.core import frames
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.discovery import FRAMES
 from etl_daemon.core.model import ObjectRef, RawSlice
-from etl_daemon.core.plaintext import is_json
+from etl_daemon.core.tables.plaintext import is_json
 
 Row = dict[str, Any]
 Identity = tuple[str, str, str]

@@ -6,7 +6,7 @@ from etl_daemon import bootstrap
 from etl_daemon.cli.printing import console, emit, table
 from etl_daemon.config import load_settings
 from etl_daemon.core import configure
-from etl_daemon.core.statements import script
+from etl_daemon.core.sql.tables import script
 
 
 def init(*, print_only: bool, as_json: bool) -> None:

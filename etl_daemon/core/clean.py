@@ -16,7 +16,7 @@ from etl_daemon.core.checks import Cells, Reading, check, read_cells
 from etl_daemon.core.datasets import INSTANT, SCHEMAS, TEXT, Dataset, Kind, Mode
 from etl_daemon.core.model import CleanSlice, Counts, RawSlice
 from etl_daemon.core.policy import Rules
-from etl_daemon.core.table_rules import clean_table
+from etl_daemon.core.tables.rules import clean_table
 from etl_daemon.core.target import Target, in_decimals, target
 
 Ints = np.ndarray[Any, Any]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from etl_daemon.core.datasets import Dataset, Kind
-from etl_daemon.core.naming import needed, target_names
+from etl_daemon.core.tables.naming import needed, target_names
 from etl_daemon.errors import DataError
 
 ALIASES: dict[str, tuple[str, ...]] = {

@@ -9,12 +9,12 @@ from etl_daemon.config import DatasetsFile, Settings, read_datasets_file
 from etl_daemon.config.checks import table_name
 from etl_daemon.config.reserved import WORDS
 from etl_daemon.core.datasets import SCHEMAS, Dataset, Kind, Mode
-from etl_daemon.core.dialect import DIALECTS, Dialect
 from etl_daemon.core.discovery import OWN_PREFIX
 from etl_daemon.core.health import Patience
 from etl_daemon.core.policy import SYMBOL_PATTERNS, ReadLimits, RetryPolicy, Rules
-from etl_daemon.core.statements import CONTROL_SCHEMA, creating
-from etl_daemon.core.table_options import option_problems, table_options
+from etl_daemon.core.sql.dialect import DIALECTS, Dialect
+from etl_daemon.core.sql.tables import CONTROL_SCHEMA, creating
+from etl_daemon.core.tables.options import option_problems, table_options
 from etl_daemon.errors import ConfigError
 
 MIB = 2**20

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from etl_daemon.core.plaintext import JSON
+from etl_daemon.core.tables.plaintext import JSON
 
 _WHOLE = {frozenset({int}), frozenset({Decimal}), frozenset({int, Decimal})}
 _ONE_KIND = {frozenset({kind}) for kind in (str, bool, float, bytes, date, time)} | {frozenset({int, float})}

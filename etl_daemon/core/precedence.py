@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from etl_daemon.core import dedupe
 from etl_daemon.core.datasets import ROW_ORDER, TEXT, Dataset, Mode
 from etl_daemon.core.model import CleanBatch, CleanSlice, Counts, Deferral, Refusal, StagedBatch
-from etl_daemon.core.plaintext import is_json
+from etl_daemon.core.tables.plaintext import is_json
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 Marks = np.ndarray[Any, np.dtype[np.bool_]]

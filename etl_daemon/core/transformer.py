@@ -17,7 +17,7 @@ from etl_daemon.core.clean import Judged, find_anomalies, judge, sentences
 from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.enrich import enrich
 from etl_daemon.core.numbers import parse_numbers
-from etl_daemon.core.table_rules import judge_table
+from etl_daemon.core.tables.rules import judge_table
 from etl_daemon.errors import ConfigError
 
 Stats = dict[str, int]

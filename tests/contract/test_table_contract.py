@@ -12,7 +12,7 @@ from decimal import Decimal
 import pytest
 
 from etl_daemon.core.datasets import RESCUED, Drift, Extra, Mode
-from etl_daemon.core.dialect import arrow_type
+from etl_daemon.core.sql.dialect import arrow_type
 from tests.support.rows import ANOMALIES
 from tests.support.tables import APPENDED, TRADES, Warehouse, only
 

@@ -12,9 +12,9 @@ from etl_daemon import bootstrap
 from etl_daemon.adapters.snowflake.probe import Finding, probe
 from etl_daemon.adapters.snowflake.session import SnowflakeSession
 from etl_daemon.config import Settings, settings_from
-from etl_daemon.core.dialect import SNOWFLAKE
 from etl_daemon.core.events import Event, SettingDiscouraged
-from etl_daemon.core.statements import creating
+from etl_daemon.core.sql.dialect import SNOWFLAKE
+from etl_daemon.core.sql.tables import creating
 from etl_daemon.errors import ConfigError, SetupError, TransientError
 from tests.support.command import Shell
 from tests.support.login_server import login_server

@@ -18,10 +18,10 @@ import pytest
 
 from etl_daemon.core.clean import clean
 from etl_daemon.core.datasets import Dataset, Kind, Mode
-from etl_daemon.core.dialect import DUCKDB
-from etl_daemon.core.mapping import Fitted, fit
 from etl_daemon.core.model import CleanSlice
 from etl_daemon.core.policy import Rules
+from etl_daemon.core.sql.dialect import DUCKDB
+from etl_daemon.core.tables.mapping import Fitted, fit
 from etl_daemon.errors import DataError
 from tests.support.same_value import same
 from tests.support.shared_data import SHARED, needs_shared_data, oracle

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl_daemon.core.datasets import RESCUED, Dataset, Drift, Extra, Kind, Mode
-from etl_daemon.core.dialect import DUCKDB, SNOWFLAKE
-from etl_daemon.core.mapping import Fitted, fit
 from etl_daemon.core.model import CleanSlice, Counts, ObjectRef
+from etl_daemon.core.sql.dialect import DUCKDB, SNOWFLAKE
+from etl_daemon.core.tables.mapping import Fitted, fit
 from tests.support.same_value import same
 
 TRADES = Dataset("t", Kind.TABLE, "p", "A.B.C", mode=Mode.APPEND)

@@ -28,7 +28,7 @@ from etl_daemon.core.model import (
     Receipt,
     Refusal,
 )
-from etl_daemon.core.statements import CONTROL_TABLES, control
+from etl_daemon.core.sql.tables import CONTROL_TABLES, control
 from etl_daemon.ports import Destination
 from tests.support.rows import ANOMALIES, INDICATORS, NOW, PRICES, batch
 

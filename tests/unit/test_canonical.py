@@ -11,9 +11,9 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from etl_daemon.core.canonical import canonical
-from etl_daemon.core.jsontext import json_text
-from etl_daemon.core.plaintext import plain_text
+from etl_daemon.core.tables.canonical import canonical
+from etl_daemon.core.tables.jsontext import json_text
+from etl_daemon.core.tables.plaintext import plain_text
 
 JSON = pa.json_()
 DAY = datetime(2026, 1, 2, 3, 4, 5)

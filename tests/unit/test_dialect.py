@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from etl_daemon.core.dialect import DUCKDB, SNOWFLAKE, ZONED, arrow_type, length_limit
+from etl_daemon.core.sql.dialect import DUCKDB, SNOWFLAKE, ZONED, arrow_type, length_limit
 
 JSON, TIME, MICROS = pa.json_(), pa.time64("us"), pa.timestamp("us")
 

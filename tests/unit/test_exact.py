@@ -10,7 +10,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from etl_daemon.core.exact import TextForms, exact_cast
+from etl_daemon.core.tables.exact import TextForms, exact_cast
 
 JSON = pa.json_()
 WIDE = pa.decimal128(38, 18)

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pytest
 
 from etl_daemon.core.datasets import Dataset, Drift, Extra, Kind
-from etl_daemon.core.dialect import DUCKDB
-from etl_daemon.core.mapping import Fitted, fit
 from etl_daemon.core.model import CleanSlice, Counts, ObjectRef
+from etl_daemon.core.sql.dialect import DUCKDB
+from etl_daemon.core.tables.mapping import Fitted, fit
 
 ANY = Dataset("t", Kind.TABLE, "p", "A.B.C", primary_key=("ID",))
 FROZEN, RESCUING = replace(ANY, drift=Drift.FREEZE), replace(ANY, drift=Drift.RESCUE)

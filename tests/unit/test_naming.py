@@ -6,7 +6,7 @@ import pytest
 
 from etl_daemon.core.columns import match_columns
 from etl_daemon.core.datasets import SYSTEM_COLUMNS, Dataset, Kind
-from etl_daemon.core.naming import target_name
+from etl_daemon.core.tables.naming import target_name
 from etl_daemon.errors import DataError
 
 ANY = Dataset("t", Kind.TABLE, "p", "A.B.C", columns={"Trade ID": "id"}, primary_key=("ID",), timestamp_column="AT")

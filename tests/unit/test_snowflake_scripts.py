@@ -12,8 +12,8 @@ from sqlglot import exp
 
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
-from etl_daemon.core.dialect import DIALECTS
-from etl_daemon.core.statements import CONTROL_TABLES, creating, script
+from etl_daemon.core.sql.dialect import DIALECTS
+from etl_daemon.core.sql.tables import CONTROL_TABLES, creating, script
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "snowflake"
 SCRIPTS = sorted(FOLDER.glob("*.sql"))

@@ -28,8 +28,8 @@ from etl_daemon.core import arrow
 from etl_daemon.core.columns import match_columns
 from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.model import SLICE_ROWS, ObjectRef, RawSlice
-from etl_daemon.core.naming import SYMBOL
 from etl_daemon.core.policy import ReadLimits
+from etl_daemon.core.tables.naming import SYMBOL
 from etl_daemon.errors import DataError
 
 HEAD_BYTES = 2**16

@@ -17,7 +17,7 @@ from etl_daemon.adapters.decode.scratch import Workshop
 from etl_daemon.adapters.decode.streams import Block
 from etl_daemon.core.columns import match_columns
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.plaintext import JSON
+from etl_daemon.core.tables.plaintext import JSON
 
 ROWS = ""
 """A column that holds nothing but the number of rows, since a piece may have no other."""

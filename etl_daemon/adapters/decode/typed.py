@@ -9,9 +9,9 @@ import pyarrow as pa
 from etl_daemon.adapters.decode.pieces import Piece
 from etl_daemon.adapters.decode.table_lines import ROWS
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.exact import TextForms
-from etl_daemon.core.inference import CellEvidence, DeclaredEvidence, Evidence, JsonEvidence
-from etl_daemon.core.plaintext import is_json
+from etl_daemon.core.tables.exact import TextForms
+from etl_daemon.core.tables.inference import CellEvidence, DeclaredEvidence, Evidence, JsonEvidence
+from etl_daemon.core.tables.plaintext import is_json
 
 HELD_BYTES = 2**28
 """Rows of an object that are kept between the two readings; a bigger one is parsed twice."""

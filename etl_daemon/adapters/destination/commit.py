@@ -10,8 +10,8 @@ from etl_daemon.adapters.destination import ledger
 from etl_daemon.adapters.destination.ledger import Earlier
 from etl_daemon.adapters.destination.publish import Published, publish
 from etl_daemon.adapters.destination.work import Work, listed
-from etl_daemon.core.ledger import arrived, flagged
 from etl_daemon.core.model import Counts, Fence, ObjectReceipt, Outcome, Receipt
+from etl_daemon.core.sql.ledger import arrived, flagged
 from etl_daemon.errors import EtlError
 
 

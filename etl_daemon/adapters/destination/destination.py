@@ -13,11 +13,11 @@ from etl_daemon.adapters.destination.session import Engine, Session
 from etl_daemon.adapters.destination.survey import existing
 from etl_daemon.adapters.destination.work import Work, staged_findings, staged_rows
 from etl_daemon.core.datasets import Dataset, Kind, Mode
-from etl_daemon.core.ledger import LedgerSql
 from etl_daemon.core.model import CleanBatch, Cursor, Fence, Known, Receipt, StagedBatch
 from etl_daemon.core.precedence import gather, settle, whole
 from etl_daemon.core.review import AuditLine
-from etl_daemon.core.statements import SCHEMA_VERSION, control, creating
+from etl_daemon.core.sql.ledger import LedgerSql
+from etl_daemon.core.sql.tables import SCHEMA_VERSION, control, creating
 from etl_daemon.errors import ConfigError, EtlError, OutcomeUnknownError, SetupError
 
 

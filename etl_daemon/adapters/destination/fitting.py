@@ -9,10 +9,10 @@ import pyarrow as pa
 from etl_daemon.adapters.destination.session import Engine, Session
 from etl_daemon.adapters.destination.survey import existing
 from etl_daemon.core.datasets import SYSTEM_COLUMNS
-from etl_daemon.core.dialect import Dialect
-from etl_daemon.core.mapping import fit
 from etl_daemon.core.model import StagedBatch
-from etl_daemon.core.statements import growing
+from etl_daemon.core.sql.dialect import Dialect
+from etl_daemon.core.sql.tables import growing
+from etl_daemon.core.tables.mapping import fit
 from etl_daemon.errors import SetupError
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from etl_daemon.adapters.destination.work import Work, listed
 from etl_daemon.core.datasets import Mode
 from etl_daemon.core.model import Fence, ObjectReceipt, Outcome, Receipt
-from etl_daemon.core.statements import COUNT_COLUMNS
+from etl_daemon.core.sql.tables import COUNT_COLUMNS
 from etl_daemon.errors import EtlError, LeaseLostError, ObjectChangedError, SetupError
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from etl_daemon.adapters.destination.work import Work, listed
 from etl_daemon.core.datasets import Mode
-from etl_daemon.core.publish import Publish, emptying
+from etl_daemon.core.sql.publish import Publish, emptying
 
 
 @dataclass(frozen=True, slots=True)

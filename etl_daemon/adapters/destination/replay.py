@@ -12,7 +12,8 @@ from etl_daemon.adapters.destination.ledger import Earlier
 from etl_daemon.adapters.destination.publish import Published, publish
 from etl_daemon.adapters.destination.work import Work, listed
 from etl_daemon.core.model import Counts, Fence, ObjectReceipt, Outcome, Receipt
-from etl_daemon.core.review import AuditLine, ReviewSql
+from etl_daemon.core.review import AuditLine
+from etl_daemon.core.sql.review import ReviewSql
 from etl_daemon.errors import EtlError, ObjectChangedError
 
 

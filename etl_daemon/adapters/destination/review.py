@@ -13,7 +13,8 @@ from etl_daemon.adapters.destination.session import Engine
 from etl_daemon.adapters.destination.survey import existing
 from etl_daemon.adapters.destination.work import listed
 from etl_daemon.core.datasets import Dataset, Kind
-from etl_daemon.core.review import AuditLine, Balance, LedgerLine, QuarantinedRow, RejectedIn, ReviewSql, Selection
+from etl_daemon.core.review import AuditLine, Balance, LedgerLine, QuarantinedRow, RejectedIn, Selection
+from etl_daemon.core.sql.review import ReviewSql
 
 PAGE_ROWS = 10_000
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
-from etl_daemon.core.dialect import Dialect
+from etl_daemon.core.sql.dialect import Dialect
 
 Marks = np.ndarray[Any, np.dtype[np.bool_]]
 

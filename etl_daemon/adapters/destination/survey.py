@@ -10,10 +10,10 @@ from typing import Any
 
 from etl_daemon.adapters.destination.session import Engine, Session
 from etl_daemon.core.datasets import Dataset, Kind
-from etl_daemon.core.ledger import MINE
 from etl_daemon.core.model import Cursor
 from etl_daemon.core.review import STATES
-from etl_daemon.core.statements import CONTROL_TABLES, control
+from etl_daemon.core.sql.ledger import MINE
+from etl_daemon.core.sql.tables import CONTROL_TABLES, control
 
 
 @dataclass(frozen=True, slots=True)

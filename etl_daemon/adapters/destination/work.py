@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from etl_daemon.adapters.destination.session import Marks, Session
 from etl_daemon.core.datasets import INSTANT, SYSTEM_COLUMNS, TEXT, Dataset, Kind
-from etl_daemon.core.dialect import Dialect
-from etl_daemon.core.ledger import LedgerSql
 from etl_daemon.core.model import CleanSlice, StagedBatch
+from etl_daemon.core.sql.dialect import Dialect
+from etl_daemon.core.sql.ledger import LedgerSql
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import tenacity
 
-from etl_daemon.core.dialect import DUCKDB, Dialect
+from etl_daemon.core.sql.dialect import DUCKDB, Dialect
 from etl_daemon.errors import BusyError, SetupError, TransientError
 
 FOREIGN = "not a valid DuckDB database file"

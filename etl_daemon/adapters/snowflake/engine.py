@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from etl_daemon.adapters.snowflake.session import SnowflakeSession
 from etl_daemon.config import Settings
-from etl_daemon.core.dialect import SNOWFLAKE, Dialect
+from etl_daemon.core.sql.dialect import SNOWFLAKE, Dialect
 
 
 class SnowflakeEngine:

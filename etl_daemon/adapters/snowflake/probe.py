@@ -10,7 +10,7 @@ import pyarrow as pa
 from etl_daemon.adapters.snowflake.login import discouraged, method_of
 from etl_daemon.adapters.snowflake.session import SnowflakeSession
 from etl_daemon.config import Settings
-from etl_daemon.core.statements import CONTROL_SCHEMA, control
+from etl_daemon.core.sql.tables import CONTROL_SCHEMA, control
 from etl_daemon.errors import EtlError, SetupError
 
 INIT_HINT = "run etl-daemon init with a role that has CREATE SCHEMA, or deploy/snowflake/03_database.sql"

@@ -17,7 +17,7 @@ from etl_daemon.adapters.snowflake.errors import lost, translated
 from etl_daemon.adapters.snowflake.login import connect_arguments, query_tag
 from etl_daemon.adapters.snowflake.staging import load, staging_ddl
 from etl_daemon.config import Settings
-from etl_daemon.core.statements import control
+from etl_daemon.core.sql.tables import control
 from etl_daemon.errors import EtlError, OutcomeUnknownError, TransientError
 
 RECYCLE_SECONDS = 3_600.0

@@ -10,7 +10,7 @@ import pyarrow as pa
 from snowflake.connector import SnowflakeConnection
 from snowflake.connector.pandas_tools import write_pandas
 
-from etl_daemon.core.dialect import SNOWFLAKE
+from etl_daemon.core.sql.dialect import SNOWFLAKE
 from etl_daemon.errors import TransientError
 
 FILE_BYTES = 150 * 2**20

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl_daemon.core.datasets import INSTANT
-from etl_daemon.core.jsontext import json_text
-from etl_daemon.core.plaintext import JSON, is_json
+from etl_daemon.core.tables.jsontext import json_text
+from etl_daemon.core.tables.plaintext import JSON, is_json
 
 MICROS = pa.time64("us")
 _MICROS_OF = {"s": 1_000_000, "ms": 1_000, "us": 1}

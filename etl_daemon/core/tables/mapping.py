@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from etl_daemon.core.canonical import canonical
-from etl_daemon.core.common_type import candidates, cast_to, holding, unfit, widenings
 from etl_daemon.core.datasets import RESCUED, SYSTEM_COLUMNS, Dataset, Drift, Extra
-from etl_daemon.core.dialect import SNOWFLAKE
 from etl_daemon.core.model import CleanSlice, ObjectRef, Refusal
-from etl_daemon.core.plaintext import JSON, plain_text
-from etl_daemon.core.rescue import Misfit, rescued
+from etl_daemon.core.sql.dialect import SNOWFLAKE
+from etl_daemon.core.tables.canonical import canonical
+from etl_daemon.core.tables.common_type import candidates, cast_to, holding, unfit, widenings
+from etl_daemon.core.tables.plaintext import JSON, plain_text
+from etl_daemon.core.tables.rescue import Misfit, rescued
 
 Columns = Mapping[str, pa.ChunkedArray]
 

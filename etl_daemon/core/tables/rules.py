@@ -10,14 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl_daemon.core import dedupe, reasons
-from etl_daemon.core.canonical import canonical
 from etl_daemon.core.datasets import RESCUED, SCHEMAS, TEXT, Dataset, Drift, Kind, Mode
-from etl_daemon.core.exact import TextForms, exact_cast
 from etl_daemon.core.model import CleanSlice, Counts, RawSlice
-from etl_daemon.core.plaintext import is_json
 from etl_daemon.core.policy import Rules
 from etl_daemon.core.precedence import comparable, key_codes
-from etl_daemon.core.rescue import Misfit, rescued
+from etl_daemon.core.tables.canonical import canonical
+from etl_daemon.core.tables.exact import TextForms, exact_cast
+from etl_daemon.core.tables.plaintext import is_json
+from etl_daemon.core.tables.rescue import Misfit, rescued
 from etl_daemon.core.timestamps import parse_timestamps
 
 Mask = np.ndarray[Any, Any]

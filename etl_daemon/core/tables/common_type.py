@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl_daemon.core.datasets import INSTANT
-from etl_daemon.core.dialect import length_limit
-from etl_daemon.core.exact import Exact, exact_cast
-from etl_daemon.core.plaintext import JSON, is_json
+from etl_daemon.core.sql.dialect import length_limit
+from etl_daemon.core.tables.exact import Exact, exact_cast
+from etl_daemon.core.tables.plaintext import JSON, is_json
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from etl_daemon.core.datasets import ROW_ORDER, SYSTEM_COLUMNS, TEXT, Dataset, Kind
-from etl_daemon.core.dialect import Dialect
+from etl_daemon.core.sql.dialect import Dialect
 
 KEYS = pa.schema([("KEY", TEXT)])
 """A list of object keys."""

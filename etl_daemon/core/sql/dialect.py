@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from etl_daemon.core.canonical import MICROS
 from etl_daemon.core.datasets import INSTANT, SYSTEM_COLUMNS
-from etl_daemon.core.plaintext import JSON
+from etl_daemon.core.tables.canonical import MICROS
+from etl_daemon.core.tables.plaintext import JSON
 
 ZONED = pa.timestamp("us", "UTC")
 LENGTH = b"length"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 
 from etl_daemon.core.datasets import INSTANT, SYSTEM_COLUMNS, TEXT, Dataset, Kind
-from etl_daemon.core.dialect import Dialect
+from etl_daemon.core.sql.dialect import Dialect
 
 CONTROL_SCHEMA = "ETL_CONTROL"
 SCHEMA_VERSION = 1

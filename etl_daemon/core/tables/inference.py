@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl_daemon.core.datasets import INSTANT
-from etl_daemon.core.exact import TextForms, exact_cast
-from etl_daemon.core.exact_numbers import same_number, without_separators
-from etl_daemon.core.plaintext import JSON, is_json, plain_text
+from etl_daemon.core.tables.exact import TextForms, exact_cast
+from etl_daemon.core.tables.exact_numbers import same_number, without_separators
+from etl_daemon.core.tables.plaintext import JSON, is_json, plain_text
 
 INFERRED = pa.decimal128(38, 18)
 """What decimals become wherever it holds them, so that objects agree: 20 digits before the point, 18 after it."""

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_daemon.core.plaintext import is_json, plain_text
+from etl_daemon.core.tables.plaintext import is_json, plain_text
 
 _CONTROL = r"[\x00-\x1f]"
 _NUMBERS = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_decimal, pa.types.is_floating)

@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from etl_daemon.core.datasets import Drift, Extra, Kind, Mode
-from etl_daemon.core.dialect import arrow_type
-from etl_daemon.core.naming import MAX_NAME, RESERVED, target_name
+from etl_daemon.core.sql.dialect import arrow_type
+from etl_daemon.core.tables.naming import MAX_NAME, RESERVED, target_name
 
 _MADE = {"drift": Drift, "extra_columns": Extra}
 

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_daemon.core.jsontext import quoted, readable
-from etl_daemon.core.plaintext import JSON, plain_text
+from etl_daemon.core.tables.jsontext import quoted, readable
+from etl_daemon.core.tables.plaintext import JSON, plain_text
 
 Misfit = tuple[str, pa.ChunkedArray, "np.ndarray[Any, Any]"]
 """A column's name, its values as they came, and which of them (bool, one per row) do not fit."""

@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_daemon.core.canonical import MICROS
 from etl_daemon.core.datasets import INSTANT
-from etl_daemon.core.exact_numbers import exact_doubles, exact_numbers, is_text, kept
-from etl_daemon.core.jsontext import json_text, quoted
-from etl_daemon.core.plaintext import JSON, is_json, plain_text
+from etl_daemon.core.tables.canonical import MICROS
+from etl_daemon.core.tables.exact_numbers import exact_doubles, exact_numbers, is_text, kept
+from etl_daemon.core.tables.jsontext import json_text, quoted
+from etl_daemon.core.tables.plaintext import JSON, is_json, plain_text
 from etl_daemon.core.timestamps import parse_timestamps
 from etl_daemon.core.timetext import DAY
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 
 from etl_daemon.core.datasets import SCHEMAS, TEXT, Kind
-from etl_daemon.core.dialect import Dialect
-from etl_daemon.core.publish import KEYS, quoted
-from etl_daemon.core.statements import CONTROL_TABLES, control
+from etl_daemon.core.sql.dialect import Dialect
+from etl_daemon.core.sql.publish import KEYS, quoted
+from etl_daemon.core.sql.tables import CONTROL_TABLES, control
 
 MINE = "DATASET = ? AND TARGET_TABLE = ?"
 GIVEN_WAY = KEYS.append(pa.field("GONE", pa.int64()))

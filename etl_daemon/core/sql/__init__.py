@@ -1,0 +1,1 @@
+"""SQL text that every destination shares; a dialect names the few differences."""
