@@ -12,11 +12,13 @@ SETUP := .venv/.setup
 TABLES := deploy/snowflake/04_tables.sql
 LOCK := $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --quiet --custom-compile-command "make lock" $(LOCK_ARGS)
+WHEELS := $(PY) -m pip download --quiet --only-binary :all: --dest build/wheels \
+	--python-version "$$(/usr/bin/python3 -c 'import platform; print(platform.python_version())')"
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test chaos check bench lock template snowflake-tables clean
+.PHONY: help setup run test test-systemd chaos check bench lock template snowflake-tables clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -37,6 +39,12 @@ run: setup ## Run the demo: real prices, an S3 and a DuckDB file, no account any
 test: setup ## Run the tests; PYTEST_ARGS='-k name' passes through
 	@$(PY) -m pytest --numprocesses $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
+# what the deploy script installs is brought here first, because it is to work offline
+test-systemd: setup ## Install and run the service on a real systemd in a box, as root
+	@$(WHEELS) --require-hashes --requirement requirements.txt
+	@$(WHEELS) 'setuptools>=77'
+	@$(PY) -m pytest --exitfirst -m systemd $(PYTEST_ARGS) tests/e2e/test_systemd_service.py
+
 chaos: setup ## Kill daemons before and after every step, half an hour long; PYTEST_ARGS='-k "FULL and rival"'
 	@$(PY) -m pytest --quiet --numprocesses $(WORKERS) --dist load -m chaos $(PYTEST_ARGS) tests/fault
 
@@ -45,7 +53,7 @@ check: setup ## Check style, types, layers, shell scripts, template and docs
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports --no-cache --no-logo
-	@.venv/bin/shellcheck .ci/run .ci/prerequisites $(wildcard scripts/*.sh)
+	@.venv/bin/shellcheck .ci/run .ci/prerequisites $(wildcard scripts/*.sh tests/support/*.sh)
 	@$(PY) -m pytest --quiet tests/test_docs.py tests/test_architecture.py
 
 bench: setup ## Measure throughput; BENCH_ARGS passes through

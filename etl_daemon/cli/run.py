@@ -2,50 +2,77 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from threading import Event as Signal
-from threading import Thread
-from types import FrameType
 
 import structlog
 
+from etl_daemon.adapters.systemd.notify import Notifier, notifier
+from etl_daemon.adapters.systemd.observer import Patience, SystemdObserver
+from etl_daemon.cli.orders import STOPPERS, Orders, at_signals
 from etl_daemon.cli.start import logging_runtime
-from etl_daemon.config import load_settings
-
-STOPPERS = (signal.SIGTERM, signal.SIGINT)
+from etl_daemon.config import Settings, load_settings
+from etl_daemon.core import configure
+from etl_daemon.errors import EtlError
 
 
 def run() -> None:
     """Cycle until SIGTERM or SIGINT, while the lease is ours; the batch in hand is finished first.
 
+    SIGHUP has the settings read again. systemd is told how it goes, if it started this process.
+
     Raises:
         EtlError: settings are wrong, or the port to answer on is taken.
     """
-    settings = load_settings()
+    orders = Orders(_checked, notifier())
+    with orders.heeded():
+        _work_on(load_settings(), orders)
+
+
+def _work_on(first: Settings, orders: Orders) -> None:
+    """One loop after the other, as settings are reloaded; new ones that fail give way to those before."""
+    settings: Settings | None = first
+    before: Settings | None = None
+    while settings:
+        try:
+            settings, before = _work(settings, orders), settings
+        except EtlError as error:
+            if before is None or orders.ended:
+                raise
+            orders.refuse(error)
+            settings, before = before, None
+
+
+def _work(settings: Settings, orders: Orders) -> Settings | None:
+    """The loop with these settings; what to go on with, None: nothing."""
     log = structlog.stdlib.get_logger("etl_daemon")
-    with logging_runtime(settings) as runtime, stopping(runtime.stop):
+    with logging_runtime(settings, _systemd(settings, orders.notifier)) as runtime:
+        orders.follow(runtime.stop)
         runtime.serve()
         log.info("started", holder=runtime.holder, datasets=[each.name for each in runtime.datasets])
         runtime.daemon(lease=runtime.lease()).run(runtime.stop, timedelta(seconds=settings.etl_poll_interval_seconds))
-        log.info("stopped")
+        following = orders.taken()
+        log.info("reloading" if following else "stopped")
+    return following
+
+
+def _systemd(settings: Settings, told: Notifier) -> SystemdObserver:
+    """Statements have a time limit of their own, twice as long where they wait for locks."""
+    batch = 2 * settings.snowflake_statement_timeout if settings.etl_destination == "snowflake" else 0
+    return SystemdObserver(told, Patience(settings.etl_poll_interval_seconds, batch))
+
+
+def _checked() -> Settings:
+    """Raises ConfigError where settings or datasets are wrong."""
+    settings = load_settings()
+    configure.datasets(settings)
+    return settings
 
 
 @contextmanager
 def stopping(stop: Signal) -> Iterator[None]:
     """Set ``stop`` at the first SIGTERM or SIGINT; a second one ends the process as it always does."""
-
-    def at_signal(_number: int, _frame: FrameType | None) -> None:
-        for number in STOPPERS:
-            signal.signal(number, before[number])
-        # not here: this thread may be holding the signal's own lock
-        Thread(target=stop.set, daemon=True).start()
-
-    before = {number: signal.signal(number, at_signal) for number in STOPPERS}
-    try:
+    with at_signals(STOPPERS, stop.set, once=True):
         yield
-    finally:
-        for number in STOPPERS:
-            signal.signal(number, before[number])

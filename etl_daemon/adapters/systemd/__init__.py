@@ -1,0 +1,1 @@
+"""What systemd hears of the daemon: readiness, progress, reloads and the end."""

@@ -1,0 +1,220 @@
+"""The deploy script and the service on a machine with a real systemd: ``make test-systemd``, as root."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.s3_servers import require
+from tests.support.systemd_box import Box, available, box
+
+pytestmark = pytest.mark.systemd
+
+ROOT = Path(__file__).resolve().parents[2]
+WHEELS = ROOT / "build" / "wheels"
+SERVICE = "etl-pipeline.service"
+SETTINGS = "/etc/etl-pipeline/etl-config.env"
+PRICES = "srv/bucket/processed/price_data"
+PATIENCE_SECONDS = 60
+OFFLINE = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/srv/wheels", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+BAR = '{"symbol":"%s","timestamp":"2025-06-02T00:00:00Z","open":1,"high":2,"low":1,"close":2,"volume":5}\n'
+
+
+def eventually(what: Callable[[], bool], why: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not what():
+        assert time.monotonic() < deadline, why
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    """A box with the checkout, the wheels and a folder of objects."""
+    require(available() and os.geteuid() == 0, "a systemd that root can boot", "apt-get install systemd, as root")
+    assert any(WHEELS.glob("*.whl")), "make test-systemd brings the packages to build/wheels"
+    with box(tmp_path_factory.mktemp("box")) as machine:
+        left_out = shutil.ignore_patterns(".git", ".venv", "build", "__pycache__", ".*_cache", ".hypothesis")
+        shutil.copytree(ROOT, machine.root / "srv/checkout", ignore=left_out)
+        shutil.copytree(WHEELS, machine.root / "srv/wheels")
+        (machine.root / PRICES).mkdir(parents=True)
+        yield machine
+
+
+def deploy(machine: Box, *words: str) -> str:
+    return machine.run("/srv/checkout/scripts/deploy-etl-pipeline.sh", *words, **OFFLINE)
+
+
+def arrive(machine: Box, name: str, text: str) -> None:
+    path = machine.root / PRICES / name
+    path.with_suffix(".tmp").write_text(text)
+    path.with_suffix(".tmp").rename(path)
+
+
+def configure(machine: Box, *lines: str) -> None:
+    local = (
+        "ETL_SOURCE=local",
+        "ETL_LOCAL_DIR=/srv/bucket",
+        "ETL_POLL_INTERVAL_SECONDS=0.5",
+        "ETL_HTTP_PORT=0",
+        *lines,
+    )
+    (machine.root / SETTINGS.lstrip("/")).write_text("\n".join(local) + "\n")
+
+
+def drop_in(machine: Box, *lines: str) -> None:
+    path = machine.root / f"etc/systemd/system/{SERVICE}.d/test.conf"
+    path.write_text("\n".join(("[Service]", "RestartSec=100ms", *lines)) + "\n")
+    machine.run("systemctl", "daemon-reload")
+
+
+def logged(machine: Box, text: str) -> bool:
+    return any(text in str(line["MESSAGE"]) for line in machine.journal("--unit", SERVICE))
+
+
+def committed(machine: Box) -> int:
+    return sum('"batch_committed"' in str(line["MESSAGE"]) for line in machine.journal("--unit", SERVICE))
+
+
+def main_pid(machine: Box) -> str:
+    return machine.shown(SERVICE, "MainPID")
+
+
+def await_another(machine: Box, pid: str, why: str) -> None:
+    eventually(lambda: main_pid(machine) not in {pid, "0"} and machine.shown(SERVICE, "SubState") == "running", why)
+
+
+def test_1_a_first_installation_asks_for_settings(machine: Box) -> None:
+    said = deploy(machine, "--daemon")
+    assert f"Now edit {SETTINGS}" in said
+    assert machine.shown(SERVICE, "ActiveState") == "inactive"
+    assert machine.shown(SERVICE, "UnitFileState") == "enabled"
+    assert machine.run("stat", "--format=%a %U:%G", SETTINGS).strip() == "640 root:etl"
+    assert machine.run("stat", "--format=%a %U:%G", "/var/log/etl-pipeline").strip() == "750 etl:etl"
+
+
+def test_2_the_service_is_ready_and_loads(machine: Box) -> None:
+    configure(machine)
+    arrive(machine, "a.ndjson", BAR % "AAPL")
+    drop_in(machine, "WatchdogSec=3s")
+    before = machine.run("readlink", "/opt/etl-pipeline/current")
+    deploy(machine, "--daemon")
+    assert machine.run("readlink", "/opt/etl-pipeline/current") == before, "the same checkout is the same release"
+    assert machine.shown(SERVICE, "ActiveState") == "active"
+    eventually(lambda: "last batch price_data: 1 rows" in machine.shown(SERVICE, "StatusText"), "the status says so")
+    assert committed(machine) == 1
+    assert machine.shown(SERVICE, "User") == "etl"
+    exposure = machine.run("systemd-analyze", "security", "--no-pager", SERVICE)
+    score = re.search(r"Overall exposure level for \S+: ([0-9.]+)", exposure)
+    assert score
+    assert float(score[1]) <= 1.2
+
+
+def test_3_killed_it_is_started_again_and_loads_on(machine: Box) -> None:
+    pid = main_pid(machine)
+    machine.run("kill", "-KILL", pid)
+    arrive(machine, "b.ndjson", BAR % "MSFT")
+    await_another(machine, pid, "it is restarted")
+    eventually(lambda: committed(machine) == 2, "what arrived is loaded")
+
+
+def test_4_stopped_in_its_tracks_it_is_restarted_by_the_watchdog(machine: Box) -> None:
+    pid = main_pid(machine)
+    machine.run("kill", "-STOP", pid)
+    await_another(machine, pid, "the watchdog restarts it")
+    assert logged(machine, "Watchdog timeout")
+    assert logged(machine, "Fatal Python error: Aborted"), "a traceback per thread is left behind"
+
+
+def test_5_a_reload_takes_right_settings_and_refuses_wrong_ones(machine: Box) -> None:
+    pid = main_pid(machine)
+    configure(machine, "ETL_BATCH_SIZE=many")
+    machine.run("systemctl", "reload", SERVICE)
+    eventually(lambda: logged(machine, "reload_refused"), "it is told")
+    configure(machine, "LOG_LEVEL=WARNING")
+    machine.run("systemctl", "reload", SERVICE)
+    configure(machine)
+    eventually(lambda: machine.shown(SERVICE, "ActiveState") == "active", "it goes on")
+    machine.run("systemctl", "reload", SERVICE)
+    eventually(lambda: machine.shown(SERVICE, "ActiveState") == "active", "it goes on")
+    arrive(machine, "c.ndjson", BAR % "GOOG")
+    eventually(lambda: committed(machine) == 3, "what arrived is loaded")
+    assert main_pid(machine) == pid
+
+
+def test_6_it_stops_in_the_middle_of_a_batch_within_15_seconds(machine: Box) -> None:
+    drop_in(machine)
+    machine.run("systemctl", "restart", SERVICE)
+    rows = "".join(BAR % "AAPL" for _ in range(1_000_000))
+    for part in range(3):
+        arrive(machine, f"large-{part}.ndjson", rows)
+    eventually(lambda: " objects planned" in machine.shown(SERVICE, "StatusText"), "a batch is under way")
+    started, before = time.monotonic(), committed(machine)
+    machine.run("systemctl", "stop", SERVICE)
+    assert time.monotonic() - started < 15
+    assert machine.shown(SERVICE, "Result") == "success"
+    assert committed(machine) > before, "the batch in hand is finished"
+    assert logged(machine, '"stopped"')
+
+
+def test_7_wrong_settings_fail_it_at_once_and_the_alert_says_why(machine: Box) -> None:
+    configure(machine, "ETL_BATCH_SIZE=many")
+    assert machine.attempt("systemctl", "start", SERVICE).returncode != 0
+    assert machine.shown(SERVICE, "ExecMainStatus") == "78"
+    alerts = lambda: machine.journal("--identifier", "etl-pipeline-alert", "--priority", "err")  # noqa: E731
+    eventually(lambda: any("ETL_BATCH_SIZE" in str(line["MESSAGE"]) for line in alerts()), "the last lines are there")
+    assert machine.shown(SERVICE, "NRestarts") == "0"
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong", "code", "told"),
+    [
+        ("config/load.py", "ETL_LOCAL_DIR", "ETL_LOCAL_FOLDER", 78, "does not accept the settings"),
+        ("cli/run.py", "    orders = ", "    raise RuntimeError\n    orders = ", 1, "does not start"),
+    ],
+)
+def test_8_an_upgrade_that_fails_leaves_the_version_before(
+    machine: Box, file: str, right: str, wrong: str, code: int, told: str
+) -> None:
+    configure(machine)
+    before = machine.run("readlink", "/opt/etl-pipeline/current")
+    path = machine.root / "srv/checkout/etl_daemon" / file
+    text = path.read_text()
+    path.write_text(text.replace(right, wrong))
+    refused = machine.attempt("/srv/checkout/scripts/deploy-etl-pipeline.sh", "--daemon", **OFFLINE)
+    path.write_text(text)
+    assert refused.returncode == code, refused.stdout + refused.stderr
+    assert told in refused.stderr
+    assert machine.run("readlink", "/opt/etl-pipeline/current") == before
+    assert machine.run("ls", "/opt/etl-pipeline/releases").split() == [Path(before.strip()).name]
+    deploy(machine, "--daemon")
+    assert machine.shown(SERVICE, "ActiveState") == "active"
+
+
+def test_9_cron_and_the_timer_take_its_place(machine: Box) -> None:
+    deploy(machine)
+    line = next(each for each in (machine.root / "etc/cron.d/etl-pipeline").read_text().splitlines() if "*/5" in each)
+    assert machine.shown(SERVICE, "UnitFileState") == "disabled"
+    machine.run("runuser", "--user", "etl", "--", "sh", "-c", line.split(maxsplit=6)[6])
+    assert '"failed": false' in (machine.root / "var/log/etl-pipeline/once.log").read_text()
+    machine.run("logrotate", "--force", "/etc/logrotate.d/etl-pipeline")
+    assert (machine.root / "var/log/etl-pipeline/once.log.1").exists()
+    deploy(machine, "--timer")
+    assert not (machine.root / "etc/cron.d/etl-pipeline").exists()
+    assert machine.shown("etl-pipeline-once.timer", "ActiveState") == "active"
+    machine.run("systemctl", "start", "etl-pipeline-once.service")
+
+
+def test_uninstalling_keeps_settings_and_data_unless_purged(machine: Box) -> None:
+    deploy(machine, "--uninstall")
+    left = [path for path in ("opt", "etc", "var/lib", "var/log") if (machine.root / path / "etl-pipeline").exists()]
+    assert left == ["etc", "var/lib", "var/log"]
+    assert machine.shown(SERVICE, "LoadState") == "not-found"
+    deploy(machine, "--uninstall", "--purge")
+    assert not (machine.root / "var/lib/etl-pipeline").exists()
+    assert machine.attempt("getent", "passwd", "etl").returncode != 0
