@@ -125,6 +125,11 @@ class Daemon:
         except EtlError as error:
             self.corridor.tell(DatasetFailed(dataset.name, error))
             return DatasetReport(dataset.name, error=error)
+        except Exception as error:  # noqa: BLE001 - a defect of ours must cost one dataset, not the others
+            self._known.clear()
+            defect = EtlError(f"{type(error).__name__}: {error}", hint="this is a defect: please report it")
+            self.corridor.tell(DatasetFailed(dataset.name, defect))
+            return DatasetReport(dataset.name, error=defect)
 
     def _replanned(self, dataset: Dataset, stop: Signal | None, plans_left: int = PLANS) -> DatasetReport:
         """Where another run has committed some of the objects meanwhile, plan again by what the ledger says now."""

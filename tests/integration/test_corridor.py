@@ -300,3 +300,24 @@ def test_labels_agree_with_the_stored_values(tmp_path):
 
     stored = house.ask("SELECT RSI, RSI_SIGNAL, SMA_TREND, MACD_SIGNAL_TYPE FROM ANALYTICS.TECHNICAL_INDICATORS")
     assert stored == [(Decimal(30), "neutral", "neutral", "neutral")]
+
+
+def test_a_defect_costs_one_dataset_and_not_those_behind_it(house):
+    house.datasets = (PRICES, INDICATORS)
+    daemon = house.restarted()
+    house.put(KEY, [price()])
+    house.source.fetch_faults.append(None)
+    real = daemon.corridor.destination.stage
+
+    def broken(batch):
+        if batch.plan.dataset is PRICES:
+            raise KeyError("a defect")
+        return real(batch)
+
+    daemon.corridor.destination.stage = broken
+    prices, indicators = daemon.cycle()
+    assert prices.failed
+    assert "please report it" in str(prices.error)
+    assert not indicators.failed
+    daemon.corridor.destination.stage = real
+    assert daemon.cycle()[0].receipts[0].counts.loaded == 1

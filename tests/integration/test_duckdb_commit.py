@@ -63,6 +63,13 @@ def test_a_table_in_another_database_is_a_configuration_error(target):
         target.destination.prepare([replace(PRICES, table="OTHER.MARKET_DATA.PRICE_DATA")])
 
 
+def test_a_table_is_not_loaded_again_under_another_name(target):
+    target.load(cleaned(ref("a"), [price()]))
+    with pytest.raises(ConfigError, match="which dataset price_data has loaded") as caught:
+        target.destination.recall([replace(PRICES, name="prices")], ref("a").bucket)
+    assert "price_data again" in caught.value.hint
+
+
 READER = """
 import sys, duckdb
 last = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -62,7 +62,11 @@ class SqlDestination:
                 )
 
     def recall(self, datasets: Sequence[Dataset], bucket: str) -> Mapping[str, Known]:
-        """What the ledger says of each dataset, by name; what is not there yet is made."""
+        """What the ledger says of each dataset, by name; what is not there yet is made.
+
+        Raises:
+            ConfigError: a table was loaded by a dataset of another name.
+        """
         try:
             cursors = self._cursors()
         except SetupError:
@@ -72,6 +76,7 @@ class SqlDestination:
             cursors = self._cursors()
         with self._engine.session() as session:
             lines = session.rows(self._sql.latest(), bucket)
+        _require_own(datasets, lines)
         known = {each.name: Known({}, cursors[each.cursor_name]) for each in datasets}
         named = {each.name: each for each in datasets}
         for name, table, *line in lines:
@@ -153,6 +158,17 @@ class SqlDestination:
                 f"SELECT DATASET, WATERMARK, LEASE_GENERATION, HOLDER, SWEPT_AT FROM {self._sql.cursors}"
             )
         return {name: Cursor(_utc(mark), int(gen), holder, _utc(swept)) for name, mark, gen, holder, swept in rows}
+
+
+def _require_own(datasets: Sequence[Dataset], lines: Iterable[Sequence[Any]]) -> None:
+    """The ledger keeps objects by dataset: under another name they would be loaded again, beside what they brought."""
+    owners = {each.table: each.name for each in datasets}
+    for name, table, *_ in lines:
+        if owners.get(table, name) != name:
+            raise ConfigError(
+                f"Dataset {owners[table]} goes to {table}, which dataset {name} has loaded.",
+                hint=f"name the dataset {name} again, or set another table: docs/datasets.md",
+            )
 
 
 def _with_line(known: Known, line: Sequence[Any], mode: Mode) -> Known:
