@@ -128,9 +128,7 @@ def test_once_ends_with_1_where_a_dataset_failed(shell: Shell) -> None:
 
 
 def test_an_unexpected_error_is_one_message_without_traceback(shell: Shell) -> None:
-    fault = (
-        "import etl_daemon.adapters.local.source as s\ndef fail(*_): raise KeyError('odd')\ns.LocalSource.list = fail\n"
-    )
+    fault = "import etl_daemon.daemon as d\ndef fail(*_): raise KeyError('odd')\nd.Daemon.cycle = fail\n"
     program = f"{fault}import sys; sys.argv = ['etl-daemon', 'once', '--json']\nfrom etl_daemon.cli import main; main()"
     ended = shell.execute([sys.executable, "-c", program])
     assert ended.code == 1

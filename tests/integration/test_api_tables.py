@@ -131,16 +131,16 @@ def test_extracted_rows_of_any_columns_arrive_as_they_are(place):  # noqa: F811
     rows = [{"id": 2**53 + 1, "n": None, "doc": {"x": [1.5]}}, {"id": 2, "n": 2**53 + 1, "doc": None}]
     (folder / "a.json").write_bytes(ndjson(rows))
     (place / "datasets.toml").write_text(
-        '[datasets.any]\nprefix = "vendor"\ntable = "TRADING.ANY"\nprimary_key = ["id"]\n'
+        '[datasets.any]\nprefix = "vendor"\ntable = "TRADING.FILLS"\nprimary_key = ["id"]\n'
     )
     with S3ToSnowflakeETL(config(place, ETL_DATASETS_FILE=str(place / "datasets.toml"))) as etl:
         raw = etl.extract_from_s3("", "vendor", 24)
         frame = etl.transform_data(raw, "any")
-        assert etl.load_to_snowflake(frame, "TRADING.ANY")
+        assert etl.load_to_snowflake(frame, "TRADING.FILLS")
         assert etl.load_to_snowflake(frame, "COPIED")
         assert etl.load_to_snowflake(frame, "COPIED")
     expected = [(2**53 + 1, None, '{"x":[1.5]}', 1), (2, 2**53 + 1, None, 2)]
-    assert answer(place, "ID, N, DOC, _OBJECT_ROW", "TRADING.ANY") == expected
+    assert answer(place, "ID, N, DOC, _OBJECT_ROW", "TRADING.FILLS") == expected
     assert answer(place, "ID, N, DOC, _OBJECT_ROW", "MARKET_DATA.COPIED") == expected
     keys = ask(place, "SELECT DATASET, KEY FROM ETL_CONTROL.ETL_OBJECTS ORDER BY ALL")
     assert keys[0] == ("any", "vendor/a.json")

@@ -149,9 +149,9 @@ class CountedSession(DuckDBSession):
             yield
         self.statements.append("COMMIT")
 
-    def stage(self, name, table):
+    def stage(self, name, table, stays=None):
         self.statements += ["CREATE TABLE", "CREATE STAGE", "PUT", "COPY"]
-        return super().stage(name, table)
+        return super().stage(name, table, stays)
 
     def tag(self, dataset: str, batch_id: str) -> None:
         self.statements.append("ALTER SESSION")

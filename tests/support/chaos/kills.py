@@ -203,8 +203,8 @@ class DyingConnection:
 def committing(function: Function, trap: Trap) -> Function:
     """During or after the COMMIT of a DuckDB session."""
 
-    def initialise(session: Any, connection: Any) -> None:
-        function(session, DyingConnection(connection, trap))
+    def initialise(session: Any, connection: Any, *more: Any) -> None:
+        function(session, DyingConnection(connection, trap), *more)
 
     return initialise
 
