@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,25 +15,11 @@ from etl_daemon.core.checks import Cells, Reading, check, read_cells
 from etl_daemon.core.datasets import INSTANT, SCHEMAS, TEXT, Dataset, Kind, Mode
 from etl_daemon.core.model import CleanSlice, Counts, RawSlice
 from etl_daemon.core.policy import Rules
+from etl_daemon.core.reasons import Judged
 from etl_daemon.core.tables.rules import clean_table
 from etl_daemon.core.target import Target, in_decimals, target
 
 Ints = np.ndarray[Any, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A slice's rows after the rules: ``kept`` and ``rejected`` are positions (int64, ascending)."""
-
-    cells: Cells
-    flags: reasons.Flags
-    kept: Ints
-    rejected: Ints
-
-    @property
-    def superseded(self) -> int:
-        """Fit rows that lost to a later row with the same key."""
-        return len(self.flags) - len(self.kept) - len(self.rejected)
 
 
 def clean(raw: RawSlice, dataset: Dataset, rules: Rules) -> CleanSlice:
@@ -53,13 +38,15 @@ def tally(raw: RawSlice, dataset: Dataset, rules: Rules) -> CleanSlice:
     return _cleaned(raw, dataset, rules, (*_examined(raw, dataset, rules), pa.table({})))
 
 
-def _examined(raw: RawSlice, dataset: Dataset, rules: Rules) -> tuple[Judged, Target]:
+def _examined(raw: RawSlice, dataset: Dataset, rules: Rules) -> tuple[Judged[Cells], Target]:
     latest = int(raw.ref.modified.timestamp() * 1e6)
     judged = judge(raw.table, dataset, rules, latest_micros=latest, malformed=raw.malformed)
     return judged, target(judged.cells, judged.kept, dataset, rules)
 
 
-def _cleaned(raw: RawSlice, dataset: Dataset, rules: Rules, examined: tuple[Judged, Target, pa.Table]) -> CleanSlice:
+def _cleaned(
+    raw: RawSlice, dataset: Dataset, rules: Rules, examined: tuple[Judged[Cells], Target, pa.Table]
+) -> CleanSlice:
     judged, goal, accepted = examined
     found = find_anomalies(judged.cells.symbols.codes[judged.kept], goal.numbers, dataset.kind, rules)
     return CleanSlice(
@@ -78,7 +65,7 @@ def _cleaned(raw: RawSlice, dataset: Dataset, rules: Rules, examined: tuple[Judg
 
 def judge(
     table: pa.Table, dataset: Dataset, rules: Rules, *, latest_micros: int, malformed: Ints | None = None
-) -> Judged:
+) -> Judged[Cells]:
     """Parse, check and deduplicate.
 
     ``table`` has canonical column names; ``malformed`` holds the positions of lines that are no rows.
@@ -115,7 +102,7 @@ def find_anomalies(symbols: Ints, columns: Mapping[str, Any], kind: Kind, rules:
     return rsi_anomalies(columns["rsi"]) if kind is Kind.INDICATORS else []
 
 
-def anomaly_table(found: list[Found], raw: RawSlice, judged: Judged, detector: str) -> pa.Table:
+def anomaly_table(found: list[Found], raw: RawSlice, judged: Judged[Cells], detector: str) -> pa.Table:
     """Anomalies as rows of the anomalies table, with the row of the object that they point at."""
     schema = SCHEMAS[Kind.ANOMALIES].target.append(pa.field("_OBJECT_ROW", pa.int64()))
     parts = [
@@ -130,7 +117,7 @@ def anomaly_table(found: list[Found], raw: RawSlice, judged: Judged, detector: s
     )
 
 
-def _anomaly_columns(found: Found, raw: RawSlice, judged: Judged, schema: pa.Schema) -> dict[str, pa.Array]:
+def _anomaly_columns(found: Found, raw: RawSlice, judged: Judged[Cells], schema: pa.Schema) -> dict[str, pa.Array]:
     rows = judged.kept[found.rows]
     symbols, instants = judged.cells.symbols, judged.cells.instants
     return {

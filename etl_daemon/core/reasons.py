@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntFlag
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -39,6 +40,24 @@ CODES = tuple(str(reason.name) for reason in Reason)
 
 Flags = np.ndarray[Any, np.dtype[np.uint32]]
 """One ``Reason`` value per row; 0 means that the row is fit."""
+
+
+Read = TypeVar("Read")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged(Generic[Read]):
+    """A slice's rows after the rules: ``kept`` and ``rejected`` are positions (int64, ascending)."""
+
+    cells: Read
+    flags: Flags
+    kept: np.ndarray[Any, Any]
+    rejected: np.ndarray[Any, Any]
+
+    @property
+    def superseded(self) -> int:
+        """Fit rows that lost to another row with the same key."""
+        return len(self.flags) - len(self.kept) - len(self.rejected)
 
 
 def flag(length: int, **masks: np.ndarray[Any, Any]) -> Flags:

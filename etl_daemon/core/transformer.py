@@ -13,10 +13,11 @@ import pyarrow as pa
 from etl_daemon.config import Settings, settings_from
 from etl_daemon.core import configure, frames, reasons
 from etl_daemon.core.anomalies import SEVERITIES, Found
-from etl_daemon.core.clean import Judged, find_anomalies, judge, sentences
+from etl_daemon.core.clean import find_anomalies, judge, sentences
 from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.enrich import enrich
 from etl_daemon.core.numbers import parse_numbers
+from etl_daemon.core.reasons import Judged
 from etl_daemon.core.tables.rules import judge_table
 from etl_daemon.errors import ConfigError
 
@@ -181,7 +182,7 @@ class DataTransformer:
         }
 
 
-def _stats(judged: Judged, present: Collection[str]) -> Stats:
+def _stats(judged: Judged[Any], present: Collection[str]) -> Stats:
     missing = judged.cells.missing
     counts = (len(judged.flags), len(judged.kept), len(judged.rejected), judged.superseded)
     return {

@@ -14,6 +14,7 @@ from etl_daemon.core.datasets import RESCUED, SCHEMAS, TEXT, Dataset, Drift, Kin
 from etl_daemon.core.model import CleanSlice, Counts, RawSlice
 from etl_daemon.core.policy import Rules
 from etl_daemon.core.precedence import comparable, key_codes
+from etl_daemon.core.reasons import Judged
 from etl_daemon.core.tables.canonical import canonical
 from etl_daemon.core.tables.exact import TextForms, exact_cast
 from etl_daemon.core.tables.plaintext import is_json
@@ -38,21 +39,6 @@ class Cells:
     truncated: int
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedTable:
-    """Rows after the rules: ``kept`` and ``rejected`` are positions (int64, ascending)."""
-
-    cells: Cells
-    flags: reasons.Flags
-    kept: Ints
-    rejected: Ints
-
-    @property
-    def superseded(self) -> int:
-        """Fit rows that lost to a later row with the same key."""
-        return len(self.flags) - len(self.kept) - len(self.rejected)
-
-
 def clean_table(raw: RawSlice, dataset: Dataset, rules: Rules, *, counts_only: bool = False) -> CleanSlice:
     """Everything that the rules make of a slice; with ``counts_only`` without its accepted rows."""
     judged = judge_table(raw.table, dataset, rules, raw.malformed)
@@ -69,7 +55,7 @@ def clean_table(raw: RawSlice, dataset: Dataset, rules: Rules, *, counts_only: b
     )
 
 
-def judge_table(table: pa.Table, dataset: Dataset, rules: Rules, malformed: Ints | None = None) -> JudgedTable:
+def judge_table(table: pa.Table, dataset: Dataset, rules: Rules, malformed: Ints | None = None) -> Judged[Cells]:
     """Read, check and deduplicate. ``malformed`` holds the positions of lines that are no rows."""
     cells = _read(table, dataset, rules)
     flags = _flags(table, cells, dataset)
@@ -77,7 +63,7 @@ def judge_table(table: pa.Table, dataset: Dataset, rules: Rules, malformed: Ints
         flags[malformed] = reasons.Reason.undecodable
     fit, rejected = np.flatnonzero(flags == 0), np.flatnonzero(flags)
     kept = fit if dataset.mode is Mode.APPEND else fit[_survivors(cells.columns, fit, dataset)]
-    return JudgedTable(cells, flags, kept, rejected)
+    return Judged(cells, flags, kept, rejected)
 
 
 def _read(table: pa.Table, dataset: Dataset, rules: Rules) -> Cells:
@@ -145,7 +131,7 @@ def _survivors(columns: dict[str, pa.ChunkedArray], rows: Ints, dataset: Dataset
     return stays
 
 
-def _accepted(raw: RawSlice, judged: JudgedTable, dataset: Dataset) -> pa.Table:
+def _accepted(raw: RawSlice, judged: Judged[Cells], dataset: Dataset) -> pa.Table:
     rows, kept = raw.table.num_rows, judged.kept
     columns = dict(judged.cells.columns)
     if dataset.drift is Drift.RESCUE:
