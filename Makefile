@@ -68,9 +68,10 @@ template: setup ## Remake etl-config.env.template from the settings
 
 snowflake-tables: setup ## Remake the tables of deploy/snowflake from the code
 	@sed -i '/^CREATE/,$$d' $(TABLES)
-	@$(PY) -c "from etl_daemon.config import Settings; from etl_daemon.core import configure, statements; \
+	@$(PY) -c "from etl_daemon.config import Settings; from etl_daemon.core import configure; \
+		from etl_daemon.core.sql.tables import script; \
 		snowflake = Settings().model_copy(update={'etl_destination': 'snowflake'}); \
-		print(statements.script(configure.ddl(snowflake)), end='')" >> $(TABLES)
+		print(script(configure.ddl(snowflake)), end='')" >> $(TABLES)
 
 clean: ## Remove .venv and what tools leave behind
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist ./*.egg-info

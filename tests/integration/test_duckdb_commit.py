@@ -1,20 +1,17 @@
-"""What is special to a DuckDB file: who may open it when, and how many statements a commit takes."""
+"""What is special to a DuckDB file: who may open it when, and what a reader sees."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from etl_daemon.adapters.destination.destination import SqlDestination
-from etl_daemon.adapters.duckdb.session import DuckDBFile, DuckDBSession, Sent
-from etl_daemon.core.datasets import Dataset
+from etl_daemon.adapters.duckdb.session import DuckDBFile
 from etl_daemon.errors import BusyError, ConfigError, SetupError, TransientError
 from tests.support.rows import ANOMALIES, NOW, PRICES, batch, cleaned, price, ref
 from tests.support.targets import DATABASE, FENCE, DuckDBTarget, of
@@ -107,75 +104,3 @@ def test_a_reader_never_sees_the_table_empty_or_half_replaced(tmp_path):
                 replace_all(number)
         finally:
             reader.kill()
-
-
-@dataclass
-class Counted:
-    """A DuckDB file that counts what a commit would send to a server: BEGIN, COMMIT, and four statements to stage."""
-
-    file: DuckDBFile
-    statements: list[str] = field(default_factory=list)
-
-    @property
-    def dialect(self):
-        return self.file.dialect
-
-    @property
-    def database(self) -> str:
-        return self.file.database
-
-    def close(self) -> None:
-        self.file.close()
-
-    @contextmanager
-    def session(self) -> Iterator[CountedSession]:
-        with self.file.connection() as connection:
-            yield CountedSession(connection, self.statements)
-
-
-class CountedSession(DuckDBSession):
-    def __init__(self, connection, statements: list[str]) -> None:
-        super().__init__(connection, Sent())
-        self.statements = statements
-
-    def rows(self, statement: str, *values: object):
-        self.statements.append(statement)
-        return super().rows(statement, *values)
-
-    @contextmanager
-    def transaction(self):
-        self.statements.append("BEGIN")
-        with super().transaction():
-            yield
-        self.statements.append("COMMIT")
-
-    def stage(self, name, table, stays=None):
-        self.statements += ["CREATE TABLE", "CREATE STAGE", "PUT", "COPY"]
-        return super().stage(name, table, stays)
-
-    def tag(self, dataset: str, batch_id: str) -> None:
-        self.statements.append("ALTER SESSION")
-
-
-@pytest.mark.parametrize("mode", ["UPSERT", "APPEND", "INCREMENTAL", "FULL", "TRUNCATE_INSERT"])
-def test_a_commit_takes_few_statements(tmp_path, mode):
-    dataset: Dataset = of(PRICES, mode)
-    target = DuckDBTarget(tmp_path / "market.duckdb")
-    counted = Counted(target.file)
-    destination = SqlDestination(counted, ANOMALIES)
-
-    def load(*rows: dict[str, object], version: str) -> list[str]:
-        counted.statements.clear()
-        part = cleaned(ref("a", version, int(version)), list(rows), dataset)
-        destination.commit(destination.stage(batch([part], dataset)), FENCE, NOW)
-        begin, end = counted.statements.index("BEGIN"), counted.statements.index("COMMIT")
-        inside = [statement.split()[0] for statement in counted.statements[begin + 1 : end]]
-        assert set(inside) <= {"SELECT", "INSERT", "UPDATE", "DELETE"}, "DDL would commit what is open"
-        return counted.statements
-
-    fresh = load(price(), price("MSFT"), version="1")
-    assert len(fresh) <= (16 if dataset.mode.replaces else 14), fresh
-    load(price(**WILD), price("oops!"), version="2")
-    load(price("MSFT", **WILD), version="3")
-    everything = load(price("MSFT", **WILD), price("oops!"), version="2")
-    assert len(everything) <= 24, everything

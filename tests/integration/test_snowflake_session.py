@@ -130,24 +130,18 @@ def test_every_statement_is_counted_those_of_staging_too(emulator: Emulator, ses
     assert [sql.split()[0] for sql in sent(emulator, before)] == ["CREATE", "CREATE", "PUT", "COPY", "SELECT", "SELECT"]
 
 
-def test_the_tag_is_sent_once_per_batch(emulator: Emulator, session: SnowflakeSession, clock: HandClock) -> None:
+def test_every_statement_carries_the_tag(emulator: Emulator, session: SnowflakeSession, clock: HandClock) -> None:
     before = count(emulator)
-    session.tag("it's é", "b1")
-    session.tag("it's é", "b1")
     session.rows("SELECT 1")
+    session.tag("\\' é", "b1")
+    session.stage("STG_TAGGED", pa.table({"N": [1, 2]}))
+    within_transaction(session, lambda: session.rows("SELECT 2"))
     clock.seconds += RECYCLE_SECONDS
-    session.rows("SELECT 2")
-    first, *tagged = emulator.statements(before)
-    assert first.sql.startswith("ALTER SESSION SET QUERY_TAG = ")
-    assert [statement.sql for statement in tagged] == ["SELECT 1", "SELECT 2"]
-    for statement in tagged:  # the new connection has it from its login
-        tag = json.loads(statement.query_tag)
-        assert (tag["app"], tag["dataset"], tag["batch_id"]) == ("etl_daemon", "it's é", "b1")
-
-
-def test_a_tag_is_text_whatever_is_in_it(emulator: Emulator, session: SnowflakeSession) -> None:
-    session.tag("\\' OR", "b1")
-    assert """"dataset": "\\\\\\\\'' OR", "batch_id": "b1"}'""" in emulator.statements()[-1].sql
+    session.rows("SELECT 3")  # on a new connection
+    plain, *tagged = (json.loads(statement.query_tag) for statement in emulator.statements(before))
+    assert (plain["app"], "batch_id" in plain) == ("etl_daemon", False)
+    assert len(tagged) == 9, "four of staging, four of the transaction, and the last one"
+    assert all((tag["dataset"], tag["batch_id"]) == ("\\' é", "b1") for tag in tagged)
 
 
 # ---------------------------------------------------------------- staging
@@ -225,7 +219,6 @@ def test_any_error_rolls_back(emulator: Emulator, session: SnowflakeSession) -> 
     "attempt",
     [
         lambda session: session.stage("STG_LATE", WIDE),
-        lambda session: session.tag("prices", "other"),
         lambda session: session.transaction().__enter__(),
     ],
 )

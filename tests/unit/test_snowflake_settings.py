@@ -101,7 +101,7 @@ def test_the_environment_is_checked_too() -> None:
 
 def test_a_session_does_not_start_on_half_the_settings() -> None:
     with pytest.raises(ConfigError, match="nothing says how to log in"):
-        connect_arguments(settings_from({}), "")
+        connect_arguments(settings_from({}))
     with pytest.raises(ConfigError, match="SNOWFLAKE_ACCOUNT"):
         method_of(settings_from({"SNOWFLAKE_TOKEN": "t", **USER}))
 
@@ -140,13 +140,12 @@ def test_the_tag_of_queries_is_json() -> None:
 
 def test_what_a_session_sets_and_how_long_it_waits() -> None:
     settings = settings_from({**ACCOUNT, **USER, "SNOWFLAKE_TOKEN": "t", "SNOWFLAKE_STATEMENT_TIMEOUT": 100})
-    arguments = connect_arguments(settings, "TAG")
+    arguments = connect_arguments(settings)
     assert arguments["session_parameters"] == {
         "TRANSACTION_ABORT_ON_ERROR": True,
         "LOCK_TIMEOUT": 200,
         "STATEMENT_TIMEOUT_IN_SECONDS": 100,
         "ABORT_DETACHED_QUERY": True,
-        "QUERY_TAG": "TAG",
     }
     assert (arguments["autocommit"], arguments["timezone"], arguments["paramstyle"]) == (True, "UTC", "qmark")
     assert (arguments["login_timeout"], arguments["query_timeout"]) == (300, 220)

@@ -11,7 +11,7 @@ from etl_daemon.adapters.destination.ledger import Earlier
 from etl_daemon.adapters.destination.publish import Published, publish
 from etl_daemon.adapters.destination.work import Work, listed
 from etl_daemon.core.model import Counts, Fence, ObjectReceipt, Outcome, Receipt
-from etl_daemon.core.sql.ledger import arrived, flagged
+from etl_daemon.core.sql.ledger import flagged, severities
 from etl_daemon.errors import EtlError
 
 
@@ -19,7 +19,7 @@ def run(work: Work, fence: Fence) -> Receipt:
     """All steps in order, in an open transaction; the caller commits, or rolls back if this raises."""
     earlier = ledger.take_fence(work, fence)
     ledger.check_new(work, earlier)
-    work = replace(work, now=earlier.at)
+    work = replace(work, now=earlier.at, flagged=earlier.flagged)
     restated = _restated(work, earlier)
     published = publish(work, restated) if work.rows else Published()
     _keep_findings(work, earlier)
@@ -57,11 +57,14 @@ def keep_anomalies(work: Work) -> None:
 
 
 def _receipt(work: Work, published: Published, replaced: int) -> Receipt:
-    """What came in, compared with what is there."""
-    there, severities = arrived_rows(work) if work.rows else ({}, {})
+    """What came in, every row accounted for."""
     objects = tuple(_lines(work, published))
     for line in objects:
-        _check(line, there.get(line.ref.key, 0))
+        if not line.counts.conserved:
+            raise EtlError(
+                f"Rows of {line.ref.key} do not add up: {line.counts}.",
+                hint="nothing was committed; please report this with the object",
+            )
     reasons: Counter[str] = Counter()
     for each in work.batch.slices:
         reasons.update(each.reasons)
@@ -71,22 +74,19 @@ def _receipt(work: Work, published: Published, replaced: int) -> Receipt:
         objects,
         work.batch.deferrals,
         dict(reasons),
-        severities,
+        found_anomalies(work),
         replaced,
         work.batch.plan.watermark,
         work.now.replace(tzinfo=UTC),
     )
 
 
-def arrived_rows(work: Work) -> tuple[dict[str, int], dict[str, int]]:
-    """What this commit put there: rows by object key, and anomalies by severity."""
-    anomalies = any(part.anomalies.num_rows for part in work.batch.slices)
-    statement = arrived(work.dataset.table, work.anomalies.table if anomalies else "")
-    more = (*work.stamp, work.dataset.detector) if anomalies else ()
-    counted: dict[str, dict[str, int]] = {"rows": {}, "anomalies": {}}
-    for what, name, rows in work.session.rows(statement, *work.stamp, *more):
-        counted[what][name] = int(rows)
-    return counted["rows"], counted["anomalies"]
+def found_anomalies(work: Work) -> dict[str, int]:
+    """Anomalies that this commit keeps, by severity."""
+    if not any(part.anomalies.num_rows for part in work.batch.slices):
+        return {}
+    found = work.session.rows(severities(work.anomalies.table), *work.stamp, work.dataset.detector)
+    return {severity: int(rows) for severity, rows in found}
 
 
 def _lines(work: Work, published: Published) -> list[ObjectReceipt]:
@@ -103,12 +103,3 @@ def _lines(work: Work, published: Published) -> list[ObjectReceipt]:
         lines.append(ObjectReceipt(ref, outcome, refused.get(ref, ""), counts))
     lines += [ObjectReceipt(ref, Outcome.SUPERSEDED, "older_delivery") for ref in work.batch.plan.superseded]
     return lines
-
-
-def _check(line: ObjectReceipt, there: int) -> None:
-    """What the counts say must be what the table holds, and no row may be missing from them."""
-    if not line.counts.conserved or there != line.counts.loaded:
-        raise EtlError(
-            f"Rows of {line.ref.key} do not add up: {line.counts}, in the table {there}.",
-            hint="nothing was committed; please report this with the object",
-        )

@@ -37,6 +37,7 @@ class Fitting:
         """
         dataset, dialect = batch.plan.dataset, self._engine.dialect
         with self._engine.session() as session:
+            session.tag(dataset.name, batch.plan.batch_id)
             present = self._described(session, dataset.table, dialect)
             found = fit(batch.slices, present, dataset)
             for statement in growing(dataset.table, present, (found.added, found.widened), dialect):

@@ -11,6 +11,7 @@ from typing import Any
 from etl_daemon.adapters.destination.work import Work, listed
 from etl_daemon.core.datasets import Mode
 from etl_daemon.core.model import Fence, ObjectReceipt, Outcome, Receipt
+from etl_daemon.core.sql.ledger import arrived
 from etl_daemon.core.sql.tables import COUNT_COLUMNS
 from etl_daemon.errors import EtlError, LeaseLostError, ObjectChangedError, SetupError
 
@@ -21,9 +22,11 @@ class Earlier:
 
     ``reread`` holds keys whose version was read before and left rows in the quarantine. ``at`` is the time of the
     commit, later than any of theirs, since a clock that was set back must not hide the newer entry of a key.
+    ``flagged``: there are anomalies that were found in the dataset's rows.
     """
 
     at: datetime
+    flagged: bool
     versions: dict[str, tuple[str, str]] = field(default_factory=dict)
     present: Counter[str] = field(default_factory=Counter)
     reread: frozenset[str] = frozenset()
@@ -42,7 +45,9 @@ def take_fence(work: Work, fence: Fence) -> Earlier:
     work.session.run(work.sql.fence(), *claim, mark, mark, cursor, fence.generation, *claim)
     entered = (*work.batch.settled, *work.batch.plan.superseded)
     versions = listed({"KEY": ref.key, "VERSION": ref.version} for ref in entered)
-    found = work.session.rows(work.sql.holder(work.rows), versions, *work.target, work.batch.plan.bucket, cursor)
+    lookup = work.sql.holder(work.rows, work.anomalies.table)
+    bucket = work.batch.plan.bucket
+    found = work.session.rows(lookup, work.dataset.detector, versions, *work.target, bucket, cursor)
     if not found:
         raise SetupError(f"Dataset {work.dataset.name} has no cursor {cursor}.", hint="run `etl-daemon init`")
     if tuple(found[0][:2]) != claim:
@@ -59,10 +64,11 @@ def take_fence(work: Work, fence: Fence) -> Earlier:
 
 
 def _earlier(found: Sequence[tuple[Any, ...]], now: datetime) -> Earlier:
-    lines = [line[3:] for line in found if line[3] is not None]
+    lines = [line[4:] for line in found if line[4] is not None]
     latest = max((at for _, _, _, at, _, _ in lines), default=None)
     return Earlier(
         max(now, latest + timedelta(microseconds=1)) if latest else now,
+        bool(found[0][3]),
         {key: (version, outcome) for key, version, outcome, _, _, _ in lines},
         +Counter({key: int(present) for key, _, _, _, present, _ in lines}),
         frozenset(key for key, _, _, _, _, rejected in lines if rejected),
@@ -91,9 +97,34 @@ def give_way(work: Work, replaced: Counter[str]) -> None:
 
 
 def enter(work: Work, receipt: Receipt, fence: Fence) -> None:
-    """Lines of the batch's objects, and of the batch itself."""
-    work.session.run(work.sql.lines(), listed(_line(work, each) for each in receipt.objects))
+    """Lines of the batch's objects, and of the batch itself.
+
+    Raises:
+        EtlError: what the lines say is not what the target holds.
+    """
+    lines = listed(_line(work, each) for each in receipt.objects)
+    if work.rows:
+        entered = work.session.run(work.sql.lines(work.dataset.table), lines, *work.stamp)
+    else:
+        entered = work.session.run(work.sql.lines(), lines)
+    if entered != len(receipt.objects):
+        raise _unbalanced(work, receipt)
     enter_batch(work, receipt, fence)
+
+
+def _unbalanced(work: Work, receipt: Receipt) -> EtlError:
+    """What is the matter with the first object that does not add up."""
+    there = arrived_rows(work)
+    wrong = next(each for each in receipt.objects if each.counts.loaded != there.get(each.ref.key, 0))
+    return EtlError(
+        f"Rows of {wrong.ref.key} do not add up: {wrong.counts}, in the table {there.get(wrong.ref.key, 0)}.",
+        hint="nothing was committed; please report this with the object",
+    )
+
+
+def arrived_rows(work: Work) -> dict[str, int]:
+    """How many rows of each object this commit has put into the target."""
+    return {key: int(rows) for key, rows in work.session.rows(arrived(work.dataset.table), *work.stamp)}
 
 
 def enter_batch(work: Work, receipt: Receipt, fence: Fence) -> None:

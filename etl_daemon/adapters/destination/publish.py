@@ -62,14 +62,14 @@ def _meet(work: Work, plan: Publish, keys: tuple[str, ...]) -> Published:
 
 def _empty(work: Work) -> int:
     """Take out all rows, and the anomalies that were found in them; how many rows there were."""
-    if work.detects:
+    if work.flagged:
         work.session.run(f"DELETE FROM {work.anomalies.table} WHERE DETECTED_BY = ?", work.dataset.detector)
     return work.session.run(emptying(work.dataset))
 
 
 def _remove(work: Work, plan: Publish, keys: tuple[str, ...], *, beaten: bool) -> None:
     """Rows that give way, and first the anomalies that were found in them."""
-    if work.detects:
+    if work.flagged:
         statement = plan.removal(work.anomalies.table, beaten=beaten, found=True)
         work.session.run(statement, *keys, work.dataset.detector)
     work.session.run(plan.removal(work.dataset.table, beaten=beaten), *keys)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC
 
 from etl_daemon.adapters.destination import ledger
-from etl_daemon.adapters.destination.commit import arrived_rows, keep_anomalies
+from etl_daemon.adapters.destination.commit import found_anomalies, keep_anomalies
 from etl_daemon.adapters.destination.ledger import Earlier
 from etl_daemon.adapters.destination.publish import Published, publish
 from etl_daemon.adapters.destination.work import Work, listed
@@ -25,7 +25,7 @@ def run(work: Work, fence: Fence, line: AuditLine, *, delivered: bool) -> Receip
             quarantine, meanwhile.
     """
     earlier = ledger.take_fence(work, fence)
-    work = replace(work, now=earlier.at)
+    work = replace(work, now=earlier.at, flagged=earlier.flagged)
     sql = ReviewSql(work.dataset.database, work.dialect)
     _check_there(work, earlier, sql, delivered=delivered)
     published = publish(work, Counter())
@@ -55,14 +55,14 @@ def _receipt(work: Work, published: Published) -> Receipt:
     """What became of the rows, compared with what is there."""
     objects = _objects(work, published)
     wanted = {line.ref.key: line.counts.loaded for line in objects if line.counts.loaded}
-    there, severities = arrived_rows(work)
+    there = ledger.arrived_rows(work)
     if there != wanted:
         raise EtlError(f"Replayed rows do not add up: {wanted}, in the table {there}.", hint="nothing was committed")
     return Receipt(
         work.batch.plan.batch_id,
         work.dataset.name,
         objects,
-        anomalies=severities,
+        anomalies=found_anomalies(work),
         replaced=published.replaced.total(),
         committed_at=work.now.replace(tzinfo=UTC),
     )

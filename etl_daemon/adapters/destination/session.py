@@ -36,7 +36,7 @@ class Session(Protocol):
         """
 
     def tag(self, dataset: str, batch_id: str) -> None:
-        """Say for whom the next statements are."""
+        """Say for which batch the next statements are."""
 
 
 class Engine(Protocol):

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from etl_daemon.adapters.destination.session import Marks, Session
-from etl_daemon.core.datasets import INSTANT, SYSTEM_COLUMNS, TEXT, Dataset, Kind
+from etl_daemon.core.datasets import INSTANT, SYSTEM_COLUMNS, TEXT, Dataset
 from etl_daemon.core.model import CleanSlice, StagedBatch
 from etl_daemon.core.sql.dialect import Dialect
 from etl_daemon.core.sql.ledger import LedgerSql
@@ -23,7 +23,8 @@ class Work:
     """One commit under way.
 
     ``rows`` is the table where the rows are staged, with how many there are; ``findings`` that of rejected rows and
-    anomalies, or empty. ``now`` is UTC without zone, as the tables have it.
+    anomalies, or empty. ``now`` is UTC without zone, as the tables have it. ``flagged``: anomalies of the target's rows
+    may be in the table of anomalies.
     """
 
     session: Session
@@ -34,6 +35,7 @@ class Work:
     rows: str = ""
     rows_staged: int = 0
     findings: str = ""
+    flagged: bool = True
 
     @property
     def dataset(self) -> Dataset:
@@ -49,11 +51,6 @@ class Work:
     def stamp(self) -> tuple[str, datetime]:
         """What marks the rows of this commit."""
         return self.batch.plan.batch_id, self.now
-
-    @property
-    def detects(self) -> bool:
-        """Whether anomalies are looked for in this dataset's rows."""
-        return self.dataset.kind in {Kind.PRICES, Kind.INDICATORS}
 
     @property
     def sql(self) -> LedgerSql:

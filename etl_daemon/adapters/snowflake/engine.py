@@ -37,7 +37,8 @@ class SnowflakeEngine:
 
     @contextmanager
     def session(self, *, read_only: bool = False) -> Iterator[SnowflakeSession]:
-        """The session; it replaces its connection by itself where that is old or broken."""
+        """The session, tagged for no batch; it replaces its connection by itself where that is old or broken."""
+        self._session.tag()
         yield self._session
 
     def close(self) -> None:

@@ -45,7 +45,7 @@ def discouraged(settings: Settings) -> str:
     return KEY_PAIR_ADVICE if method_of(settings) is Method.PASSWORD else ""
 
 
-def connect_arguments(settings: Settings, query_tag: str) -> dict[str, Any]:
+def connect_arguments(settings: Settings) -> dict[str, Any]:
     """What ``snowflake.connector.connect`` is called with; files of keys and tokens are read now.
 
     Raises:
@@ -58,20 +58,19 @@ def connect_arguments(settings: Settings, query_tag: str) -> dict[str, Any]:
         "autocommit": True,
         "paramstyle": "qmark",
         "timezone": "UTC",
-        "session_parameters": session_parameters(settings, query_tag),
+        "session_parameters": session_parameters(settings),
         "client_store_temporary_credential": False,  # a daemon leaves no tokens in files of its own accord
         "enable_server_session_keep_alive_auto_detection": False,  # nothing runs on after us
     }
 
 
-def session_parameters(settings: Settings, query_tag: str) -> dict[str, Any]:
+def session_parameters(settings: Settings) -> dict[str, Any]:
     """What holds for every statement; set with the login, so that it costs no statement."""
     return {
         "TRANSACTION_ABORT_ON_ERROR": True,
         "LOCK_TIMEOUT": 2 * settings.snowflake_statement_timeout,  # longer than the longest publish
         "STATEMENT_TIMEOUT_IN_SECONDS": settings.snowflake_statement_timeout,
         "ABORT_DETACHED_QUERY": True,
-        "QUERY_TAG": query_tag,
     }
 
 

@@ -58,15 +58,11 @@ class SnowflakeSession:
         with self._executed(statement, values) as cursor:
             return int(cursor.rowcount or 0)
 
-    def tag(self, dataset: str, batch_id: str) -> None:
-        """Mark the statements that follow with the batch; one statement, and none where the mark stays the same."""
-        wanted = query_tag(dataset, batch_id)
-        if wanted == self._tag:
-            return
-        self._refuse_within_transaction("The query tag")
+    def tag(self, dataset: str = "", batch_id: str = "") -> None:
+        """Mark the statements that follow with the batch, or with none."""
+        self._tag = query_tag(dataset, batch_id)
         if self._connection:
-            self.run(f"ALTER SESSION SET QUERY_TAG = {_literal(wanted)}")
-        self._tag = wanted
+            self._connection.tag = self._tag
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -160,7 +156,7 @@ class SnowflakeSession:
 
     def _open(self) -> CountedConnection:
         with translated("Logging in to Snowflake"):
-            connection = connect(connect_arguments(self._settings, self._tag))
+            connection = connect(connect_arguments(self._settings), self._tag)
         self._opened_at = self._monotonic()
         return connection
 
@@ -175,9 +171,3 @@ def _bound(value: object) -> object:
         moment = value.astimezone(UTC) if value.tzinfo else value
         return datetime.combine(moment.date(), moment.time())
     return value
-
-
-def _literal(text: str) -> str:
-    """A string in SQL, for the statements that take no bound values."""
-    escaped = text.replace("\\", "\\\\").replace("'", "''")
-    return f"'{escaped}'"

@@ -33,16 +33,18 @@ class LedgerSql:
             "AND (LEASE_GENERATION < ? OR (LEASE_GENERATION = ? AND HOLDER = ?))"
         )
 
-    def holder(self, staged: str = "") -> str:
+    def holder(self, staged: str, anomalies: str) -> str:
         """Who holds a cursor, what the ledger has of the batch's keys, and how many rows are staged.
 
-        Bound: JSON list of keys and versions, dataset, target, bucket, cursor. Rows of (generation, holder, rows
-        staged, key, its latest version, that one's outcome, time of its commit, its rows in the target, rows that were
-        rejected when the listed version was read before); the last six are null where the ledger has none of the keys.
+        Bound: detector, JSON list of keys and versions, dataset, target, bucket, cursor. Rows of (generation, holder,
+        rows staged, 1 if there are anomalies of the detector, key, its latest version, that one's outcome, time of its
+        commit, its rows in the target, rows that were rejected when the listed version was read before); the last six
+        are null where the ledger has none of the keys.
         """
         count = f"(SELECT COUNT(*) FROM {staged})" if staged else "0"
+        found = f"(SELECT COUNT(*) FROM (SELECT 1 FROM {anomalies} WHERE DETECTED_BY = ? LIMIT 1) AS f)"
         return f"""
-            SELECT c.LEASE_GENERATION, c.HOLDER, {count}, e.KEY, e.LATEST, e.OUTCOME, e.ENTERED_AT, e.PRESENT,
+            SELECT c.LEASE_GENERATION, c.HOLDER, {count}, {found}, e.KEY, e.LATEST, e.OUTCOME, e.ENTERED_AT, e.PRESENT,
                    e.REJECTED
             FROM {self.cursors} AS c LEFT JOIN (
                 SELECT o.KEY AS KEY, MAX_BY(o.VERSION, o.COMMITTED_AT) AS LATEST,
@@ -94,9 +96,19 @@ class LedgerSql:
         """Delete all lines of a target: dataset, target."""
         return f"DELETE FROM {self.objects} WHERE {MINE}"
 
-    def lines(self) -> str:
-        """Add lines: a JSON list of them."""
-        return self._insertion(self.objects, CONTROL_TABLES["ETL_OBJECTS"])
+    def lines(self, loaded_into: str = "") -> str:
+        """Add lines: a JSON list of them.
+
+        Where rows were loaded into a table, only lines of which this has as many rows as they say; bound after: batch
+        id and time of the commit.
+        """
+        insertion = self._insertion(self.objects, CONTROL_TABLES["ETL_OBJECTS"])
+        if not loaded_into:
+            return insertion
+        return (
+            f"{insertion} LEFT JOIN ({arrived(loaded_into)}) AS arrived ON listed.KEY = arrived.ARRIVED_KEY "
+            "WHERE listed.ROWS_LOADED = COALESCE(arrived.ARRIVED_ROWS, 0)"
+        )
 
     def batch(self) -> str:
         """Add a batch: a JSON list of one."""
@@ -151,15 +163,17 @@ def flagged(anomalies: str, target: str, findings: str, dialect: Dialect) -> str
     """
 
 
-def arrived(target: str, anomalies: str = "") -> str:
-    """What a commit put there, to be compared with what it should have: batch id, time.
+def arrived(target: str) -> str:
+    """How many rows of each object a commit put there: batch id, time."""
+    return (
+        f"SELECT _OBJECT_KEY AS ARRIVED_KEY, COUNT(*) AS ARRIVED_ROWS FROM {target} "
+        "WHERE _BATCH_ID = ? AND _LOADED_AT = ? GROUP BY _OBJECT_KEY"
+    )
 
-    Rows of ('rows', object key, rows); with ``anomalies`` also of ('anomalies', severity, rows), for which batch id,
-    time and detector are bound after.
-    """
-    mine = "_BATCH_ID = ? AND _LOADED_AT = ?"
-    rows = f"SELECT 'rows', _OBJECT_KEY, COUNT(*) FROM {target} WHERE {mine} GROUP BY 2"
-    if not anomalies:
-        return rows
-    found = f"SELECT 'anomalies', SEVERITY, COUNT(*) FROM {anomalies} WHERE {mine} AND DETECTED_BY = ? GROUP BY 2"
-    return f"{rows} UNION ALL {found}"
+
+def severities(anomalies: str) -> str:
+    """How many anomalies of each severity a commit put there: batch id, time, detector."""
+    return (
+        f"SELECT SEVERITY, COUNT(*) FROM {anomalies} WHERE _BATCH_ID = ? AND _LOADED_AT = ? AND DETECTED_BY = ? "
+        "GROUP BY SEVERITY"
+    )
