@@ -7,7 +7,7 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event as Signal
@@ -26,7 +26,7 @@ from etl_daemon.daemon import Daemon
 from etl_daemon.errors import SetupError
 from etl_daemon.leasing import LeaseKeeper, Tenure
 from etl_daemon.operations.claim import Operator
-from etl_daemon.pipeline import Corridor, Intake, Reach, Tolerance
+from etl_daemon.pipeline import Corridor, Grace, Intake, Reach, Tolerance
 from etl_daemon.ports import Clock, Leaser, Observer, Review, Source
 
 if TYPE_CHECKING:
@@ -142,9 +142,8 @@ def build(settings: Settings, observers: Sequence[Observer] = (), clock: Clock |
         destination = SqlDestination(engine, configure.anomalies_dataset(settings, datasets))
         for part in (source, reader, destination):
             building.callback(part.close)
-        corridor = Corridor(
-            intake(settings, source, reader, tell), destination, settings.s3_bucket or "", _reach(settings), tell
-        )
+        taking = replace(intake(settings, source, reader, tell), enough=Grace(stop, settings.etl_stop_seconds).over)
+        corridor = Corridor(taking, destination, settings.s3_bucket or "", _reach(settings), tell)
         holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         return Runtime(
             settings,

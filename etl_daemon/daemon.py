@@ -1,19 +1,29 @@
-"""The only loop: cycle after cycle, dataset after dataset, batch after batch."""
+"""A cycle: dataset after dataset, batch after batch."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from threading import Event as Signal
 
 from etl_daemon.core import discovery
 from etl_daemon.core.datasets import Dataset, Mode
 from etl_daemon.core.discovery import Discovery
-from etl_daemon.core.events import CycleEnded, CyclePlanned, DatasetFailed, DatasetSettled, LoopTurned
-from etl_daemon.core.model import BatchPlan, Cursor, Fence, Known, Outcome, Receipt
-from etl_daemon.errors import BusyError, ConfigError, EtlError, LeaseLostError, ObjectChangedError, SetupError
+from etl_daemon.core.events import CycleEnded, CyclePlanned, DatasetFailed, DatasetSettled
+from etl_daemon.core.knowledge import learned
+from etl_daemon.core.model import BatchPlan, Cursor, Fence, Known, ObjectRef, Receipt
+from etl_daemon.core.pacing import Turn
+from etl_daemon.errors import (
+    AbandonedError,
+    BusyError,
+    ConfigError,
+    EtlError,
+    LeaseLostError,
+    ObjectChangedError,
+    SetupError,
+)
 from etl_daemon.leasing import LeaseKeeper
 from etl_daemon.pipeline import Corridor, Timed, discover, load
 from etl_daemon.ports import Clock
@@ -21,16 +31,22 @@ from etl_daemon.ports import Clock
 PLANS = 3
 """How often a cycle plans a dataset while others commit to it."""
 
+UNHURRIED = Turn()
+
 
 @dataclass(frozen=True, slots=True)
 class DatasetReport:
-    """What a cycle did for one dataset. ``ignored`` objects are older than the window and were never loaded."""
+    """What a cycle did for one dataset. ``ignored`` objects are older than the window and were never loaded.
+
+    ``left`` objects had to wait, because the dataset had had its share of the loop's time.
+    """
 
     dataset: str
     pending: int = 0
     ignored: int = 0
     receipts: tuple[Receipt, ...] = ()
     error: EtlError | None = None
+    left: int = 0
 
     @property
     def failed(self) -> bool:
@@ -38,13 +54,18 @@ class DatasetReport:
         late = [item for receipt in self.receipts for item in receipt.deferrals if not item.changed]
         return self.error is not None or bool(late)
 
+    @property
+    def settled(self) -> int:
+        """How many objects were loaded or refused."""
+        return sum(len(receipt.objects) for receipt in self.receipts)
+
 
 @dataclass(slots=True)
 class Daemon:
     """Keeps the destination up with the source. ``holder`` names this process in the fence.
 
-    With a ``lease``, ``run`` works only while it has that, and commits carry the lease's generation; without one each
-    process takes the generation after the one that it finds.
+    With a ``lease`` commits carry the lease's generation; without one each process takes the generation after the one
+    that it finds.
 
     What the ledger says is read once and kept, so that a cycle with nothing to do asks the destination nothing.
     ``again`` has refused objects read again, as after a change of settings. Without ``own_cursor`` the watermark stays
@@ -60,37 +81,16 @@ class Daemon:
     own_cursor: bool = True
     force: bool = False
     lease: LeaseKeeper | None = None
+    elapsed: Callable[[], float] = time.monotonic
     _known: dict[str, Known] = field(default_factory=dict)
     _fences: dict[str, Fence] = field(default_factory=dict)
 
-    def run(self, stop: Signal, every: timedelta) -> None:
-        """Cycle until told to stop; neither a failing dataset nor a failing destination ends the loop.
-
-        Raises:
-            ConfigError: the datasets do not fit the destination; waiting does not help.
-        """
-        while not stop.is_set():
-            self.corridor.tell(LoopTurned(""))
-            try:
-                if self._may_work(stop):
-                    self.cycle(stop)
-            except ConfigError:
-                raise
-            except EtlError as error:
-                self.corridor.tell(DatasetFailed("", error))
-                if isinstance(error, LeaseLostError) and self.lease and not self.lease.held:
-                    continue  # to stand by at once
-            stop.wait(every.total_seconds())
-
-    def _may_work(self, stop: Signal) -> bool:
-        """Wait for the lease, if need be, and forget what was known while others may have had it."""
-        if self.lease is None or self.lease.held:
-            return True
+    def forget(self) -> None:
+        """Ask the ledger again: others may have committed since."""
         self._known.clear()
-        return self.lease.wait(stop)
 
-    def cycle(self, stop: Signal | None = None) -> list[DatasetReport]:
-        """Load what has arrived, for every dataset.
+    def cycle(self, stop: Signal | None = None, turn: Turn = UNHURRIED) -> list[DatasetReport]:
+        """Load what has arrived, for every dataset whose turn it is.
 
         Raises:
             LeaseLostError, BusyError: someone else is at work; nothing of the batch in hand was committed.
@@ -98,7 +98,8 @@ class Daemon:
         """
         started = time.perf_counter()
         self._recall()
-        reports = [self._attempt(dataset, stop) for dataset in self.datasets if not (stop and stop.is_set())]
+        due = [dataset for dataset in self.datasets if dataset.name not in turn.paused]
+        reports = [self._attempt(dataset, stop, turn) for dataset in due if not (stop and stop.is_set())]
         self.corridor.tell(CycleEnded("", time.perf_counter() - started))
         return reports
 
@@ -116,47 +117,54 @@ class Daemon:
         """What a commit to the dataset carries now."""
         return self.lease.fence() if self.lease else self._fences[name]
 
-    def _attempt(self, dataset: Dataset, stop: Signal | None) -> DatasetReport:
+    def _attempt(self, dataset: Dataset, stop: Signal | None, turn: Turn) -> DatasetReport:
         try:
-            return self._replanned(dataset, stop)
+            return self._replanned(dataset, stop, turn)
         except (LeaseLostError, BusyError, ConfigError):
             self._known.clear()
             raise
+        except AbandonedError:
+            return DatasetReport(dataset.name)
         except EtlError as error:
-            self.corridor.tell(DatasetFailed(dataset.name, error))
-            return DatasetReport(dataset.name, error=error)
+            return self._failed(dataset, error)
         except Exception as error:  # noqa: BLE001 - a defect of ours must cost one dataset, not the others
             self._known.clear()
             defect = EtlError(f"{type(error).__name__}: {error}", hint="this is a defect: please report it")
-            self.corridor.tell(DatasetFailed(dataset.name, defect))
-            return DatasetReport(dataset.name, error=defect)
+            return self._failed(dataset, defect)
 
-    def _replanned(self, dataset: Dataset, stop: Signal | None, plans_left: int = PLANS) -> DatasetReport:
+    def _failed(self, dataset: Dataset, error: EtlError) -> DatasetReport:
+        self.corridor.tell(DatasetFailed(dataset.name, error))
+        return DatasetReport(dataset.name, error=error)
+
+    def _replanned(self, dataset: Dataset, stop: Signal | None, turn: Turn, plans_left: int = PLANS) -> DatasetReport:
         """Where another run has committed some of the objects meanwhile, plan again by what the ledger says now."""
         try:
-            return self._bring_up(dataset, stop)
+            return self._bring_up(dataset, stop, turn)
         except ObjectChangedError:
             self._known.clear()
             if plans_left == 1:
                 raise
-            return self._replanned(dataset, stop, plans_left - 1)
+            return self._replanned(dataset, stop, turn, plans_left - 1)
 
-    def _bring_up(self, dataset: Dataset, stop: Signal | None) -> DatasetReport:
+    def _bring_up(self, dataset: Dataset, stop: Signal | None, turn: Turn) -> DatasetReport:
         self._recall()  # a dataset before this one may have found that another run has committed
-        now = self.clock.now()
+        now, began = self.clock.now(), self.elapsed()
         known = self._known[dataset.name]
         sweep = self.own_cursor and discovery.sweep_due(known.cursor, now, self.corridor.reach.sweep_every)
         found = self._discover(dataset, known, now, sweep=sweep)
         receipts: list[Receipt] = []
-        for plan in discovery.plan_batches(dataset, found, self.corridor.reach.batch, known.cursor, now):
-            if stop and stop.is_set():
-                break
-            receipts.append(self._load(_held(plan, receipts, known.cursor)))
+        plans = list(discovery.plan_batches(dataset, found, self.corridor.reach.batch, known.cursor, now))
+        if plans and dataset.name in turn.wary:
+            with Timed(self.corridor.tell, dataset.name, "recall"):  # no use reading for a destination that is down
+                self.corridor.destination.recall([dataset], self.corridor.bucket)
+        while plans and not (stop and stop.is_set()) and not (receipts and self.elapsed() - began >= turn.seconds):
+            receipts.append(self._load(_held(plans.pop(0), receipts, known.cursor)))
         if sweep and sum(len(receipt.objects) for receipt in receipts) == len(found.pending) + len(found.superseded):
             self._swept(dataset, now)
+        left = [ref for plan in plans for ref in plan.objects]
         if not (stop and stop.is_set()):
-            self.corridor.tell(_settled(dataset, receipts))
-        return DatasetReport(dataset.name, len(found.pending), found.ignored, tuple(receipts))
+            self.corridor.tell(_settled(dataset, receipts, left))
+        return DatasetReport(dataset.name, len(found.pending), found.ignored, tuple(receipts), left=len(left))
 
     def _discover(self, dataset: Dataset, known: Known, now: datetime, *, sweep: bool) -> Discovery:
         source = self.corridor.intake.source
@@ -192,16 +200,7 @@ class Daemon:
         except SetupError:
             self._known.clear()  # tables may be gone, and with them what the ledger said
             raise
-        known = self._known[name]
-        _enter(known, receipt, plan.dataset.mode)
-        marks = [mark for mark in (known.cursor.watermark, receipt.watermark) if mark]
-        watermark = max(marks, default=None)
-        keys = [line.ref.key for line in receipt.objects if watermark and line.ref.modified <= watermark]
-        self._known[name] = replace(
-            known,
-            cursor=replace(known.cursor, watermark=watermark),
-            settled_key=max([known.settled_key, *keys]),
-        )
+        self._known[name] = learned(self._known[name], receipt, plan.dataset.mode)
         return receipt
 
     def _swept(self, dataset: Dataset, at: datetime) -> None:
@@ -210,24 +209,9 @@ class Daemon:
         self._known[dataset.name] = replace(known, cursor=replace(known.cursor, swept_at=at))
 
 
-def _enter(known: Known, receipt: Receipt, mode: Mode) -> None:
-    """Keep what is known as the ledger now has it."""
-    outcomes = {line.outcome for line in receipt.objects}
-    if mode is Mode.FULL and Outcome.LOADED in outcomes:
-        known.versions.clear()  # the ledger holds what was committed last, and nothing else
-        known.refused.clear()
-    for line in receipt.objects:
-        known.versions[line.ref.key] = line.ref.version
-        known.refused.discard(line.ref.key)
-        if line.outcome is Outcome.REFUSED:
-            known.refused.add(line.ref.key)
-        if mode is Mode.TRUNCATE_INSERT:
-            known.modified[line.ref.key] = line.ref.modified
-
-
-def _settled(dataset: Dataset, receipts: Sequence[Receipt]) -> DatasetSettled:
-    """What was put off is what is left."""
-    left = [item.ref for receipt in receipts for item in receipt.deferrals]
+def _settled(dataset: Dataset, receipts: Sequence[Receipt], waiting: Sequence[ObjectRef]) -> DatasetSettled:
+    """What was put off, and what has to wait, is what is left."""
+    left = [*waiting, *(item.ref for receipt in receipts for item in receipt.deferrals)]
     oldest = min((ref.modified for ref in left), default=None)
     return DatasetSettled(dataset.name, len(left), sum(ref.size for ref in left), oldest)
 

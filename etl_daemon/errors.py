@@ -56,6 +56,10 @@ class DataError(EtlError):
         self.reason = reason
 
 
+class AbandonedError(EtlError):
+    """The process is to end, and the batch in hand took too long: nothing of it is loaded, the next start does it."""
+
+
 class LeaseLostError(EtlError):
     """Another holder has taken over: stop committing."""
 

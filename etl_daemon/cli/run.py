@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from threading import Event as Signal
 
 import structlog
@@ -15,7 +14,9 @@ from etl_daemon.cli.orders import STOPPERS, Orders, at_signals
 from etl_daemon.cli.start import logging_runtime
 from etl_daemon.config import Settings, load_settings
 from etl_daemon.core import configure
+from etl_daemon.core.pacing import Pacing
 from etl_daemon.errors import EtlError
+from etl_daemon.loop import Loop
 
 
 def run() -> None:
@@ -52,7 +53,7 @@ def _work(settings: Settings, orders: Orders) -> Settings | None:
         orders.follow(runtime.stop)
         runtime.serve()
         log.info("started", holder=runtime.holder, datasets=[each.name for each in runtime.datasets])
-        runtime.daemon(lease=runtime.lease()).run(runtime.stop, timedelta(seconds=settings.etl_poll_interval_seconds))
+        Loop(runtime.daemon(lease=runtime.lease()), Pacing(settings.etl_poll_interval_seconds)).run(runtime.stop)
         following = orders.taken()
         log.info("reloading" if following else "stopped")
     return following

@@ -139,6 +139,9 @@ class Settings(BaseSettings):
     etl_timeout: float = Field(
         300, gt=0, le=86_400, description="How long a call, its retries or a wait for a lock may take (seconds)."
     )
+    etl_stop_seconds: float = Field(
+        10, ge=0, le=3_600, description="How long the batch in hand may go on when the process is to end (seconds)."
+    )
     etl_daemon_name: DaemonName = Field(
         "etl-daemon", description="Of all processes with one name, one at a time works: the holder of the lease."
     )

@@ -38,7 +38,7 @@ from etl_daemon.core.progress import (
     Tally,
     Trouble,
 )
-from etl_daemon.errors import DataError, EtlError, ObjectChangedError, SetupError, TransientError
+from etl_daemon.errors import AbandonedError, DataError, EtlError, ObjectChangedError, SetupError, TransientError
 
 Fold = Callable[[Progress, Any, datetime], Progress]
 
@@ -65,7 +65,7 @@ def _planned(progress: Progress, event: CyclePlanned, _at: datetime) -> Progress
 
 
 def _stage_ended(progress: Progress, event: StageEnded, _at: datetime) -> Progress:
-    failed = event.error is not None
+    failed = event.error is not None and not isinstance(event.error, AbandonedError)
     if failed and event.dataset and event.stage in {"stage", "commit"}:
         progress = _changed(progress, event.dataset, lambda of: replace(of, batches=plus(of.batches, {"failed": 1})))
     if failed and not _blames_dependency(event.error):

@@ -119,6 +119,21 @@ class DatasetFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class DatasetPaused(Event):
+    """A dataset, or with no name all of them, has failed several times in a row and is left alone for so long."""
+
+    failures: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAbandoned(Event):
+    """The process is to end and the batch in hand took too long; nothing of it is loaded, the next start does it."""
+
+    batch_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Retried(Event):
     """A call to a dependency is made again."""
 

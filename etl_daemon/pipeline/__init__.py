@@ -16,6 +16,7 @@ from etl_daemon.core.clean import clean
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.discovery import BatchLimits, Discovery
 from etl_daemon.core.events import (
+    BatchAbandoned,
     BatchCommitted,
     Event,
     ExtraColumns,
@@ -35,12 +36,14 @@ from etl_daemon.core.model import (
     Receipt,
     StagedBatch,
 )
+from etl_daemon.errors import AbandonedError
 from etl_daemon.pipeline.intake import Intake, Tolerance, Transform, ahead, parts, reject_share, results
-from etl_daemon.pipeline.timing import Timed
+from etl_daemon.pipeline.timing import Grace, Timed
 from etl_daemon.ports import Destination
 
 __all__ = [
     "Corridor",
+    "Grace",
     "Intake",
     "Reach",
     "Timed",
@@ -132,7 +135,11 @@ def load(plan: BatchPlan, corridor: Corridor, fence: Callable[[], Fence], now: d
     ``fence`` is asked when all is staged: what was had when reading began may be lost by then.
     """
     started = time.perf_counter()
-    staged = stage(transform(read(plan, corridor.intake), corridor.intake), corridor)
+    try:
+        staged = stage(transform(read(plan, corridor.intake), corridor.intake), corridor)
+    except AbandonedError:
+        corridor.tell(BatchAbandoned(plan.dataset.name, plan.batch_id))
+        raise
     receipt = commit(staged, corridor, fence(), now)
     _announce(staged, receipt, corridor, time.perf_counter() - started)
     return receipt

@@ -12,7 +12,7 @@ from typing import TypeVar
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.model import BatchPlan, CleanSlice, Counts, Deferral, ObjectRef, RawBatch, RawSlice, Refusal
 from etl_daemon.core.policy import Rules
-from etl_daemon.errors import DataError, ObjectChangedError, SetupError, TransientError
+from etl_daemon.errors import AbandonedError, DataError, ObjectChangedError, SetupError, TransientError
 from etl_daemon.pipeline.timing import Tell, Timed, timed_each
 from etl_daemon.ports import Decoder, Source
 
@@ -32,7 +32,8 @@ class Tolerance:
 class Intake:
     """What reading and the rules work with: ``fetchers`` objects at a time, up to ``ahead_bytes`` before their turn.
 
-    ``tell`` hears from several threads how long each piece took.
+    ``tell`` hears from several threads how long each piece took. Between slices ``enough`` says whether to let the
+    batch go, because the process is to end.
     """
 
     source: Source
@@ -42,6 +43,7 @@ class Intake:
     fetchers: int
     ahead_bytes: int
     tell: Tell = lambda _: None
+    enough: Callable[[], bool] = lambda: False
 
 
 def parts(plan: BatchPlan, intake: Intake) -> Iterator[RawSlice | Refusal | Deferral]:
@@ -93,10 +95,16 @@ def ahead(items: Iterator[Item], depth: int = 1) -> Iterator[Item]:
 
 
 def results(raw: RawBatch, intake: Intake, rules: Transform) -> Iterator[CleanSlice | Refusal | Deferral]:
-    """A batch's slices after the rules; an object above the tolerance is refused behind its slices."""
+    """A batch's slices after the rules; an object above the tolerance is refused behind its slices.
+
+    Raises:
+        AbandonedError: the process is to end, and this batch is not done.
+    """
     for ref, parts in groupby(raw.parts, lambda part: part.ref):
         counts = Counts()
         for part in parts:
+            if intake.enough():
+                raise AbandonedError("The process is to end; the batch in hand is let go.", hint="run it again")
             result = _cleaned(part, raw.plan.dataset, intake, rules) if isinstance(part, RawSlice) else part
             yield result
             if not isinstance(result, CleanSlice):

@@ -1,10 +1,11 @@
-"""How long the pieces of each step take, told as events."""
+"""How long the pieces of each step take, told as events, and how long a batch may go on when the end has come."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from threading import Event as Signal
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -53,3 +54,21 @@ def timed_each(items: Iterator[Item], tell: Tell, dataset: str, stage: str) -> I
         if item is None:
             return
         yield item
+
+
+@dataclass(slots=True)
+class Grace:
+    """The time that the batch in hand has left once ``stop`` is set; ``elapsed`` gives monotonic seconds."""
+
+    stop: Signal
+    seconds: float
+    elapsed: Callable[[], float] = time.monotonic
+    _since: float | None = None
+
+    def over(self) -> bool:
+        """Whether it is up; it begins when this is first asked after the stop."""
+        if not self.stop.is_set():
+            return False
+        if self._since is None:
+            self._since = self.elapsed()
+        return self.elapsed() - self._since >= self.seconds

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from threading import Event as Signal
 
 import pytest
 
 from etl_daemon.core.events import Event, StageEnded
 from etl_daemon.errors import DataError
-from etl_daemon.pipeline.timing import Timed, timed_each
+from etl_daemon.pipeline.timing import Grace, Timed, timed_each
 
 
 @dataclass
@@ -60,3 +61,16 @@ def test_each_item_is_a_piece_and_so_is_the_one_that_fails() -> None:
     with pytest.raises(DataError):
         next(coming)
     assert [type(event.error) for event in told if isinstance(event, StageEnded)] == [type(None), DataError]
+
+
+def test_the_batch_in_hand_has_its_time_from_when_the_end_was_seen() -> None:
+    stop, hand = Signal(), Hand()
+    grace = Grace(stop, 10.0, hand)
+    hand.seconds = 100.0
+    assert not grace.over()
+    stop.set()
+    assert not grace.over()
+    hand.seconds = 109.0
+    assert not grace.over()
+    hand.seconds = 110.0
+    assert grace.over()

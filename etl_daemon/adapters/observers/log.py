@@ -17,10 +17,12 @@ import structlog
 
 from etl_daemon.config import shown
 from etl_daemon.core.events import (
+    BatchAbandoned,
     BatchCommitted,
     CycleEnded,
     CyclePlanned,
     DatasetFailed,
+    DatasetPaused,
     DatasetSettled,
     Event,
     ExtraColumns,
@@ -129,6 +131,8 @@ LINES: Mapping[type[Event], tuple[str, int, Callable[[Any], Fields]]] = {
     Retried: ("retried", logging.WARNING, _plain),
     SettingDiscouraged: ("setting_discouraged", logging.WARNING, _plain),
     DatasetFailed: ("dataset_failed", logging.ERROR, _failed),
+    DatasetPaused: ("dataset_paused", logging.WARNING, _plain),
+    BatchAbandoned: ("batch_abandoned", logging.WARNING, _plain),
     LeaseAwaited: ("lease_awaited", logging.INFO, _plain),
     LeaseTaken: ("lease_taken", logging.INFO, _plain),
     LeaseRenewed: ("lease_renewed", logging.INFO, _plain),

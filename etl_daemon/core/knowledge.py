@@ -1,0 +1,32 @@
+"""What is known of a dataset, kept as the ledger now has it: after a commit nothing is asked again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from etl_daemon.core.datasets import Mode
+from etl_daemon.core.model import Known, Outcome, Receipt
+
+
+def learned(known: Known, receipt: Receipt, mode: Mode) -> Known:
+    """What is known after a commit; versions are entered in place, since there may be millions."""
+    _enter(known, receipt, mode)
+    marks = [mark for mark in (known.cursor.watermark, receipt.watermark) if mark]
+    watermark = max(marks, default=None)
+    keys = [line.ref.key for line in receipt.objects if watermark and line.ref.modified <= watermark]
+    cursor = replace(known.cursor, watermark=watermark)
+    return replace(known, cursor=cursor, settled_key=max([known.settled_key, *keys]))
+
+
+def _enter(known: Known, receipt: Receipt, mode: Mode) -> None:
+    outcomes = {line.outcome for line in receipt.objects}
+    if mode is Mode.FULL and Outcome.LOADED in outcomes:
+        known.versions.clear()  # the ledger holds what was committed last, and nothing else
+        known.refused.clear()
+    for line in receipt.objects:
+        known.versions[line.ref.key] = line.ref.version
+        known.refused.discard(line.ref.key)
+        if line.outcome is Outcome.REFUSED:
+            known.refused.add(line.ref.key)
+        if mode is Mode.TRUNCATE_INSERT:
+            known.modified[line.ref.key] = line.ref.modified
