@@ -18,7 +18,7 @@ WHEELS := $(PY) -m pip download --quiet --only-binary :all: --dest build/wheels 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-systemd chaos check bench lock template snowflake-tables clean
+.PHONY: help setup run test test-systemd chaos soak check bench lock template snowflake-tables clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,9 @@ test-systemd: setup ## Install and run the service on a real systemd in a box, a
 
 chaos: setup ## Kill daemons before and after every step, half an hour long; PYTEST_ARGS='-k "FULL and rival"'
 	@$(PY) -m pytest --quiet --numprocesses $(WORKERS) --dist load -m chaos $(PYTEST_ARGS) tests/fault
+
+soak: setup ## Let daemons idle and wait for a dead destination; SOAK_MINUTES=20
+	@$(PY) -m pytest --quiet --capture=no -m soak $(PYTEST_ARGS) tests/e2e/test_endurance.py
 
 check: setup ## Check style, types, layers, shell scripts, template and docs
 	@$(PY) -m ruff check .

@@ -49,9 +49,11 @@ class Watched:
         families = text_string_to_metric_families(self.ask("/metrics")[1].decode())
         return {(each.name, *each.labels.values()): each.value for family in families for each in family.samples}
 
-    def until(self, holds: Callable[[], bool]) -> None:
+    def until(
+        self, holds: Callable[[], bool], patience_seconds: float = PATIENCE_SECONDS, every_seconds: float = 0.02
+    ) -> None:
         """Wait until it holds; connections are refused before the daemon listens."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + patience_seconds
         while True:
             try:
                 if holds():
@@ -59,12 +61,12 @@ class Watched:
             except ConnectionRefusedError:
                 assert self.process.poll() is None, self.process.stderr and self.process.stderr.read()
             assert time.monotonic() < deadline, "waited in vain"
-            time.sleep(0.02)
+            time.sleep(every_seconds)
 
-    def cycles(self, more: int) -> None:
+    def cycles(self, more: int, patience_seconds: float = PATIENCE_SECONDS) -> None:
         """Wait for so many further cycles."""
         begun = self.samples()["etl_cycle_duration_seconds_count",]
-        self.until(lambda: self.samples()["etl_cycle_duration_seconds_count",] >= begun + more)
+        self.until(lambda: self.samples()["etl_cycle_duration_seconds_count",] >= begun + more, patience_seconds)
 
 
 @contextmanager
