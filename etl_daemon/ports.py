@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +16,12 @@ from etl_daemon.core.model import CleanBatch, Fence, Known, ObjectRef, RawSlice,
 from etl_daemon.core.review import AuditLine, Balance, LedgerLine, QuarantinedRow, RejectedIn, Selection
 
 Ints = np.ndarray[Any, Any]
+Sent = Callable[[int], None]
+"""Hears how many more bytes were sent; less than none where a part is sent again."""
+
+
+def unheard(_size: int) -> None:
+    """Nobody wants to hear of it."""
 
 
 class Source(Protocol):
@@ -40,6 +47,31 @@ class Source(Protocol):
         Raises:
             ObjectChangedError: the object is gone or another version by now.
             TransientError: the store did not answer, or the body was cut short more often than attempts allow.
+        """
+
+    def close(self) -> None:
+        """Let go of connections and files."""
+
+
+class Store(Protocol):
+    """Where extraction and uploads put objects, whole or not at all. It deletes nothing."""
+
+    def find(self, key: str) -> ObjectRef | None:
+        """The object as a listing would show it; None: there is none.
+
+        Raises:
+            TransientError: the store did not answer.
+            SetupError: no such bucket or folder, or access denied.
+        """
+
+    def put(self, key: str, file: Path, *, replace: bool = False, sent: Sent = unheard) -> bool:
+        """Make the file the object of that key; False: there is one, and it is not to be replaced.
+
+        ``sent`` hears of bytes under way as they go, from any thread.
+
+        Raises:
+            TransientError: the store did not answer; there is no object, or the one before.
+            SetupError: no such bucket or folder, access denied, or the key can be none.
         """
 
     def close(self) -> None:

@@ -96,8 +96,13 @@ def _refs(bucket: str, key: str, path: str) -> Iterator[ObjectRef]:
         stat = Path(path).stat()
     except FileNotFoundError:  # deleted while we walk
         return
+    yield reference(bucket, key, stat)
+
+
+def reference(bucket: str, key: str, stat: os.stat_result) -> ObjectRef:
+    """A file as an object."""
     modified = _EPOCH + timedelta(microseconds=stat.st_mtime_ns // 1000)
-    yield ObjectRef(modified, key, _version(stat), bucket, "", stat.st_size)
+    return ObjectRef(modified, key, _version(stat), bucket, "", stat.st_size)
 
 
 def _open(path: str, flags: int) -> int:

@@ -47,7 +47,7 @@ class S3Source:
         where: dict[str, Any] = {"StartAfter": start_after} if start_after else {}
         while True:
             page = self._page({"Bucket": bucket, "Prefix": prefix, **where})
-            yield from (_ref(bucket, entry) for entry in page.get("Contents", ()) if not _is_marker(entry))
+            yield from (reference(bucket, entry) for entry in page.get("Contents", ()) if not _is_marker(entry))
             if not page["IsTruncated"]:
                 return
             where = {"ContinuationToken": page["NextContinuationToken"]}
@@ -109,7 +109,8 @@ def _is_marker(entry: ObjectTypeDef) -> bool:
     return entry["Key"].endswith("/") and entry["Size"] == 0
 
 
-def _ref(bucket: str, entry: ObjectTypeDef) -> ObjectRef:
+def reference(bucket: str, entry: ObjectTypeDef) -> ObjectRef:
+    """An object as a listing describes it."""
     etag = entry["ETag"].strip('"')
     modified = entry["LastModified"].astimezone(UTC)
     return ObjectRef(modified, entry["Key"], f"{etag}-{modified.isoformat()}", bucket, etag, entry["Size"])
