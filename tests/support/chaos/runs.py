@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[3]
 MODES = ("UPSERT", "APPEND", "INCREMENTAL", "FULL", "TRUNCATE_INSERT")
 REPLACING = {"FULL", "TRUNCATE_INSERT"}
 SAME, RIVAL = "same daemon", "rival"
-BATCHES, OBJECTS = 3, 5
+BATCHES, OBJECTS = 3, 4
 """How many of them every mode comes to between the kill's start and its end; one batch where the table is replaced."""
 
 TRIES = 4
