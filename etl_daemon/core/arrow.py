@@ -51,6 +51,8 @@ def values(column: pa.Array | pa.ChunkedArray, null: Any = None) -> Values:
 
 def chunk(column: pa.ChunkedArray) -> pa.Array:
     """The column in one piece, copied only if it is in several."""
+    if not column.num_chunks:
+        return pa.nulls(0, column.type)
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 

@@ -178,6 +178,8 @@ def _exact_texts(array: pa.LargeStringArray, values: Floats) -> pa.Array | None:
     large = np.flatnonzero(np.abs(values) >= CARRIED_BELOW)
     texts = pc.replace_substring(pc.ascii_trim_whitespace(array.take(arrow.array(large))), ",", "")
     long = np.flatnonzero(arrow.values(pc.binary_length(texts), 0) > _CARRIED_DIGITS)
+    if not long.size:
+        return None
     texts, rows = texts.take(arrow.array(long)), large[long]
     simple = pc.match_substring_regex(texts, _FITS_EXACT)
     exact = _kept(texts, simple).cast(EXACT)

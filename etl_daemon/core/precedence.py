@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_daemon.core import dedupe
+from etl_daemon.core import arrow, dedupe
 from etl_daemon.core.datasets import ROW_ORDER, TEXT, Dataset, Mode
 from etl_daemon.core.model import CleanBatch, CleanSlice, Counts, Deferral, Refusal, StagedBatch
 from etl_daemon.core.tables.plaintext import is_json
@@ -84,7 +84,7 @@ def _winners(keys: Ints, accepted: Sequence[pa.Table], dataset: Dataset) -> Mark
     if not instants:
         return dedupe.last_of_each(keys)
     column = comparable(pa.concat_tables([table.select(list(instants)) for table in accepted]).column(0))
-    order = pc.array_sort_indices(column, null_placement="at_start").to_numpy()
+    order = arrow.values(pc.array_sort_indices(column, null_placement="at_start"))
     stays = np.empty(len(keys), np.bool_)
     stays[order] = dedupe.last_of_each(keys[order])
     return stays
@@ -106,13 +106,11 @@ def comparable(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def _codes(column: pa.ChunkedArray) -> Ints:
     column = comparable(column)
     if pa.types.is_timestamp(column.type):
-        micros = column.cast(pa.int64()).to_numpy()
+        micros = arrow.values(column.cast(pa.int64()))
         return dedupe.shrunk(micros - micros.min()) if len(micros) else micros
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode().unify_dictionaries()
-    return np.concatenate(
-        [chunk.indices.to_numpy(zero_copy_only=False) for chunk in column.chunks] or [np.zeros(0, np.int64)]
-    )
+    return np.concatenate([arrow.values(chunk.indices) for chunk in column.chunks] or [np.zeros(0, np.int64)])
 
 
 def _thinned(part: CleanSlice, stays: Marks, filtered: Marks) -> CleanSlice:
@@ -120,6 +118,6 @@ def _thinned(part: CleanSlice, stays: Marks, filtered: Marks) -> CleanSlice:
     if not lost:
         return part
     counts = part.counts + Counts(loaded=-lost, superseded=lost - unwanted, filtered=unwanted)
-    gone = part.accepted["_OBJECT_ROW"].to_numpy()[~stays]
-    flagged = ~np.isin(part.anomalies["_OBJECT_ROW"].to_numpy(), gone)
-    return replace(part, stays=stays, anomalies=part.anomalies.filter(pa.array(flagged)), counts=counts)
+    gone = arrow.values(part.accepted["_OBJECT_ROW"])[~stays]
+    flagged = ~np.isin(arrow.values(part.anomalies["_OBJECT_ROW"]), gone)
+    return replace(part, stays=stays, anomalies=part.anomalies.filter(arrow.array(flagged)), counts=counts)

@@ -70,6 +70,16 @@ def deliver_mix(shell: Shell) -> None:
     os.utime(price_file(shell, "old.ndjson"), (time.time() - 86_400,) * 2)
 
 
+def test_loading_takes_no_pandas(shell: Shell) -> None:
+    deliver_mix(shell)
+    price_file(shell, "again.ndjson").write_text(bar("AAPL", "2025-06-02", high="1000") + bar("AAPL", "2025-06-03"))
+    done = shell.execute([sys.executable, "-X", "importtime", str(COMMAND), "once"])
+    assert done.code == 0, done.err
+    imported = {line.rpartition("|")[2].strip() for line in done.err.splitlines() if line.startswith("import time:")}
+    assert "pyarrow" in imported
+    assert "pandas" not in imported  # importing it takes longer than many a file, and holds the daemon's answers up
+
+
 def test_once_loads_exactly_once_and_tells_what_it_left_alone(shell: Shell) -> None:
     deliver_mix(shell)
     first = shell.run("once", "--json")

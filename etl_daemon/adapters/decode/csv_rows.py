@@ -16,6 +16,7 @@ from etl_daemon.adapters.decode.dialect import Dialect
 from etl_daemon.adapters.decode.parquet import records_text
 from etl_daemon.adapters.decode.pieces import Piece, Positions
 from etl_daemon.adapters.decode.streams import Block
+from etl_daemon.core import arrow
 
 MAX_RECORD_LINES = 1000
 """Lines that a quoted cell may span; beyond it the quote was never closed."""
@@ -114,7 +115,7 @@ def _with_gaps(table: pa.Table, malformed: dict[int, str]) -> pa.Table:
     gaps = np.zeros(rows, np.bool_)
     gaps[list(malformed)] = True
     source = np.cumsum(~gaps) - 1
-    return table.take(pa.array(source, mask=gaps))
+    return table.take(arrow.array(source, ~gaps))
 
 
 def _recover(block: bytes, dialect: Dialect, columns: list[str]) -> Rows:
@@ -168,9 +169,9 @@ class CsvBlocks:
         rows: Positions | None = None
         for name, column in columns.items():
             title = self._dialect.names[self._index[name]].strip().lower()
-            cells = column if rows is None else column.take(pa.array(rows))
-            same = pc.equal(pc.utf8_lower(pc.utf8_trim_whitespace(cells)), title)
-            hits = np.flatnonzero(pc.fill_null(same, False).to_numpy())
+            cells = column if rows is None else column.take(arrow.array(rows))
+            same = pc.equal(pc.utf8_lower(pc.utf8_trim_whitespace(cells)), arrow.texts([title])[0])
+            hits = np.flatnonzero(arrow.values(same, False))
             rows = hits if rows is None else rows[hits]
             if not len(rows):
                 break
@@ -180,7 +181,7 @@ class CsvBlocks:
 def _nulled(column: pa.ChunkedArray, rows: Positions) -> pa.ChunkedArray:
     mask = np.zeros(len(column), np.bool_)
     mask[rows] = True
-    return pc.if_else(pa.array(mask), pa.scalar(None, pa.string()), column)
+    return pc.if_else(arrow.array(mask), arrow.null(pa.string()), column)
 
 
 class _Raw:
@@ -197,12 +198,10 @@ class _Raw:
 
     def text(self, positions: Positions) -> pa.StringArray:
         """Malformed lines as they are, other rows as JSON objects of text."""
-        cells = self._table.take(pa.array(positions)).rename_columns(_unique(self._dialect.names)).to_pylist()
+        cells = self._table.take(arrow.array(positions)).rename_columns(_unique(self._dialect.names)).to_pylist()
         records = [{name: value or "" for name, value in record.items()} for record in cells]
         texts = records_text(records).to_pylist()
-        return pa.array(
-            [self._malformed.get(int(at), text) for at, text in zip(positions, texts, strict=True)], pa.string()
-        )
+        return arrow.texts(self._malformed.get(int(at), text) for at, text in zip(positions, texts, strict=True))
 
 
 def _unique(names: tuple[str, ...]) -> list[str]:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from etl_daemon.adapters.decode.pieces import NONE, Piece, Positions, readable
 from etl_daemon.adapters.decode.plan import require
 from etl_daemon.adapters.decode.streams import check_expansion
+from etl_daemon.core import arrow
 from etl_daemon.core.columns import match_columns
 from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.policy import ReadLimits
@@ -88,7 +89,7 @@ def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _raw_of(table: pa.Table) -> Any:
     def raw(positions: Positions) -> pa.StringArray:
-        rows = table.take(pa.array(positions))
+        rows = table.take(arrow.array(positions))
         return records_text(pa.table([*map(_printable, rows.columns)], rows.column_names).to_pylist())
 
     return raw
@@ -107,7 +108,7 @@ def _printable(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def records_text(records: list[dict[str, Any]]) -> pa.StringArray:
     """Records as compact JSON objects; what JSON has no type for comes as text."""
-    texts = [
+    return arrow.texts(
         json.dumps(
             {name: _plain(value) for name, value in record.items()},
             default=_shown,
@@ -115,8 +116,7 @@ def records_text(records: list[dict[str, Any]]) -> pa.StringArray:
             separators=(",", ":"),
         )
         for record in records
-    ]
-    return pa.array(texts, pa.string())
+    )
 
 
 def _plain(value: object) -> object:

@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from etl_daemon.adapters.destination.session import Marks, Session
-from etl_daemon.core.datasets import INSTANT, SYSTEM_COLUMNS, TEXT, Dataset
+from etl_daemon.core import arrow
+from etl_daemon.core.datasets import INSTANT, SYSTEM_COLUMNS, Dataset
 from etl_daemon.core.model import CleanSlice, StagedBatch
 from etl_daemon.core.sql.dialect import Dialect
 from etl_daemon.core.sql.ledger import LedgerSql
@@ -84,8 +85,9 @@ def staged_findings(batch: StagedBatch) -> pa.Table | None:
 
 def _with_object(table: pa.Table, part: CleanSlice) -> pa.Table:
     rows = table.num_rows
-    key = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array([part.ref.key], TEXT))
-    modified = pa.repeat(pa.scalar(part.ref.modified.replace(tzinfo=None), INSTANT), rows)
+    key = pa.DictionaryArray.from_arrays(arrow.array(np.zeros(rows, np.int32)), arrow.texts([part.ref.key]))
+    micros = np.datetime64(part.ref.modified.replace(tzinfo=None), "us").astype(np.int64)
+    modified = arrow.array(np.full(rows, micros)).view(INSTANT)
     return table.append_column("_OBJECT_KEY", key).append_column("_OBJECT_MODIFIED", modified)
 
 
@@ -93,5 +95,5 @@ def _with_version(part: CleanSlice) -> pa.Table:
     rows = part.quarantined.num_rows
     table = part.quarantined
     for name, text in (("OBJECT_KEY", part.ref.key), ("OBJECT_VERSION", part.ref.version)):
-        table = table.append_column(name, pa.repeat(pa.scalar(text, TEXT), rows))
+        table = table.append_column(name, arrow.constant(text, rows))
     return table

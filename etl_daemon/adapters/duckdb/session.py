@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import tenacity
 
+from etl_daemon.core import arrow
 from etl_daemon.core.sql.dialect import DUCKDB, Dialect
 from etl_daemon.errors import BusyError, SetupError, TransientError
 
@@ -65,7 +66,7 @@ class DuckDBSession:
         if stays is None:
             self._connection.register(name, table)
             return name
-        self._connection.register(f"{name}_ALL", table.append_column("STAYS", pa.array(stays)))
+        self._connection.register(f"{name}_ALL", table.append_column("STAYS", arrow.array(stays)))
         self._connection.execute(
             f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * EXCLUDE (STAYS) FROM {name}_ALL WHERE STAYS"
         )
