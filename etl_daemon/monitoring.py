@@ -13,7 +13,7 @@ from etl_daemon.adapters.observers.progress import ProgressObserver
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.health import Identity, Moment
+from etl_daemon.core.health import Identity, Moment, not_live, not_ready
 from etl_daemon.core.progress import begun
 from etl_daemon.ports import Clock, Observer
 from etl_daemon.server import Listener, Sight, pages, site
@@ -38,17 +38,23 @@ def listen(watched: Watched) -> tuple[Listener, tuple[Observer, ...]]:
         SetupError: the address cannot be listened on.
     """
     settings, clock = watched.settings, watched.clock
-    progress = ProgressObserver(
-        begun(settings.etl_source, settings.etl_destination, [each.name for each in watched.datasets]), clock
-    )
+    leased = configure.lease_url(settings) != "none"
+    names = [each.name for each in watched.datasets]
+    progress = ProgressObserver(begun(settings.etl_source, settings.etl_destination, names, leased=leased), clock)
     identity = Identity(
         settings.etl_daemon_name, version("etl_daemon"), watched.holder, clock.now(), configure.place(settings)
     )
-    metrics = MetricsObserver(lambda: Reading(progress.progress, watched.statements(), identity.version))
+    patience = configure.patience(settings)
 
     def moment() -> Moment:
         return Moment(progress.progress, progress.silent_seconds(), clock.now(), watched.stop.is_set())
 
-    sight = Sight(identity, configure.patience(settings), moment, metrics.render, CONTENT_TYPE)
+    def reading() -> Reading:
+        now = moment()
+        reasons = {each.reason for each in (*not_live(now, patience), *not_ready(now))}
+        return Reading(now.progress, watched.statements(), identity.version, reasons)
+
+    metrics = MetricsObserver(reading)
+    sight = Sight(identity, patience, moment, metrics.render, CONTENT_TYPE)
     listener = Listener(site(pages(sight)), settings.etl_http_host, settings.etl_http_port)
     return listener.start(), (progress, metrics)

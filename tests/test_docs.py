@@ -21,7 +21,7 @@ from etl_daemon.config.datasets_file import DatasetOptions
 from etl_daemon.core.clean import clean
 from etl_daemon.core.configure import datasets
 from etl_daemon.core.datasets import Mode
-from etl_daemon.core.health import Identity, Patience
+from etl_daemon.core.health import REASONS, Identity, Patience
 from etl_daemon.core.model import ObjectRef, Outcome
 from etl_daemon.core.overrides import overridden
 from etl_daemon.core.policy import Rules
@@ -115,6 +115,7 @@ def test_metrics_paths_and_reasons_are_documented() -> None:
     sight = Sight(Identity("d", "1", "h", datetime(2026, 1, 1, tzinfo=UTC), "p"), Patience(1, 1), Mock(), Mock(), "")
     assert re.findall(r"^\| `(/[a-z/]+)` \|", text, re.MULTILINE) == list(pages(sight))
     given = set(re.findall(r'Reason\("(\w+)"', (ROOT / "etl_daemon/core/health.py").read_text("utf-8")))
+    assert given == set(REASONS)
     assert given == set(re.findall(r"^\| `([a-z_]+)` \| [^|]*\|$", text, re.MULTILINE)) - {row[0] for row in rows}
     for name in (*STAGES, *OBJECT_OUTCOMES, *ROW_OUTCOMES, *BATCH_OUTCOMES, *SEVERITIES):
         assert f"`{name}`" in text, name

@@ -137,7 +137,7 @@ def _retried(progress: Progress, event: Retried, _at: datetime) -> Progress:
 
 
 def _awaited(progress: Progress, event: LeaseAwaited, _at: datetime) -> Progress:
-    progress = _dependency(progress, LEASE, up=True) if event.holder else progress
+    progress = _dependency(_off(progress), LEASE, up=True) if event.holder else _off(progress)
     return replace(progress, generation=None, waiting=shown("detail", event.detail))
 
 
@@ -146,11 +146,17 @@ def _taken(progress: Progress, event: LeaseTaken | LeaseRenewed, _at: datetime) 
 
 
 def _lost(progress: Progress, event: LeaseLost, _at: datetime) -> Progress:
-    return replace(progress, generation=None, waiting=shown("detail", f"The lease is lost: {event.detail}."))
+    return replace(_off(progress), generation=None, waiting=shown("detail", f"The lease is lost: {event.detail}."))
 
 
 def _released(progress: Progress, _event: LeaseReleased, _at: datetime) -> Progress:
     return replace(progress, generation=None)
+
+
+def _off(progress: Progress) -> Progress:
+    """Another may be at work: what is pending and what fails is for it to say."""
+    datasets = {name: replace(of, backlog=Backlog(), failing=False) for name, of in progress.datasets.items()}
+    return replace(progress, datasets=datasets)
 
 
 def _changed(progress: Progress, name: str, change: Callable[[DatasetProgress], DatasetProgress]) -> Progress:

@@ -9,6 +9,9 @@ from typing import Any
 
 from etl_daemon.core.progress import Backlog, DatasetProgress, Progress
 
+REASONS = ("starting", "waiting_for_lease", "failing", "draining", "stuck")
+"""The codes of all reasons below."""
+
 CYCLES_MISSED = 3
 """So many poll intervals may pass without a sign of life."""
 

@@ -98,9 +98,9 @@ class Progress:
     trouble: Trouble | None = None
 
 
-def begun(source: str, destination: str, datasets: Iterable[str]) -> Progress:
-    """Where a daemon over these datasets begins."""
-    dependencies = (source, destination, LEASE)
+def begun(source: str, destination: str, datasets: Iterable[str], *, leased: bool = True) -> Progress:
+    """Where a daemon over these datasets begins; ``leased``: it works under a lease."""
+    dependencies = (source, destination, LEASE) if leased else (source, destination)
     return Progress(
         source,
         destination,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -20,8 +21,8 @@ from tests.support.watching import free_port, watched
 FIT = '{"symbol":"AAPL","timestamp":"2026-01-02T%02d:%02d:%02dZ","open":10,"high":11,"low":9,"close":10.5,"volume":7}\n'
 PROBES = ("/livez", "/readyz", "/healthz", "/metrics", "/api/status")
 ROWS = 1_000_000
-BOUND_SECONDS = 0.25
-"""On a quiet machine it is 0.05; this one runs other tests too. Whoever waits for the load waits for seconds."""
+BOUND_SECONDS = 0.05
+"""For 95 of 100 answers, on a machine that runs other tests too. Whoever waits for the load waits for seconds."""
 
 
 @pytest.fixture
@@ -120,9 +121,21 @@ def test_it_is_not_ready_while_another_has_the_lease(shell: Shell) -> None:
             second.until(lambda: second.probe("/readyz") == (503, ["waiting_for_lease"]))
             assert second.probe("/livez") == (200, [])
             assert second.samples()["etl_lease_held",] == 0
+            assert second.samples()["etl_not_ready", "waiting_for_lease"] == 1
             first.process.terminate()
             second.until(lambda: second.probe("/readyz") == (200, []))
             assert second.status()["lease"]["generation"] == 2
+
+
+def test_without_a_lease_none_is_missed(shell: Shell) -> None:
+    with watched(shell, ETL_LEASE_URL="none") as daemon:
+        daemon.until(lambda: daemon.probe("/readyz") == (200, []))
+        samples = daemon.samples()
+    assert {labels[0]: value for (name, *labels), value in samples.items() if name == "etl_dependency_up"} == {
+        "local": 1,
+        "duckdb": 1,
+    }
+    assert not any(value for (name, *_), value in samples.items() if name == "etl_not_ready")
 
 
 def test_a_failing_source_is_told_and_recovered_from(shell: Shell) -> None:
@@ -133,6 +146,7 @@ def test_a_failing_source_is_told_and_recovered_from(shell: Shell) -> None:
         daemon.until(lambda: daemon.probe("/readyz") == (503, ["failing"] * 3))
         assert daemon.samples()["etl_dependency_up", "local"] == 0
         assert daemon.samples()["etl_errors_total", "SetupError"] >= 3
+        assert daemon.samples()["etl_dataset_failing", "anomalies"] == daemon.samples()["etl_not_ready", "failing"] == 1
         assert "mkdir" in daemon.status()["datasets"]["anomalies"]["last_error"]["hint"]
         (shell.folder / "away").rename(bucket)
         daemon.until(lambda: daemon.probe("/readyz") == (200, []))
@@ -178,25 +192,32 @@ def test_promtool_finds_nothing_to_complain_of(shell: Shell) -> None:
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
 
 
-def test_answers_do_not_wait_for_a_batch_of_a_million_rows(shell: Shell) -> None:
+def test_answers_come_within_50_ms_while_batches_of_a_million_rows_load(shell: Shell) -> None:
     seconds = "".join(FIT % (at // 3600, at // 60 % 60, at % 60) for at in range(86_400))
     days = "".join(seconds.replace("2026-01-02T", f"2025-12-{day:02d}T") for day in range(1, 13))
-    taken: dict[str, list[float]] = {path: [] for path in PROBES}
+    unfit = days.replace('"low":9', '"low":10.8', 100_000)
+    cells = "symbol,timestamp,open,high,low,close,volume\n" + re.sub(r'[{}"]|\w+":', "", days)
+    deliveries = {"rows.ndjson": days, "table.csv": cells, "rejects.ndjson": unfit}
+    taken: dict[str, list[float]] = {}
     with watched(shell) as daemon:
         daemon.until(lambda: daemon.probe("/readyz")[0] == 200)
-        deliver(shell, "big.ndjson", days)
-        daemon.until(lambda: daemon.status()["datasets"]["price_data"]["pending"]["objects"] == 1)
-        while daemon.status()["datasets"]["price_data"]["pending"]["objects"]:
-            for path, times in taken.items():
-                begun = time.perf_counter()
-                assert daemon.ask(path)[0] == 200
-                times.append(time.perf_counter() - begun)
-        assert daemon.samples()["etl_rows_total", "price_data", "loaded"] > ROWS
-    for path, times in taken.items():
-        assert len(times) >= 50, path
+        for number, (name, text) in enumerate(deliveries.items(), 1):
+            deliver(shell, name, text)
+            while (status := daemon.status()["datasets"]["price_data"])["objects"]["loaded"] < number:
+                pending = status["pending"]["objects"]
+                for path in PROBES if pending else ():
+                    begun = time.perf_counter()
+                    assert daemon.ask(path)[0] == 200
+                    for each in (path, name):
+                        taken.setdefault(each, []).append(time.perf_counter() - begun)
+        rows = daemon.status()["datasets"]["price_data"]["rows"]
+    assert rows["loaded"] + rows["superseded"] + rows["quarantined"] > 3 * ROWS
+    assert rows["quarantined"] == 100_000
+    for each, times in taken.items():
+        assert len(times) >= 100, each
         late = sorted(times)[int(len(times) * 0.95)]
-        print(f"{path}: {len(times)} answers, 95 % within {late * 1000:.1f} ms, all within {max(times) * 1000:.1f} ms")
-        assert late < BOUND_SECONDS, path
+        print(f"{each}: {len(times)} answers, 95 % in {late * 1000:.1f} ms, all in {max(times) * 1000:.1f} ms")
+        assert late < BOUND_SECONDS, each
 
 
 def test_the_port_can_be_used_again_at_once(shell: Shell) -> None:

@@ -170,6 +170,17 @@ def test_the_lease_is_held_from_taking_to_losing_or_giving_back():
     assert after(taken, Retried("", "lease", 1, "503"), LeaseRenewed("", 5)).generation == 5
 
 
+def test_one_that_stands_by_says_nothing_of_what_is_pending_or_fails():
+    for turn in (LeaseLost("", "late"), LeaseAwaited("", "b", "b has the lease"), LeaseAwaited("", "", "503")):
+        of = after(PLANNED, failed("p"), turn).datasets["p"]
+        assert (of.backlog, of.failing, of.list_requests) == (Backlog(), False, 3)
+        assert of.last_error.detail == "no answer"
+
+
+def test_without_a_lease_there_is_no_such_dependency():
+    assert begun("s3", "duckdb", "p", leased=False).up == {"s3": False, "duckdb": False}
+
+
 def test_the_status_is_a_plain_document():
     progress = after(PLANNED, failed("q"), BatchCommitted("p", RECEIPT, 2.5), DatasetSettled("p", 1, 50, LATE))
     document = status(IDENTITY, moment(progress), PATIENCE)

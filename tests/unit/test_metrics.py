@@ -8,15 +8,26 @@ from prometheus_client.parser import text_string_to_metric_families
 from etl_daemon.adapters.observers.metric_table import TABLE, Reading
 from etl_daemon.adapters.observers.metrics import MetricsObserver
 from etl_daemon.adapters.observers.progress import ProgressObserver
-from etl_daemon.core.events import BatchCommitted, CycleEnded, CyclePlanned, LeaseTaken, Retried, StageEnded
+from etl_daemon.core.events import (
+    BatchCommitted,
+    CycleEnded,
+    CyclePlanned,
+    DatasetFailed,
+    LeaseTaken,
+    Retried,
+    StageEnded,
+)
+from etl_daemon.core.health import REASONS
 from etl_daemon.core.model import Counts, ObjectReceipt, Outcome, Receipt
 from etl_daemon.core.progress import STAGES, begun
 from etl_daemon.core.reasons import CODES
+from etl_daemon.errors import TransientError
 from tests.support.corridor import HandClock
 from tests.support.rows import NOW, ref
 
 PROMISED = {
     "etl_build_info": ("gauge", ("version",)),
+    "etl_not_ready": ("gauge", ("reason",)),
     "etl_objects_total": ("counter", ("dataset", "outcome")),
     "etl_rows_total": ("counter", ("dataset", "outcome")),
     "etl_quarantined_rows_total": ("counter", ("dataset", "reason")),
@@ -26,6 +37,7 @@ PROMISED = {
     "etl_retries_total": ("counter", ("dependency",)),
     "etl_errors_total": ("counter", ("kind",)),
     "etl_dependency_up": ("gauge", ("dependency",)),
+    "etl_dataset_failing": ("gauge", ("dataset",)),
     "etl_pending_objects": ("gauge", ("dataset",)),
     "etl_pending_bytes": ("gauge", ("dataset",)),
     "etl_oldest_pending_timestamp_seconds": ("gauge", ("dataset",)),
@@ -46,9 +58,10 @@ class Watched:
         self.progress = ProgressObserver(
             begun("s3", "duckdb", ["p", "q"]), HandClock(), elapsed=lambda: self.elapsed_seconds
         )
-        self.metrics = MetricsObserver(lambda: Reading(self.progress.progress, self.statements, "1.2.3"))
+        self.metrics = MetricsObserver(lambda: Reading(self.progress.progress, self.statements, "1.2.3", self.reasons))
 
     elapsed_seconds = 0.0
+    reasons = ("starting",)
 
     def hear(self, *events):
         for event in events:
@@ -96,6 +109,9 @@ def test_known_labels_are_there_from_the_start_with_0(watched):
         for severity in ("low", "medium", "high", "critical"):
             assert samples["etl_anomalies_total", dataset, severity] == 0
         assert samples["etl_watermark_timestamp_seconds", dataset] == 0
+        assert samples["etl_dataset_failing", dataset] == 0
+    for reason in REASONS:
+        assert samples["etl_not_ready", reason] == (reason == "starting")
     for stage in STAGES:
         assert samples["etl_stage_duration_seconds_count", stage] == 0
     for dependency in ("s3", "duckdb", "lease"):
@@ -113,8 +129,10 @@ def test_they_follow_the_events(watched):
         BatchCommitted("p", receipt, 1.0),
         CycleEnded("", 2.0),
         Retried("", "s3", 1, "503"),
+        DatasetFailed("q", TransientError("no answer", hint="wait")),
     )
     watched.statements = 14
+    watched.reasons = {"draining", "stuck"}
     samples = watched.samples()
     assert samples["etl_rows_total", "p", "loaded"] == 7
     assert samples["etl_quarantined_rows_total", "p", "price_range"] == 3
@@ -132,6 +150,8 @@ def test_they_follow_the_events(watched):
     assert samples["etl_lease_held",] == 1
     assert samples["etl_destination_statements_total",] == 14
     assert samples["etl_rows_total", "q", "loaded"] == 0
+    assert [samples["etl_dataset_failing", dataset] for dataset in ("p", "q")] == [0, 1]
+    assert {reason for reason in REASONS if samples["etl_not_ready", reason]} == {"draining", "stuck"}
 
 
 def test_only_the_loop_counts_as_a_sign_of_life(watched):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from etl_daemon.core.health import REASONS
 from etl_daemon.core.progress import DatasetProgress, Progress, Tally
 
 Sample = tuple[tuple[str, ...], float]
@@ -15,11 +16,12 @@ Sample = tuple[tuple[str, ...], float]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a scrape reads: the progress, and how many statements went to the destination."""
+    """What a scrape reads: the progress, how many statements went to the destination, and why no work is done."""
 
     progress: Progress
     statements: int
     version: str
+    reasons: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,13 @@ READ = (
         ("version",),
         "1, for the version that runs.",
         lambda reading: [((reading.version,), 1)],
+    ),
+    Read(
+        "etl_not_ready",
+        "gauge",
+        ("reason",),
+        "1 for each reason why it cannot work now, as /readyz and /livez give them.",
+        lambda reading: (((reason,), reason in reading.reasons) for reason in REASONS),
     ),
     Read(
         "etl_objects_total",
@@ -129,6 +138,13 @@ READ = (
         ("dependency",),
         "1 if the last call went well, 0 if not or if there was none yet.",
         _tally(lambda progress: progress.up),
+    ),
+    Read(
+        "etl_dataset_failing",
+        "gauge",
+        ("dataset",),
+        "1 if the last cycle of the dataset failed.",
+        _per_dataset(lambda of: of.failing),
     ),
     Read(
         "etl_pending_objects",
