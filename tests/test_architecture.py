@@ -81,6 +81,7 @@ def tree(tmp_path: Path) -> Path:
         ("snowflake", "config/offender", "import cryptography"),
         ("prometheus", "server/offender", "import prometheus_client"),
         ("http", "daemon/offender", "import waitress"),
+        ("sqlite", "adapters/observers/offender", "import sqlite3"),
     ],
 )
 def test_a_crossed_contract_fails(tree: Path, contract: str, module: str, line: str) -> None:
@@ -102,6 +103,7 @@ def test_a_crossed_contract_fails(tree: Path, contract: str, module: str, line: 
         ("adapters/snowflake/newcomer", "import cryptography, snowflake.connector"),
         ("adapters/observers/newcomer", "import prometheus_client"),
         ("server/newcomer", "import waitress"),
+        ("adapters/sqlite/newcomer", "import sqlite3"),
     ],
 )
 def test_each_technology_has_its_folder(tree: Path, module: str, line: str) -> None:

@@ -151,6 +151,14 @@ class SettingDiscouraged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class StateRebuilt(Event):
+    """The state file was damaged or of another version; a new one took its place."""
+
+    path: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class LeaseAwaited(Event):
     """Another process has the lease, or seems to; this one stands by."""
 

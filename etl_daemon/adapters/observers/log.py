@@ -39,6 +39,7 @@ from etl_daemon.core.events import (
     RowsFiltered,
     SettingDiscouraged,
     StageEnded,
+    StateRebuilt,
 )
 from etl_daemon.core.model import ObjectRef, Outcome
 from etl_daemon.errors import EtlError, SetupError
@@ -130,6 +131,7 @@ LINES: Mapping[type[Event], tuple[str, int, Callable[[Any], Fields]]] = {
     RejectShareHigh: ("reject_share_high", logging.WARNING, _plain),
     Retried: ("retried", logging.WARNING, _plain),
     SettingDiscouraged: ("setting_discouraged", logging.WARNING, _plain),
+    StateRebuilt: ("state_rebuilt", logging.WARNING, _plain),
     DatasetFailed: ("dataset_failed", logging.ERROR, _failed),
     DatasetPaused: ("dataset_paused", logging.WARNING, _plain),
     BatchAbandoned: ("batch_abandoned", logging.WARNING, _plain),
