@@ -9,10 +9,12 @@ from etl_daemon.cli import outcome
 from etl_daemon.cli.app import OnceOptions
 from etl_daemon.cli.memory import expect_short_run
 from etl_daemon.cli.printing import console, emit
-from etl_daemon.cli.start import check_force, in_other_modes, logging_runtime, narrowed
+from etl_daemon.cli.start import check_force, in_other_modes, narrowed, recorded_runtime
 from etl_daemon.config import load_settings
 from etl_daemon.core import configure
+from etl_daemon.core.events import DatasetFailed
 from etl_daemon.daemon import DatasetReport
+from etl_daemon.errors import BusyError, EtlError
 
 
 def once(options: OnceOptions) -> None:
@@ -24,7 +26,7 @@ def once(options: OnceOptions) -> None:
     """
     expect_short_run()
     tally = outcome.Tally()
-    with logging_runtime(load_settings(), tally) as runtime:
+    with recorded_runtime(load_settings(), "once", tally) as runtime:
         reports = _cycle(runtime, options)
     documents = [outcome.document(report, tally) for report in reports]
     failed = any(report.failed for report in reports)
@@ -42,6 +44,15 @@ def _cycle(runtime: Runtime, options: OnceOptions) -> list[DatasetReport]:
     runtime = in_other_modes(narrowed(runtime, options.dataset, options.since), options.obj, taken)
     if options.force:
         check_force(runtime.datasets)
+    try:
+        return _worked(runtime, options)
+    except EtlError as error:
+        if error.exit_code != BusyError.exit_code:  # that others are at work is no failure
+            runtime.corridor.tell(DatasetFailed("", error))
+        raise
+
+
+def _worked(runtime: Runtime, options: OnceOptions) -> list[DatasetReport]:
     lease = runtime.lease()
     if lease:
         lease.take(runtime.stop)

@@ -11,7 +11,7 @@ import structlog
 from etl_daemon.adapters.systemd.notify import Notifier, notifier
 from etl_daemon.adapters.systemd.observer import Patience, SystemdObserver
 from etl_daemon.cli.orders import STOPPERS, Orders, at_signals
-from etl_daemon.cli.start import logging_runtime
+from etl_daemon.cli.start import recorded_runtime
 from etl_daemon.config import Settings, load_settings
 from etl_daemon.core import configure
 from etl_daemon.core.pacing import Pacing
@@ -49,7 +49,7 @@ def _work_on(first: Settings, orders: Orders) -> None:
 def _work(settings: Settings, orders: Orders) -> Settings | None:
     """The loop with these settings; what to go on with, None: nothing."""
     log = structlog.stdlib.get_logger("etl_daemon")
-    with logging_runtime(settings, _systemd(settings, orders.notifier)) as runtime:
+    with recorded_runtime(settings, "run", _systemd(settings, orders.notifier)) as runtime:
         orders.follow(runtime.stop)
         runtime.serve()
         log.info("started", holder=runtime.holder, datasets=[each.name for each in runtime.datasets])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import typer
 
-from etl_daemon.bootstrap import Runtime, build
+from etl_daemon.bootstrap import Runtime, SystemClock, build
 from etl_daemon.config import Settings
 from etl_daemon.core.datasets import Dataset, Mode
 from etl_daemon.core.overrides import overridden
@@ -20,12 +21,33 @@ def logging_runtime(settings: Settings, *observers: Observer) -> Runtime:
     Raises:
         ConfigError: the datasets are wrong.
     """
+    return build(settings, [_log(settings), *observers])
+
+
+@contextmanager
+def recorded_runtime(settings: Settings, word: str, *observers: Observer) -> Iterator[Runtime]:
+    """A runtime that logs and leaves a history behind; ``word`` is what the process does.
+
+    Raises:
+        ConfigError: the datasets are wrong.
+    """
+    from etl_daemon.recording import history
+
+    log = _log(settings)
+    with (
+        history(settings, word, SystemClock(), log.notice) as kept,
+        build(settings, [log, kept, *observers]) as runtime,
+    ):
+        yield runtime
+
+
+def _log(settings: Settings) -> Observer:
     # structlog takes as long as a small file: only for commands that log
     from etl_daemon.adapters.observers.log import LogObserver, configure_logging, log_settings
 
     configure_logging(settings.log_level, settings.log_format, settings.log_file)
     log_settings(settings.redacted())
-    return build(settings, [LogObserver(), *observers])
+    return LogObserver()
 
 
 def narrowed(runtime: Runtime, name: str | None, hours_back: float | None) -> Runtime:

@@ -151,6 +151,24 @@ class SettingDiscouraged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryUnwritten(Event):
+    """What happened cannot be kept in the state file; work goes on. Told once, until it can be kept again."""
+
+    detail: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked(Event):
+    """A check of the monitor: what it looked at, and what is wrong with it."""
+
+    name: str
+    state: str  # ok | warn | fail
+    detail: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StateRebuilt(Event):
     """The state file was damaged or of another version; a new one took its place."""
 

@@ -125,6 +125,25 @@ def test_a_file_that_is_unfit_is_set_aside(
     assert stat.S_IMODE(notes.path.stat().st_mode) == 0o600
 
 
+def test_a_file_that_another_process_has_mended_is_left_alone(tmp_path: Path, told: list[Event]) -> None:
+    """Both find it damaged; the slower one must not set the new one aside."""
+    ours, theirs = (StateFile(tmp_path, [NOTES], told.append) for _ in range(2))
+    ours.write(note("before"), NOW)
+    damaged = tmp_path / "damaged"
+
+    def slowly(db: sqlite3.Connection) -> None:
+        if not damaged.exists():
+            ours.path.rename(damaged)
+            theirs.write(note("theirs"), NOW)
+            damaged.write_bytes(b"no database at all" * 99)
+            sqlite3.connect(damaged).execute("SELECT * FROM NOTES")
+        note("ours")(db)
+
+    ours.write(slowly, NOW)
+    assert words(ours) == ["theirs", "ours"]
+    assert told == []
+
+
 def test_a_file_that_was_taken_away_is_made_again(notes: StateFile, told: list[Event]) -> None:
     notes.write(note("before"), NOW)
     notes.path.unlink()

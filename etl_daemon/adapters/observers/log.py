@@ -19,6 +19,7 @@ from etl_daemon.config import shown
 from etl_daemon.core.events import (
     BatchAbandoned,
     BatchCommitted,
+    Checked,
     CycleEnded,
     CyclePlanned,
     DatasetFailed,
@@ -26,6 +27,7 @@ from etl_daemon.core.events import (
     DatasetSettled,
     Event,
     ExtraColumns,
+    HistoryUnwritten,
     LeaseAwaited,
     LeaseLost,
     LeaseReleased,
@@ -59,6 +61,8 @@ class LogObserver:
         name, level, describe = LINES.get(type(event), (type(event).__name__, logging.INFO, _plain))
         if isinstance(event, CyclePlanned) and not event.pending:
             level = logging.DEBUG  # most cycles of most days
+        if isinstance(event, Checked):
+            level = GRAVITY[event.state]
         if not self._logger.isEnabledFor(level):
             return
         trace = _trace(event) if self._logger.isEnabledFor(logging.DEBUG) else {}
@@ -117,6 +121,9 @@ def _trace(event: Event) -> Fields:
     return {"exc_info": event.error} if isinstance(event, DatasetFailed) else {}
 
 
+GRAVITY = {"ok": logging.DEBUG, "warn": logging.WARNING, "fail": logging.ERROR}
+"""How grave a check's line is, by what it found."""
+
 LINES: Mapping[type[Event], tuple[str, int, Callable[[Any], Fields]]] = {
     CyclePlanned: ("cycle_planned", logging.INFO, _plain),
     StageEnded: ("stage_ended", logging.DEBUG, _plain),
@@ -132,6 +139,8 @@ LINES: Mapping[type[Event], tuple[str, int, Callable[[Any], Fields]]] = {
     Retried: ("retried", logging.WARNING, _plain),
     SettingDiscouraged: ("setting_discouraged", logging.WARNING, _plain),
     StateRebuilt: ("state_rebuilt", logging.WARNING, _plain),
+    HistoryUnwritten: ("history_unwritten", logging.WARNING, _plain),
+    Checked: ("checked", logging.INFO, _plain),
     DatasetFailed: ("dataset_failed", logging.ERROR, _failed),
     DatasetPaused: ("dataset_paused", logging.WARNING, _plain),
     BatchAbandoned: ("batch_abandoned", logging.WARNING, _plain),

@@ -1,0 +1,105 @@
+"""The tables of the history, how long they reach back, and how an event is entered in them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import astuple, fields
+from datetime import datetime
+
+from etl_daemon.adapters.sqlite.file import Table
+from etl_daemon.core import history
+from etl_daemon.core.events import BatchCommitted, DatasetFailed, Event
+from etl_daemon.core.history import TALLIED, Process, Tally
+from etl_daemon.core.model import Counts
+
+DAY_SECONDS = 86_400.0
+WHOSE = "DAEMON TEXT NOT NULL, DATASET TEXT NOT NULL"
+EACH_ONCE = "UNIQUE (DAEMON, DATASET, AT)"
+COUNTED = tuple(each.name for each in fields(Counts))
+
+
+def _integers(names: tuple[str, ...]) -> str:
+    return ", ".join(f"{name} INTEGER NOT NULL" for name in names)
+
+
+BATCHES = Table(
+    "BATCHES",
+    f"{WHOSE}, BATCH_ID TEXT NOT NULL, {_integers(('OBJECTS', 'REFUSED', *COUNTED))}, REASONS TEXT NOT NULL, "
+    "SECONDS REAL NOT NULL",
+    keep_seconds=8 * DAY_SECONDS,
+    most=20_000,
+)
+FAILURES = Table(
+    "FAILURES",
+    f"{WHOSE}, KIND TEXT NOT NULL, DETAIL TEXT NOT NULL, HINT TEXT NOT NULL",
+    keep_seconds=8 * DAY_SECONDS,
+    most=2_000,
+)
+MINUTES = Table("MINUTES", f"{WHOSE}, {_integers(TALLIED)}, {EACH_ONCE}", keep_seconds=26 * 3_600.0, most=50_000)
+HOURS = Table("HOURS", f"{WHOSE}, {_integers(TALLIED)}, {EACH_ONCE}", keep_seconds=36 * DAY_SECONDS, most=50_000)
+"""Five weeks, so that an hour can be compared with the same one of earlier weeks."""
+
+MARKS = Table(
+    "MARKS",
+    f"{WHOSE}, MARK TEXT NOT NULL, UNIQUE (DAEMON, DATASET, MARK)",
+    keep_seconds=3650 * DAY_SECONDS,
+    most=10_000,
+)
+PROCESSES = Table(
+    "PROCESSES",
+    "DAEMON TEXT NOT NULL, WORD TEXT NOT NULL, PID INTEGER NOT NULL, STARTED REAL NOT NULL, ENDED REAL, "
+    "UNIQUE (DAEMON, PID, STARTED)",
+    keep_seconds=36 * DAY_SECONDS,
+    most=1_000,
+)
+HISTORY = (BATCHES, FAILURES, MINUTES, HOURS, MARKS, PROCESSES)
+
+_ADDED = ", ".join(f"{name} = {name} + excluded.{name}" for name in TALLIED)
+
+
+def enter(db: sqlite3.Connection, daemon: str, event: Event, at: datetime) -> None:
+    """Enter what the event says, wherever it says something."""
+    if isinstance(event, BatchCommitted):
+        _insert_batch(db, daemon, history.batch_line(event, at))
+    if isinstance(event, DatasetFailed):
+        line = history.failure_line(event, at)
+        values = (at.timestamp(), daemon, line.dataset, line.kind, line.detail, line.hint)
+        db.execute("INSERT INTO FAILURES VALUES (?, ?, ?, ?, ?, ?)", values)
+    added = history.tally(event)
+    if added != Tally():
+        _add(db, "MINUTES", (at.replace(second=0, microsecond=0).timestamp(), daemon, event.dataset), added)
+        hour = at.replace(minute=0, second=0, microsecond=0).timestamp()
+        _add(db, "HOURS", (hour, daemon, event.dataset), added)
+    for mark in history.marks(event):
+        db.execute("REPLACE INTO MARKS VALUES (?, ?, ?, ?)", (at.timestamp(), daemon, event.dataset, mark))
+
+
+def enter_process(db: sqlite3.Connection, daemon: str, process: Process, at: datetime) -> None:
+    """Enter that the process was there at that time."""
+    ended = process.ended.timestamp() if process.ended else None
+    values = (at.timestamp(), daemon, process.word, process.pid, process.started.timestamp(), ended)
+    db.execute("REPLACE INTO PROCESSES VALUES (?, ?, ?, ?, ?, ?)", values)
+
+
+def _insert_batch(db: sqlite3.Connection, daemon: str, line: history.BatchLine) -> None:
+    values = (
+        line.at.timestamp(),
+        daemon,
+        line.dataset,
+        line.batch_id,
+        line.objects,
+        line.refused,
+        *astuple(line.counts),
+        json.dumps(line.reasons),
+        line.seconds,
+    )
+    db.execute(f"INSERT INTO BATCHES VALUES ({', '.join('?' * len(values))})", values)
+
+
+def _add(db: sqlite3.Connection, table: str, key: tuple[float, str, str], added: Tally) -> None:
+    values = (*key, *astuple(added))
+    places = ", ".join("?" * len(values))
+    db.execute(
+        f"INSERT INTO {table} VALUES ({places}) ON CONFLICT (DAEMON, DATASET, AT) DO UPDATE SET {_ADDED}", values
+    )
