@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from etl_daemon.adapters.sqlite.file import StateFile
 from etl_daemon.adapters.sqlite.history import HistoryObserver
-from etl_daemon.adapters.sqlite.past import Past
 from etl_daemon.adapters.sqlite.tables import HISTORY
 from etl_daemon.config import Settings
 from etl_daemon.core.events import Event
@@ -17,8 +16,3 @@ def history(settings: Settings, word: str, clock: Clock, tell: Callable[[Event],
     """Keeps what happens from now on until it is closed; ``word`` is what started this process."""
     file = StateFile(settings.etl_state_dir, HISTORY, tell)
     return HistoryObserver(file, settings.etl_daemon_name, word, clock, tell)
-
-
-def past(settings: Settings, tell: Callable[[Event], None] = lambda _: None) -> Past:
-    """What was kept."""
-    return Past(StateFile(settings.etl_state_dir, HISTORY, tell), settings.etl_daemon_name)

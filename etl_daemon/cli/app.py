@@ -120,6 +120,13 @@ def _check(json: Json = False) -> None:
     check(as_json=json)
 
 
+def _monitor(json: Json = False) -> None:
+    """Tell whether it is at work and goes well, and the data is as it uses to be: for cron."""
+    from etl_daemon.cli.monitor import monitor
+
+    monitor(as_json=json)
+
+
 def _init(
     print_only: Annotated[
         bool, typer.Option("--print", help="Print the SQL that does it; the destination is not opened.")
@@ -150,6 +157,7 @@ app.command("demo")(taking(DemoOptions, _demo))
 app.command("once")(taking(OnceOptions, _once))
 app.command("run")(_run)
 app.command("check")(_check)
+app.command("monitor")(_monitor)
 app.command("init")(_init)
 app.command("status")(_status)
 app.command("validate")(taking(ValidateOptions, _validate))

@@ -1,36 +1,12 @@
-"""What the daemon that runs on this machine says of itself."""
+"""How the status of a running daemon is printed."""
 
 from __future__ import annotations
 
-import json
-from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 from etl_daemon.cli.printing import console, table
-from etl_daemon.config import Settings
-from etl_daemon.core import configure
 
-PATIENCE_SECONDS = 1.0
 HEADS = ["dataset", "watermark", "#pending", "#lag (s)", "#objects", "#rows", "#quarantined", "last success", "error"]
-
-
-def running(settings: Settings) -> dict[str, Any] | None:
-    """Its status; None: it does not answer, or it is another daemon that does."""
-    if not settings.etl_http_port:
-        return None
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.etl_http_host, settings.etl_http_host)  # noqa: S104 - asked, not bound
-    connection = HTTPConnection(host, settings.etl_http_port, timeout=PATIENCE_SECONDS)
-    try:
-        connection.request("GET", "/api/status")
-        document = json.loads(connection.getresponse().read())
-    except (OSError, HTTPException, ValueError):
-        return None
-    finally:
-        connection.close()
-    ours = {"daemon": settings.etl_daemon_name, "place": configure.place(settings)}
-    if not isinstance(document, dict) or {name: document.get(name) for name in ours} != ours:
-        return None
-    return document
 
 
 def show(document: dict[str, Any]) -> None:

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from etl_daemon import bootstrap
+from etl_daemon.adapters.local.daemon import running
 from etl_daemon.cli.printing import console, emit, table
-from etl_daemon.cli.running import running, show
+from etl_daemon.cli.running import show
 from etl_daemon.config import load_settings
 
 if TYPE_CHECKING:

@@ -49,6 +49,9 @@ class DatasetOptions(BaseModel):
     prefix: PrefixTemplate | None = Field(None, description="Key prefix; may hold {year} {month} {day} {hour}.")
     table: TableName | None = Field(None, description="DATABASE.SCHEMA.TABLE.")
     window_hours: Hours | None = Field(None, description="How far back a first start looks (hours).")
+    fresh_hours: Hours | None = Field(
+        None, description="Older last rows are an error to `etl-daemon monitor` (hours); left out: what is usual."
+    )
     mode: Mode | None = Field(None, description=f"{MODES}.")
     incremental_by: Literal["primary_key", "timestamp_column"] | None = Field(
         None, description="What INCREMENTAL goes by: primary_key or timestamp_column."

@@ -160,6 +160,16 @@ class Settings(BaseSettings):
         9108, ge=0, le=65_535, description="Port at which `run` answers; 0: it does not answer (port)."
     )
 
+    monitor_failed_share: Share = Field(
+        0.2, description="Share of failed cycles above which `monitor` finds it wrong (0 to 1)."
+    )
+    monitor_drift_share: Share = Field(
+        0.5, description="By what share rows of an hour may fall short of the usual, for `monitor` (0 to 1; 1: any)."
+    )
+    min_free_disk_mb: Whole = Field(
+        512, description="Less free space for state, logs or database is an error, below four times a warning (MiB)."
+    )
+
     max_concurrent_jobs: int = Field(
         8, ge=1, le=256, description="Objects that are fetched at the same time (objects)."
     )

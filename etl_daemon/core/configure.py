@@ -11,6 +11,7 @@ from etl_daemon.config.reserved import WORDS
 from etl_daemon.core.datasets import SCHEMAS, Dataset, Kind, Mode
 from etl_daemon.core.discovery import OWN_PREFIX
 from etl_daemon.core.health import Patience
+from etl_daemon.core.monitor.seen import Limits
 from etl_daemon.core.policy import SYMBOL_PATTERNS, ReadLimits, RetryPolicy, Rules
 from etl_daemon.core.sql.dialect import DIALECTS, Dialect
 from etl_daemon.core.sql.tables import CONTROL_SCHEMA, creating
@@ -62,6 +63,17 @@ def patience(settings: Settings) -> Patience:
     if settings.etl_destination == "snowflake":
         call += settings.snowflake_statement_timeout
     return Patience(settings.etl_poll_interval_seconds, call)
+
+
+def limits(settings: Settings) -> Limits:
+    """From where on the monitor finds something wrong."""
+    return Limits(
+        patience(settings),
+        settings.monitor_failed_share,
+        settings.error_threshold,
+        settings.monitor_drift_share,
+        settings.min_free_disk_mb * MIB,
+    )
 
 
 def place(settings: Settings) -> str:
