@@ -11,7 +11,7 @@ from threading import Event as Signal
 from etl_daemon.core import discovery
 from etl_daemon.core.datasets import Dataset, Mode
 from etl_daemon.core.discovery import Discovery
-from etl_daemon.core.events import CycleEnded, CyclePlanned, DatasetFailed, DatasetSettled
+from etl_daemon.core.events import CycleBegan, CycleEnded, CyclePlanned, DatasetFailed, DatasetSettled
 from etl_daemon.core.knowledge import learned
 from etl_daemon.core.model import BatchPlan, Cursor, Fence, Known, ObjectRef, Receipt
 from etl_daemon.core.pacing import Turn
@@ -97,6 +97,7 @@ class Daemon:
             ConfigError: the datasets do not fit the destination.
         """
         started = time.perf_counter()
+        self.corridor.tell(CycleBegan("", _cycle_id(self.clock.now(), self.holder)))
         self._recall()
         due = [dataset for dataset in self.datasets if dataset.name not in turn.paused]
         reports = [self._attempt(dataset, stop, turn) for dataset in due if not (stop and stop.is_set())]
@@ -207,6 +208,11 @@ class Daemon:
         self.corridor.destination.mark_swept(dataset, self._fence(dataset.name), at)
         known = self._known[dataset.name]
         self._known[dataset.name] = replace(known, cursor=replace(known.cursor, swept_at=at))
+
+
+def _cycle_id(at: datetime, holder: str) -> str:
+    """When it began, in microseconds, and the last part of who works: unique, and in the order of time."""
+    return f"{at:%Y%m%dT%H%M%S.%f}-{holder.rpartition(':')[2]}"
 
 
 def _settled(dataset: Dataset, receipts: Sequence[Receipt], waiting: Sequence[ObjectRef]) -> DatasetSettled:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import tomllib
 from contextlib import closing
@@ -14,6 +15,7 @@ import pytest
 from dotenv import dotenv_values
 
 from etl_daemon.adapters.decode import ObjectDecoder
+from etl_daemon.adapters.observers.log.lines import LINES
 from etl_daemon.adapters.observers.metric_table import TABLE
 from etl_daemon.config import Settings, load_settings, settings_from, template
 from etl_daemon.config.authentication import NEEDS, Method
@@ -119,6 +121,15 @@ def test_metrics_paths_and_reasons_are_documented() -> None:
     assert given == set(re.findall(r"^\| `([a-z_]+)` \| [^|]*\|$", text, re.MULTILINE)) - {row[0] for row in rows}
     for name in (*STAGES, *OBJECT_OUTCOMES, *ROW_OUTCOMES, *BATCH_OUTCOMES, *SEVERITIES):
         assert f"`{name}`" in text, name
+
+
+def test_every_event_of_the_log_is_documented_with_its_level() -> None:
+    text = (ROOT / "docs" / "logs.md").read_text("utf-8")
+    rows = re.findall(r"^\| (`\w+`.*?) \| (\w+).*? \|", text, re.MULTILINE)
+    documented = {name: level for names, level in rows for name in re.findall(r"\w+", names)}
+    assert {name: level for name, level, _ in LINES.values()}.items() <= {
+        name: logging.getLevelNamesMapping()[level.upper()] for name, level in documented.items()
+    }.items()
 
 
 def test_make_help_prints_every_target() -> None:

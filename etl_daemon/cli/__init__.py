@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 
 KEPT_OBJECTS = 10_000
 """Objects made and kept between two looks for garbage. Imports make many and leave none behind."""
@@ -15,10 +16,11 @@ def main() -> None:
     from typer.main import get_command
 
     from etl_daemon.cli.app import app
-    from etl_daemon.cli.failures import explain, explain_unexpected
+    from etl_daemon.cli.failures import explain, explain_thread, explain_unexpected
     from etl_daemon.errors import EtlError
 
     sys.excepthook = explain_unexpected
+    threading.excepthook = explain_thread
     try:
         get_command(app)(prog_name="etl-daemon")  # calling the app itself would put typer's excepthook in place of ours
     except EtlError as error:

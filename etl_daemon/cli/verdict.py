@@ -9,8 +9,9 @@ from typing import Any
 import typer
 from rich.text import Text
 
-from etl_daemon.cli.printing import console, emit, visible
+from etl_daemon.cli.printing import console, emit
 from etl_daemon.core.findings import Finding, State, failed
+from etl_daemon.core.visible import visible
 from etl_daemon.errors import ConfigError
 
 STYLES = {State.OK: "green", State.WARN: "yellow", State.FAIL: "bold red"}

@@ -215,10 +215,12 @@ class Settings(BaseSettings):
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], UPPER] = Field(
         "INFO", description="Least severity that is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL."
     )
-    log_format: Annotated[Literal["json", "logfmt", "console"], LOWER] = Field(
-        "json", description="Form of log lines: json, logfmt or console."
+    log_format: Annotated[Literal["json", "logfmt", "console"] | None, LOWER] = Field(
+        None, description="Form of log lines: json, logfmt or console; empty: console on a terminal, else json."
     )
-    log_file: LogFile | None = Field(None, description="File to log to; empty: standard error.")
+    log_file: LogFile | None = Field(
+        None, description="File to log to, readable by owner and group if it is made; empty: standard error."
+    )
 
     @field_validator("max_price_value", "max_rsi_value")
     @classmethod

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from etl_daemon.core.model import ObjectRef, Receipt
+import pyarrow as pa
+
+from etl_daemon.core.model import BatchPlan, ObjectRef, Receipt
 from etl_daemon.errors import EtlError
 
 
@@ -14,6 +16,13 @@ class Event:
     """Something happened to a dataset."""
 
     dataset: str
+
+
+@dataclass(frozen=True, slots=True)
+class CycleBegan(Event):
+    """A look at all datasets begins."""
+
+    cycle_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +113,27 @@ class RowsFiltered(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class BatchBegan(Event):
+    """A batch is taken from the source to the destination; ``BatchCommitted`` or ``BatchAbandoned`` follows."""
+
+    plan: BatchPlan
+
+
+@dataclass(frozen=True, slots=True)
 class BatchCommitted(Event):
-    """A batch is in the destination."""
+    """A batch is in the destination. ``columns`` are those of its rows in the target, without the system's."""
 
     receipt: Receipt
     seconds: float
+    columns: pa.Schema | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAbandoned(Event):
+    """Nothing of a batch was committed: because of the error, or because all of its objects were put off."""
+
+    batch_id: str
+    error: Exception | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +149,6 @@ class DatasetPaused(Event):
 
     failures: int
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class BatchAbandoned(Event):
-    """The process is to end and the batch in hand took too long; nothing of it is loaded, the next start does it."""
-
-    batch_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.discovery import BatchLimits, Discovery
 from etl_daemon.core.events import (
     BatchAbandoned,
+    BatchBegan,
     BatchCommitted,
     Event,
     ExtraColumns,
@@ -36,7 +37,6 @@ from etl_daemon.core.model import (
     Receipt,
     StagedBatch,
 )
-from etl_daemon.errors import AbandonedError
 from etl_daemon.pipeline.intake import Intake, Tolerance, Transform, ahead, parts, reject_share, results
 from etl_daemon.pipeline.timing import Grace, Timed
 from etl_daemon.ports import Destination
@@ -135,12 +135,13 @@ def load(plan: BatchPlan, corridor: Corridor, fence: Callable[[], Fence], now: d
     ``fence`` is asked when all is staged: what was had when reading began may be lost by then.
     """
     started = time.perf_counter()
+    corridor.tell(BatchBegan(plan.dataset.name, plan))
     try:
         staged = stage(transform(read(plan, corridor.intake), corridor.intake), corridor)
-    except AbandonedError:
-        corridor.tell(BatchAbandoned(plan.dataset.name, plan.batch_id))
+        receipt = commit(staged, corridor, fence(), now)
+    except Exception as error:
+        corridor.tell(BatchAbandoned(plan.dataset.name, plan.batch_id, error))
         raise
-    receipt = commit(staged, corridor, fence(), now)
     _announce(staged, receipt, corridor, time.perf_counter() - started)
     return receipt
 
@@ -161,4 +162,6 @@ def _announce(staged: StagedBatch, receipt: Receipt, corridor: Corridor, seconds
     if receipt.counts.filtered:
         corridor.tell(RowsFiltered(name, receipt.batch_id, receipt.counts.filtered))
     if receipt.objects:
-        corridor.tell(BatchCommitted(name, receipt, seconds))
+        corridor.tell(BatchCommitted(name, receipt, seconds, staged.target))
+    else:
+        corridor.tell(BatchAbandoned(name, receipt.batch_id))

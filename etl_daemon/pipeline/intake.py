@@ -1,10 +1,14 @@
-"""Reading ahead of the rules, and the rules slice by slice: what fails costs one object."""
+"""Reading ahead of the rules, and the rules slice by slice: what fails costs one object.
+
+Threads work in a copy of the context of whoever has them work, so that observers can tell whose batch they hear of.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TypeVar
@@ -69,7 +73,7 @@ def _bodies(plan: BatchPlan, intake: Intake) -> Iterator[tuple[ObjectRef, Future
         while under_way or waiting:
             while waiting and _room(under_way, waiting[0], intake):
                 ref = waiting.popleft()
-                under_way.append((ref, pool.submit(_fetched, ref, plan.dataset.name, intake)))
+                under_way.append((ref, pool.submit(copy_context().run, _fetched, ref, plan.dataset.name, intake)))
             yield under_way.popleft()
     finally:
         pool.shutdown(cancel_futures=True)
@@ -87,10 +91,14 @@ def _room(under_way: deque[tuple[ObjectRef, Future[memoryview]]], ref: ObjectRef
 
 def ahead(items: Iterator[Item], depth: int = 1) -> Iterator[Item]:
     """The items; while one is in use, up to ``depth`` more are being made."""
+
+    def made() -> Item | None:
+        return next(items, None)
+
     with ThreadPoolExecutor(1, "ahead") as pool:
-        coming = deque(pool.submit(next, items, None) for _ in range(depth))
+        coming = deque(pool.submit(copy_context().run, made) for _ in range(depth))
         while (item := coming.popleft().result()) is not None:
-            coming.append(pool.submit(next, items, None))
+            coming.append(pool.submit(copy_context().run, made))
             yield item
 
 

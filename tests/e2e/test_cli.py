@@ -142,7 +142,8 @@ def test_an_unexpected_error_is_one_message_without_traceback(shell: Shell) -> N
     program = f"{fault}import sys; sys.argv = ['etl-daemon', 'once', '--json']\nfrom etl_daemon.cli import main; main()"
     ended = shell.execute([sys.executable, "-c", program])
     assert ended.code == 1
-    assert ended.document["error"] == {"kind": "KeyError", "detail": "'odd'", "hint": "", "exit_code": 1}
+    hint = "LOG_LEVEL=DEBUG shows where it happened; please report it"
+    assert ended.document["error"] == {"kind": "KeyError", "detail": "'odd'", "hint": hint, "exit_code": 1}
     assert "Error: KeyError: 'odd'" in ended.err
     assert "Hint: LOG_LEVEL=DEBUG shows where" in ended.err
     assert "Traceback" not in ended.err

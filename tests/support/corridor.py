@@ -67,7 +67,7 @@ class House:
         """The daemon as after a restart: nothing remembered."""
         reach = Reach(timedelta(hours=self.lookback_hours), timedelta(hours=24), UTC, self.limits)
         destination = self.destination or SqlDestination(self.file, ANOMALIES)
-        intake = Intake(self.source, self.decoder, self.rules, self.tolerance, 4, 2**26)
+        intake = Intake(self.source, self.decoder, self.rules, self.tolerance, 4, 2**26, self.events.append)
         corridor = Corridor(intake, destination, "", reach, self.events.append)
         self.daemon = Daemon(corridor, list(self.datasets), self.clock, self.holder)
         return self.daemon

@@ -1,25 +1,23 @@
-"""Events as log lines, one each, on standard error or in a file: standard output belongs to the commands."""
+"""Events as log lines, one each."""
 
 from __future__ import annotations
 
 import logging
-import os
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import datetime
-from logging.handlers import WatchedFileHandler
-from pathlib import Path
 from typing import Any
 
 import structlog
 
-from etl_daemon.config import shown
+from etl_daemon.adapters.observers.log import scope
 from etl_daemon.core.events import (
     BatchAbandoned,
+    BatchBegan,
     BatchCommitted,
     Checked,
+    CycleBegan,
     CycleEnded,
     CyclePlanned,
     DatasetFailed,
@@ -44,7 +42,7 @@ from etl_daemon.core.events import (
     StateRebuilt,
 )
 from etl_daemon.core.model import ObjectRef, Outcome
-from etl_daemon.errors import EtlError, SetupError
+from etl_daemon.errors import AbandonedError, EtlError
 
 NAME = "etl_daemon"
 Fields = dict[str, Any]
@@ -57,16 +55,26 @@ class LogObserver:
         self._logger = structlog.stdlib.get_logger(NAME)
 
     def notice(self, event: Event) -> None:
-        """Write the event's line."""
-        name, level, describe = LINES.get(type(event), (type(event).__name__, logging.INFO, _plain))
-        if isinstance(event, CyclePlanned) and not event.pending:
-            level = logging.DEBUG  # most cycles of most days
-        if isinstance(event, Checked):
-            level = GRAVITY[event.state]
+        """Write the event's line; the cycle and the batch that it belongs to are on it."""
+        scope.enter(event)
+        self._write(event)
+        scope.leave(event)
+
+    def _write(self, event: Event) -> None:
+        name, usual, describe = LINES.get(type(event), (type(event).__name__, logging.INFO, _plain))
+        level = _gravity(event, usual)
         if not self._logger.isEnabledFor(level):
             return
         trace = _trace(event) if self._logger.isEnabledFor(logging.DEBUG) else {}
         self._logger.log(level, name, **{**_dataset(event), **describe(event), **trace})
+
+
+def _gravity(event: Event, usual: int) -> int:
+    if isinstance(event, CyclePlanned) and not event.pending:
+        return logging.DEBUG  # most cycles of most days
+    if isinstance(event, BatchAbandoned) and isinstance(event.error, AbandonedError):
+        return logging.WARNING  # else the failure of the dataset says it
+    return GRAVITY[event.state] if isinstance(event, Checked) else usual
 
 
 def _dataset(event: Event) -> Fields:
@@ -83,6 +91,11 @@ def _plain(event: Event) -> Fields:
         elif value is not None and each.name != "dataset":
             given[each.name] = value.isoformat() if isinstance(value, datetime) else value
     return given
+
+
+def _began(event: BatchBegan) -> Fields:
+    objects = event.plan.objects
+    return {"objects": len(objects), "bytes": sum(ref.size for ref in objects)}
 
 
 def _committed(event: BatchCommitted) -> Fields:
@@ -111,8 +124,15 @@ def _committed(event: BatchCommitted) -> Fields:
     }
 
 
+def _abandoned(event: BatchAbandoned) -> Fields:
+    return {"batch_id": event.batch_id, **(_told(event.error) if event.error else {})}
+
+
 def _failed(event: DatasetFailed) -> Fields:
-    error = event.error
+    return _told(event.error)
+
+
+def _told(error: Exception) -> Fields:
     hint = {"hint": error.hint} if isinstance(error, EtlError) and error.hint else {}
     return {"kind": type(error).__name__, "detail": error.detail if isinstance(error, EtlError) else str(error), **hint}
 
@@ -125,11 +145,14 @@ GRAVITY = {"ok": logging.DEBUG, "warn": logging.WARNING, "fail": logging.ERROR}
 """How grave a check's line is, by what it found."""
 
 LINES: Mapping[type[Event], tuple[str, int, Callable[[Any], Fields]]] = {
+    CycleBegan: ("cycle_began", logging.DEBUG, _plain),
     CyclePlanned: ("cycle_planned", logging.INFO, _plain),
     StageEnded: ("stage_ended", logging.DEBUG, _plain),
     DatasetSettled: ("dataset_settled", logging.DEBUG, _plain),
     CycleEnded: ("cycle_ended", logging.DEBUG, _plain),
     LoopTurned: ("loop_turned", logging.DEBUG, _plain),
+    BatchBegan: ("batch_began", logging.DEBUG, _began),
+    BatchAbandoned: ("batch_abandoned", logging.DEBUG, _abandoned),
     BatchCommitted: ("batch_committed", logging.INFO, _committed),
     ExtraColumns: ("extra_columns", logging.INFO, _plain),
     RowsFiltered: ("rows_filtered", logging.WARNING, _plain),
@@ -143,7 +166,6 @@ LINES: Mapping[type[Event], tuple[str, int, Callable[[Any], Fields]]] = {
     Checked: ("checked", logging.INFO, _plain),
     DatasetFailed: ("dataset_failed", logging.ERROR, _failed),
     DatasetPaused: ("dataset_paused", logging.WARNING, _plain),
-    BatchAbandoned: ("batch_abandoned", logging.WARNING, _plain),
     LeaseAwaited: ("lease_awaited", logging.INFO, _plain),
     LeaseTaken: ("lease_taken", logging.INFO, _plain),
     LeaseRenewed: ("lease_renewed", logging.INFO, _plain),
@@ -151,72 +173,3 @@ LINES: Mapping[type[Event], tuple[str, int, Callable[[Any], Fields]]] = {
     LeaseLost: ("lease_lost", logging.WARNING, _plain),
 }
 """How an event is called in the log, how grave it is, and what it says; other events are told as they are."""
-
-
-def configure_logging(level: str = "INFO", form: str = "json", file: Path | None = None) -> None:
-    """Set up the lines of this process; ``form`` is json, logfmt or console. Lines of libraries begin at WARNING.
-
-    Raises:
-        SetupError: the file cannot be written.
-    """
-    handler = _handler(file)
-    colours = form == "console" and file is None and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    ahead: list[structlog.typing.Processor] = [
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _starred,
-    ]
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=ahead,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(form, colours=colours)],
-        )
-    )
-    root = logging.getLogger()
-    for other in root.handlers[:]:
-        root.removeHandler(other)
-        other.close()
-    root.addHandler(handler)
-    # at DEBUG libraries write requests out, signatures and all
-    root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
-    logging.getLogger(NAME).setLevel(level)
-    structlog.configure(
-        processors=[*ahead, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,
-    )
-
-
-def log_settings(settings: Mapping[str, str]) -> None:
-    """One line with all settings; ``settings`` is what ``Settings.redacted`` gives."""
-    structlog.stdlib.get_logger(NAME).info("settings", **settings)
-
-
-def _handler(file: Path | None) -> logging.Handler:
-    if file is None:
-        return logging.StreamHandler(sys.stderr)
-    try:
-        return WatchedFileHandler(file, encoding="utf-8")  # logrotate may move the file away
-    except OSError as error:
-        raise SetupError(
-            f"Cannot write the log {file}: {error}.", hint="correct LOG_FILE, or make its folder"
-        ) from error
-
-
-def _rendering(form: str, *, colours: bool) -> list[structlog.typing.Processor]:
-    if form == "console":  # a plain traceback: the pretty one shows local variables, secrets among them
-        return [structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback)]
-    written: structlog.typing.Processor
-    if form == "logfmt":
-        written = structlog.processors.LogfmtRenderer(bool_as_flag=False)
-    else:
-        written = structlog.processors.JSONRenderer(default=str, ensure_ascii=False)
-    return [structlog.processors.format_exc_info, _starred, written]
-
-
-def _starred(_logger: Any, _method: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """When, how grave and what first; stars for what a name or a URL gives away as secret."""
-    first = {name: entry[name] for name in ("timestamp", "level", "event") if name in entry}
-    starred = {name: shown(name, value) if isinstance(value, str) else value for name, value in entry.items()}
-    return {**first, **starred}

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,14 +43,7 @@ RECEIPT = Receipt(
 )
 
 
-@pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    root, own = logging.getLogger(), logging.getLogger("etl_daemon")
-    handlers, levels = root.handlers[:], (root.level, own.level)
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(levels[0])
-    own.setLevel(levels[1])
+pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 
 @dataclass
@@ -202,19 +193,3 @@ def test_libraries_are_heard_from_warning_on_even_at_debug(log: Log) -> None:
     logging.getLogger("botocore.auth").warning("clock is %s", "skewed")
     (line,) = log.capture.readouterr().err.splitlines()
     assert json.loads(line)["event"] == "clock is skewed"
-
-
-def test_a_log_file_takes_the_lines_and_may_be_moved_away(tmp_path: Path, log: Log) -> None:
-    file = tmp_path / "etl.log"
-    configure_logging(file=file)
-    LogObserver().notice(Retried("", "s3", 1, "first"))
-    file.rename(tmp_path / "etl.log.1")
-    LogObserver().notice(Retried("", "s3", 2, "second"))
-    assert log.capture.readouterr() == ("", "")
-    assert json.loads((tmp_path / "etl.log.1").read_text())["detail"] == "first"
-    assert json.loads(file.read_text())["detail"] == "second"
-
-
-def test_a_log_file_that_cannot_be_written_says_so(tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match=r"missing/etl.log.*LOG_FILE"):
-        configure_logging(file=tmp_path / "missing" / "etl.log")

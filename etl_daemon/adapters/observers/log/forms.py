@@ -1,0 +1,68 @@
+"""What lines look like, and what is in none of them: secrets."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import structlog
+from structlog.contextvars import merge_contextvars
+from structlog.stdlib import ProcessorFormatter
+from structlog.typing import EventDict, Processor
+
+from etl_daemon.config import shown
+from etl_daemon.core.visible import visible
+
+FIRST = ("timestamp", "level", "event", "cycle_id", "batch_id", "dataset")
+
+LONG_LINE, LONG_VALUE = 8_192, 3_000
+"""Characters. The journal breaks lines at 48 KiB, and what is broken off has no priority and is no JSON."""
+
+
+def formatter(form: str, *, colours: bool = False, bounded: bool = False) -> logging.Formatter:
+    """Lines of ours and of libraries as json, logfmt or console; ``bounded``: none is longer than the journal takes."""
+    ended: list[Processor] = [ProcessorFormatter.remove_processors_meta, structlog.processors.format_exc_info, _starred]
+    bounds: list[Processor] = [_bounded] if bounded else []
+    return ProcessorFormatter(
+        foreign_pre_chain=[structlog.stdlib.add_logger_name, *AHEAD],
+        processors=[*ended, *bounds, *_rendering(form, colours=colours)],
+    )
+
+
+def _rendering(form: str, *, colours: bool) -> list[Processor]:
+    if form == "console":  # a plain traceback: the pretty one shows local variables, secrets among them
+        plain = structlog.dev.plain_traceback
+        return [_visible, structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain)]
+    if form == "logfmt":
+        return [_visible, structlog.processors.LogfmtRenderer(bool_as_flag=False)]
+    return [structlog.processors.JSONRenderer(default=str, ensure_ascii=False)]
+
+
+def _starred(_logger: Any, _method: str, entry: EventDict) -> EventDict:
+    """When, how grave, what and whose first; stars for what a name or a URL gives away as secret."""
+    first = {name: entry[name] for name in FIRST if name in entry}
+    starred = {name: shown(name, value) if isinstance(value, str) else value for name, value in entry.items()}
+    return {**first, **starred}
+
+
+def _visible(_logger: Any, _method: str, entry: EventDict) -> EventDict:
+    return {name: visible(value) if isinstance(value, str) else value for name, value in entry.items()}
+
+
+def _bounded(_logger: Any, _method: str, entry: EventDict) -> EventDict:
+    """Of a very long line, the beginning and the end of its longest values."""
+    if len(str(entry)) <= LONG_LINE:
+        return entry
+    texts = {name: str(value) for name, value in entry.items()}
+    half = LONG_VALUE // 2
+    cut = {name: f"{text[:half]} ... {text[-half:]}" for name, text in texts.items() if len(text) > LONG_VALUE}
+    return {**entry, **cut}
+
+
+AHEAD: list[Processor] = [
+    merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    _starred,
+]
+"""What a line gets where it is written."""
