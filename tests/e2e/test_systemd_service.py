@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -128,7 +129,8 @@ def test_4_stopped_in_its_tracks_it_is_restarted_by_the_watchdog(machine: Box) -
     machine.run("kill", "-STOP", pid)
     await_another(machine, pid, "the watchdog restarts it")
     assert logged(machine, "Watchdog timeout")
-    assert logged(machine, "Fatal Python error: Aborted"), "a traceback per thread is left behind"
+    last_words = [str(line["MESSAGE"]) for line in machine.journal("--unit", SERVICE, "--priority", "err")]
+    assert "Fatal Python error: Aborted" in last_words, "a traceback per thread is left behind"
 
 
 def test_5_a_reload_takes_right_settings_and_refuses_wrong_ones(machine: Box) -> None:
@@ -145,6 +147,19 @@ def test_5_a_reload_takes_right_settings_and_refuses_wrong_ones(machine: Box) ->
     arrive(machine, "c.ndjson", BAR % "GOOG")
     eventually(lambda: committed(machine) == 3, "what arrived is loaded")
     assert main_pid(machine) == pid
+
+
+def test_5_the_journal_knows_how_grave_each_line_is(machine: Box) -> None:
+    arrive(machine, "broken.parquet", "PAR1, and nothing else")
+    eventually(lambda: logged(machine, '"object_refused"'), "it is told")
+    mine = [f"_PID={main_pid(machine)}", "_TRANSPORT=stdout"]
+    lines = [(int(line["PRIORITY"]), json.loads(line["MESSAGE"])) for line in machine.journal(*mine)]
+    grave = [json.loads(line["MESSAGE"]) for line in machine.journal(*mine, "--priority", "warning")]
+    assert {(number, line["level"]) for number, line in lines} == {(6, "info"), (4, "warning"), (3, "error")}
+    assert grave == [line for number, line in lines if number <= 4]
+    refused, committed = grave[-1], next(line for _, line in reversed(lines) if line["event"] == "batch_committed")
+    assert (refused["event"], refused["key"]) == ("object_refused", "processed/price_data/broken.parquet")
+    assert (refused["cycle_id"], refused["batch_id"]) == (committed["cycle_id"], committed["batch_id"])
 
 
 def test_6_it_stops_in_the_middle_of_a_batch_within_15_seconds(machine: Box) -> None:
