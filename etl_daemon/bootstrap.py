@@ -101,7 +101,11 @@ class Runtime:
 
         watched = Watched(self.settings, self.datasets, self.clock, self.holder, self.statements, self.stop)
         listener, observers = listen(watched)
-        self._stack.callback(listener.close)
+        self.attach(listener.close, *observers)
+
+    def attach(self, close: Callable[[], None], *observers: Observer) -> None:
+        """Have these hear of every event from now on; ``close`` is called when the runtime ends."""
+        self._stack.callback(close)
         self._observers.extend(observers)
 
     def operator(self, who: str) -> Operator:
@@ -145,18 +149,8 @@ def build(settings: Settings, observers: Sequence[Observer] = (), clock: Clock |
         taking = replace(intake(settings, source, reader, tell), enough=Grace(stop, settings.etl_stop_seconds).over)
         corridor = Corridor(taking, destination, settings.s3_bucket or "", _reach(settings), tell)
         holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        return Runtime(
-            settings,
-            datasets,
-            corridor,
-            clock or SystemClock(),
-            holder,
-            stop,
-            SqlReview(engine),
-            lambda: engine.statements,
-            listening,
-            building.pop_all(),
-        )
+        parts = (settings, datasets, corridor, clock or SystemClock(), holder, stop, SqlReview(engine))
+        return Runtime(*parts, lambda: engine.statements, listening, building.pop_all())
 
 
 def intake(

@@ -205,7 +205,8 @@ class Daemon:
         return receipt
 
     def _swept(self, dataset: Dataset, at: datetime) -> None:
-        self.corridor.destination.mark_swept(dataset, self._fence(dataset.name), at)
+        with Timed(self.corridor.tell, dataset.name, "sweep"):
+            self.corridor.destination.mark_swept(dataset, self._fence(dataset.name), at)
         known = self._known[dataset.name]
         self._known[dataset.name] = replace(known, cursor=replace(known.cursor, swept_at=at))
 

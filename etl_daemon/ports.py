@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
+from etl_daemon.core.alerting import Board
+from etl_daemon.core.alerts import Alert
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.events import Event
 from etl_daemon.core.lease import Lease, Stored
@@ -16,6 +18,7 @@ from etl_daemon.core.model import CleanBatch, Fence, Known, ObjectRef, RawSlice,
 from etl_daemon.core.review import AuditLine, Balance, LedgerLine, QuarantinedRow, RejectedIn, Selection
 
 Ints = np.ndarray[Any, Any]
+T = TypeVar("T")
 Sent = Callable[[int], None]
 """Hears how many more bytes were sent; less than none where a part is sent again."""
 
@@ -210,6 +213,35 @@ class Observer(Protocol):
 
     def notice(self, event: Event) -> None:
         """Take note; never raises into the corridor."""
+
+
+class Notifier(Protocol):
+    """One way to reach people."""
+
+    @property
+    def channel(self) -> str:
+        """What it is called in logs; it gives nothing secret away."""
+
+    def send(self, alert: Alert) -> None:
+        """Have the alert delivered, within a bounded time.
+
+        Raises:
+            TransientError: it was not taken now, and may be later.
+            SetupError: it is not taken as things are set up.
+        """
+
+
+class BoardStore(Protocol):
+    """Where it is kept which alerts stand, beyond the end of a process."""
+
+    def update(self, change: Callable[[Board], tuple[Board, T]], now: datetime) -> T:
+        """Put the board that ``change`` makes in place of the one that is kept, as one act; give what else it makes.
+
+        ``change`` may be called more than once; the last call counts.
+
+        Raises:
+            TransientError, SetupError: it cannot be read or written.
+        """
 
 
 class Clock(Protocol):

@@ -20,6 +20,7 @@ from etl_daemon.adapters.observers.metric_table import TABLE
 from etl_daemon.config import Settings, load_settings, settings_from, template
 from etl_daemon.config.authentication import NEEDS, Method
 from etl_daemon.config.datasets_file import DatasetOptions
+from etl_daemon.core.alerts import KINDS
 from etl_daemon.core.clean import clean
 from etl_daemon.core.configure import datasets
 from etl_daemon.core.datasets import Mode
@@ -130,6 +131,20 @@ def test_every_event_of_the_log_is_documented_with_its_level() -> None:
     assert {name: level for name, level, _ in LINES.values()}.items() <= {
         name: logging.getLevelNamesMapping()[level.upper()] for name, level in documented.items()
     }.items()
+
+
+def test_every_kind_of_alert_is_documented_with_its_severity_and_a_pattern() -> None:
+    text = (ROOT / "docs" / "alerts.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)[:`].*?\| (\w+) \| [^|]+ \|$", text, re.MULTILINE)
+    assert {name: severity for name, severity in rows if name in KINDS} == {
+        name: str(kind.severity) for name, kind in KINDS.items()
+    }
+    patterns = re.findall(r"^\| (.*?) \| `\{ (.*) \}` \|$", text, re.MULTILINE)
+    assert {match[0] for what, _ in patterns if (match := re.findall(r"^`(\w+)`$", what))} == set(KINDS)
+    events = {name for name, _, _ in LINES.values()} | {"failed"}
+    for _, pattern in patterns:
+        assert re.search(r'\$\.event = "(\w+)"', pattern)[1] in events
+        assert {key.partition(":")[0] for key in re.findall(r'\$\.key = "([\w:*]+)"', pattern)} <= set(KINDS)
 
 
 def test_make_help_prints_every_target() -> None:

@@ -113,11 +113,16 @@ def _run() -> None:
     run()
 
 
-def _check(json: Json = False) -> None:
+def _check(
+    alerts: Annotated[
+        bool, typer.Option("--alerts", help="Send a test alert through every channel instead, and say how it went.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Try settings, source, destination, disk and clock, each with a hint."""
-    from etl_daemon.cli.check import check
+    from etl_daemon.cli.check import check, check_alerts
 
-    check(as_json=json)
+    (check_alerts if alerts else check)(as_json=json)
 
 
 def _monitor(json: Json = False) -> None:

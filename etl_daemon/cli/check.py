@@ -46,11 +46,40 @@ def check(*, as_json: bool) -> None:
     Raises:
         typer.Exit: with 1 where a check failed, with 78 where the settings are wrong.
     """
+    _report(_lines, as_json=as_json)
+
+
+def check_alerts(*, as_json: bool) -> None:
+    """Send a test alert through every channel, and print how it went.
+
+    Raises:
+        typer.Exit: as ``check``; with 1 also where there is no channel.
+    """
+    _report(_channels, as_json=as_json)
+
+
+def _channels(settings: Settings) -> Iterator[Line]:
+    from etl_daemon.notifying import notifiers, rehearsal
+
+    channels = list(notifiers(settings))
+    if not channels:
+        hint = "set ALERT_EMAIL, ALERT_WEBHOOK, ALERT_SNS_TOPIC_ARN or ALERT_URLS: docs/alerts.md"
+        yield Line("alerts", FAIL, "No channel is set: alerts are lines of the log only.", hint)
+    for channel in channels:
+        try:
+            channel.send(rehearsal(datetime.now(UTC)))
+        except EtlError as error:
+            yield Line(f"alerts {channel.channel}", FAIL, error.detail, error.hint)
+        else:
+            yield Line(f"alerts {channel.channel}", OK, "The test alert was taken.")
+
+
+def _report(attempts: Callable[[Settings], Iterator[Line]], *, as_json: bool) -> None:
     lines: list[Line] = []
     code = 0
     try:
         settings = load_settings()
-        for line in _lines(settings):
+        for line in attempts(settings):
             lines.append(line)
             _show(line, as_json=as_json)
     except ConfigError as error:

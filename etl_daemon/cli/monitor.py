@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 
 from etl_daemon.bootstrap import SystemClock
 from etl_daemon.cli.verdict import deliver
 from etl_daemon.config import Settings, load_settings
+from etl_daemon.core import configure
 from etl_daemon.core.events import Event
 from etl_daemon.core.findings import Finding
-from etl_daemon.ports import Observer
 
 
 def monitor(*, as_json: bool) -> None:
@@ -25,18 +26,23 @@ def _findings() -> Iterator[Finding]:
     from etl_daemon.inspection import inspect
 
     settings = load_settings(needs_source=False)
-    listening = _observers(settings)
-
-    def tell(event: Event) -> None:
-        for observer in listening:
-            observer.notice(event)
-
-    yield from inspect(settings, SystemClock(), tell)
+    with _told(settings) as tell:
+        yield from inspect(settings, SystemClock(), tell)
 
 
-def _observers(settings: Settings) -> tuple[Observer, ...]:
-    """Who hears of what is found: a line in the log for what is not well."""
+@contextmanager
+def _told(settings: Settings) -> Iterator[Callable[[Event], None]]:
+    """Who hears of what is found: the log has a line of what is not well, and operators are alerted."""
     from etl_daemon.adapters.observers.log import LogObserver, configure_logging
+    from etl_daemon.notifying import alerts
 
     configure_logging(settings.log_level, settings.log_format, settings.log_file)
-    return (LogObserver(),)
+    log = LogObserver()
+    names = [each.name for each in configure.datasets(settings)]
+    with closing(alerts(settings, names, SystemClock(), log.notice)) as alerting:
+
+        def tell(event: Event) -> None:
+            log.notice(event)
+            alerting.notice(event)
+
+        yield tell

@@ -9,10 +9,10 @@ from etl_daemon.cli import outcome
 from etl_daemon.cli.app import OnceOptions
 from etl_daemon.cli.memory import expect_short_run
 from etl_daemon.cli.printing import console, emit
-from etl_daemon.cli.start import check_force, in_other_modes, narrowed, recorded_runtime
+from etl_daemon.cli.start import check_force, in_other_modes, narrowed, working_runtime
 from etl_daemon.config import load_settings
 from etl_daemon.core import configure
-from etl_daemon.core.events import DatasetFailed
+from etl_daemon.core.events import WorkFailed
 from etl_daemon.daemon import DatasetReport
 from etl_daemon.errors import BusyError, EtlError
 
@@ -26,7 +26,7 @@ def once(options: OnceOptions) -> None:
     """
     expect_short_run()
     tally = outcome.Tally()
-    with recorded_runtime(load_settings(), "once", tally) as runtime:
+    with working_runtime(load_settings(), "once", tally) as runtime:
         reports = _cycle(runtime, options)
     documents = [outcome.document(report, tally) for report in reports]
     failed = any(report.failed for report in reports)
@@ -44,16 +44,12 @@ def _cycle(runtime: Runtime, options: OnceOptions) -> list[DatasetReport]:
     runtime = in_other_modes(narrowed(runtime, options.dataset, options.since), options.obj, taken)
     if options.force:
         check_force(runtime.datasets)
-    try:
-        return _worked(runtime, options)
-    except EtlError as error:
-        if error.exit_code != BusyError.exit_code:  # that others are at work is no failure
-            runtime.corridor.tell(DatasetFailed("", error))
-        raise
-
-
-def _worked(runtime: Runtime, options: OnceOptions) -> list[DatasetReport]:
     lease = runtime.lease()
-    if lease:
-        lease.take(runtime.stop)
-    return runtime.daemon(again=options.since is not None, force=options.force, lease=lease).cycle()
+    try:
+        if lease:
+            lease.take(runtime.stop)
+        return runtime.daemon(again=options.since is not None, force=options.force, lease=lease).cycle()
+    except EtlError as error:
+        if not (isinstance(error, BusyError) and lease and not lease.held):  # somebody else is at work, as should be
+            runtime.corridor.tell(WorkFailed("", error))
+        raise

@@ -10,12 +10,12 @@ from threading import Event as Signal
 from threading import Lock, Thread
 from types import FrameType
 
-import structlog
-
 from etl_daemon.adapters.systemd.notify import Notifier
 from etl_daemon.config import Settings
+from etl_daemon.core.events import Event, SettingsRefused
 from etl_daemon.errors import ConfigError, EtlError
 
+Tell = Callable[[Event], None]
 STOPPERS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -52,6 +52,8 @@ class Orders:
     ended: bool = False
     _stop: Signal = field(default_factory=Signal)
     _new: Settings | None = None
+    _tell: Tell | None = None
+    _refused: SettingsRefused | None = None
     _lock: Lock = field(default_factory=Lock)
 
     @contextmanager
@@ -80,18 +82,33 @@ class Orders:
             self._stop.set()
 
     def refuse(self, error: EtlError) -> None:
-        """Say that the settings in force stay so."""
-        log = structlog.stdlib.get_logger("etl_daemon")
-        log.error("reload_refused", detail=error.detail.strip(), hint=error.hint, settings="those before stay in force")
+        """Say that the settings in force stay so: to the loop at work, or to the next one once it is there."""
+        with self._lock:
+            self._refused = SettingsRefused("", error.detail, error.hint)
+        self._pass_on()
         self.notifier.status("The new settings are wrong, those before stay in force: see the log.")
         self.notifier.ready()
 
-    def follow(self, stop: Signal) -> None:
-        """From now on ``stop`` ends the loop at work; orders that came before hold for it too."""
+    @contextmanager
+    def leading(self, stop: Signal, tell: Tell) -> Iterator[None]:
+        """Within, ``stop`` ends the loop at work, and ``tell`` tells of it; orders that came before hold for it too."""
         with self._lock:
-            self._stop = stop
+            self._stop, self._tell = stop, tell
             if self.ended or self._new:
                 stop.set()
+        self._pass_on()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._tell = None
+
+    def _pass_on(self) -> None:
+        with self._lock:
+            tell, refused = self._tell, self._refused
+            self._refused = None if tell else refused
+        if tell and refused:
+            tell(refused)
 
     def taken(self) -> Settings | None:
         """The settings to go on with; None: that was the end."""

@@ -11,9 +11,10 @@ import structlog
 from etl_daemon.adapters.systemd.notify import Notifier, notifier
 from etl_daemon.adapters.systemd.observer import Patience, SystemdObserver
 from etl_daemon.cli.orders import STOPPERS, Orders, at_signals
-from etl_daemon.cli.start import recorded_runtime
+from etl_daemon.cli.start import working_runtime
 from etl_daemon.config import Settings, load_settings
 from etl_daemon.core import configure
+from etl_daemon.core.events import WorkFailed
 from etl_daemon.core.pacing import Pacing
 from etl_daemon.errors import EtlError
 from etl_daemon.loop import Loop
@@ -49,11 +50,17 @@ def _work_on(first: Settings, orders: Orders) -> None:
 def _work(settings: Settings, orders: Orders) -> Settings | None:
     """The loop with these settings; what to go on with, None: nothing."""
     log = structlog.stdlib.get_logger("etl_daemon")
-    with recorded_runtime(settings, "run", _systemd(settings, orders.notifier)) as runtime:
-        orders.follow(runtime.stop)
-        runtime.serve()
-        log.info("started", holder=runtime.holder, datasets=[each.name for each in runtime.datasets])
-        Loop(runtime.daemon(lease=runtime.lease()), Pacing(settings.etl_poll_interval_seconds)).run(runtime.stop)
+    with (
+        working_runtime(settings, "run", _systemd(settings, orders.notifier)) as runtime,
+        orders.leading(runtime.stop, runtime.corridor.tell),
+    ):
+        try:
+            runtime.serve()
+            log.info("started", holder=runtime.holder, datasets=[each.name for each in runtime.datasets])
+            Loop(runtime.daemon(lease=runtime.lease()), Pacing(settings.etl_poll_interval_seconds)).run(runtime.stop)
+        except EtlError as error:
+            runtime.corridor.tell(WorkFailed("", error))
+            raise
         following = orders.taken()
         log.info("reloading" if following else "stopped")
     return following

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import typer
 
-from etl_daemon.bootstrap import Runtime, SystemClock, build
+from etl_daemon.bootstrap import Runtime, build
 from etl_daemon.config import Settings
 from etl_daemon.core.datasets import Dataset, Mode
 from etl_daemon.core.overrides import overridden
@@ -25,19 +25,21 @@ def logging_runtime(settings: Settings, *observers: Observer) -> Runtime:
 
 
 @contextmanager
-def recorded_runtime(settings: Settings, word: str, *observers: Observer) -> Iterator[Runtime]:
-    """A runtime that logs and leaves a history behind; ``word`` is what the process does.
+def working_runtime(settings: Settings, word: str, *observers: Observer) -> Iterator[Runtime]:
+    """A runtime that logs, leaves a history behind, and tells operators of its troubles; ``word``: what it does.
 
     Raises:
-        ConfigError: the datasets are wrong.
+        ConfigError: the datasets, or the channels of alerts, are wrong.
     """
+    from etl_daemon.notifying import alerts
     from etl_daemon.recording import history
 
     log = _log(settings)
-    with (
-        history(settings, word, SystemClock(), log.notice) as kept,
-        build(settings, [log, kept, *observers]) as runtime,
-    ):
+    with build(settings, [log, *observers]) as runtime:
+        kept = history(settings, word, runtime.clock, log.notice)
+        runtime.attach(kept.close, kept)
+        alerting = alerts(settings, [each.name for each in runtime.datasets], runtime.clock, log.notice)
+        runtime.attach(alerting.close, alerting)
         yield runtime
 
 

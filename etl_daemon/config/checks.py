@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from string import Formatter
 from typing import Annotated
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -171,6 +173,34 @@ def log_file(value: Path) -> Path:
     return value
 
 
+def address(value: str) -> str:
+    """One e-mail address, without a name before it."""
+    if not re.fullmatch(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+", value):
+        raise ValueError("must be an address like ops@example.org")
+    return value
+
+
+def addresses(value: str) -> str:
+    """E-mail addresses, a comma and a blank between two."""
+    return ", ".join(address(each) for each in re.split(r"[,\s]+", value.strip(" ,")) if each)
+
+
+def web_url(value: str) -> str:
+    """A URL of the web; it is not repeated, because it may be secret."""
+    with suppress(ValueError):  # whose text quotes the value
+        parts = urlsplit(value)
+        if parts.scheme in {"http", "https"} and parts.hostname and not re.search(r"\s", value):
+            return value
+    raise ValueError("must be https://HOST/PATH")
+
+
+def topic_arn(value: str) -> str:
+    """The name of a topic, as AWS has it."""
+    if not re.fullmatch(r"arn:aws[\w-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?", value):
+        raise ValueError("must be arn:aws:sns:REGION:ACCOUNT:TOPIC")
+    return value
+
+
 def _unless(name: str, taken: frozenset[str]) -> str:
     if name in taken:
         raise ValueError("means something else to DuckDB; take another name")
@@ -201,6 +231,10 @@ ExistingFolder = Annotated[Path, AfterValidator(existing_folder)]
 DatabaseFile = Annotated[Path, AfterValidator(database_file)]
 DaemonName = Annotated[str, AfterValidator(daemon_name)]
 LeaseUrl = Annotated[str, AfterValidator(lease_url)]
+Address = Annotated[str, AfterValidator(address)]
+Addresses = Annotated[str, AfterValidator(addresses)]
+WebUrl = Annotated[str, AfterValidator(web_url)]
+TopicArn = Annotated[str, AfterValidator(topic_arn)]
 LogFile = Annotated[Path, AfterValidator(log_file)]
 Hours = Annotated[float, Field(gt=0, le=876_000, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]

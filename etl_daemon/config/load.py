@@ -69,7 +69,7 @@ def _settings(given: _Given, where: str, *, needs_source: bool) -> Settings:
     problems = [*given.problems]
     if needs_source:
         problems += _missing_source(given.values)
-    problems += _missing_login(given.values)
+    problems += [*_missing_login(given.values), *_missing_mail(given.values)]
     settings: Settings | None = None
     try:
         settings = Settings.model_validate({name.lower(): value for name, value in given.values.items()})
@@ -96,6 +96,18 @@ def _missing_login(values: Mapping[str, object]) -> list[str]:
     account = [] if values.get("SNOWFLAKE_ACCOUNT") else ["SNOWFLAKE_ACCOUNT"]
     lines = [f"{name}: must be set when ETL_DESTINATION is snowflake." for name in account]
     return [*lines, *choose(values).problems]
+
+
+def _missing_mail(values: Mapping[str, object]) -> list[str]:
+    """A password goes out encrypted, or not at all."""
+    lines = []
+    if values.get("ALERT_EMAIL") and not values.get("SMTP_HOST"):
+        lines.append("SMTP_HOST: must be set when ALERT_EMAIL is set.")
+    if values.get("SMTP_USERNAME") and not values.get("SMTP_PASSWORD"):
+        lines.append("SMTP_PASSWORD: must be set when SMTP_USERNAME is set.")
+    if values.get("SMTP_PASSWORD") and str(values.get("SMTP_TLS", "")).lower() == "none":
+        lines.append("SMTP_TLS: must be starttls or tls when SMTP_PASSWORD is set.")
+    return lines
 
 
 def _file(environment: Mapping[str, str], file: Path | None) -> Path | None:

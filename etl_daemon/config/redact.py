@@ -1,6 +1,6 @@
 import re
 
-SECRET_NAMES = re.compile(r"PASSWORD|PASSPHRASE|TOKEN|SECRET|CREDENTIAL|ACCESS_KEY|PRIVATE_KEY$")
+SECRET_NAMES = re.compile(r"PASSWORD|PASSPHRASE|TOKEN|SECRET|CREDENTIAL|ACCESS_KEY|PRIVATE_KEY$|WEBHOOK|ALERT_URLS")
 NO_SECRET_NAMES = re.compile(r"_URL$")
 """Where only what stands inside the value can be secret."""
 

@@ -13,6 +13,8 @@ from etl_daemon.config.authentication import Method, Provider
 from etl_daemon.config.checks import (
     LOWER,
     UPPER,
+    Address,
+    Addresses,
     DaemonName,
     Database,
     DatabaseFile,
@@ -27,6 +29,8 @@ from etl_daemon.config.checks import (
     SymbolPattern,
     TableName,
     Timezone,
+    TopicArn,
+    WebUrl,
 )
 from etl_daemon.config.redact import shown
 
@@ -211,6 +215,28 @@ class Settings(BaseSettings):
         "mad", description="How outliers are found: mad (median and MAD) or quantile (95th percentile)."
     )
     outlier_z: float = Field(3.5, gt=0, description="Robust z-score from which a price is flagged as price_outlier.")
+
+    alert_email: Addresses = Field("", description="Addresses that alerts are mailed to, commas between them.")
+    alert_webhook: WebUrl | None = Field(None, description="URL that alerts are posted to as JSON, as Slack takes it.")
+    alert_sns_topic_arn: TopicArn | None = Field(None, description="Topic of Amazon SNS that alerts are published to.")
+    alert_urls: str = Field("", description="URLs of the library apprise, blanks between them: any other channel.")
+    alert_after_minutes: float = Field(
+        10, ge=0, le=10_080, description="How long something must not work before it is told (minutes)."
+    )
+    alert_repeat_hours: Hours = Field(24, description="How long until trouble that lasts is told again (hours).")
+    alert_max_per_hour: int = Field(
+        20, ge=1, le=1_000, description="Notices within an hour at most; the last one sums up the rest (notices)."
+    )
+    smtp_host: str | None = Field(None, description="Mail server; needed when ALERT_EMAIL is set.")
+    smtp_port: int | None = Field(
+        None, ge=1, le=65_535, description="Its port; empty: 587 for starttls, 465 for tls, 25 for none."
+    )
+    smtp_tls: Annotated[Literal["starttls", "tls", "none"], LOWER] = Field(
+        "starttls", description="How the connection is encrypted: starttls, tls or none."
+    )
+    smtp_username: str | None = Field(None, description="User to log in as at the mail server; empty: no login.")
+    smtp_password: str | None = Field(None, description="Password of that user.")
+    smtp_from: Address | None = Field(None, description="Sender of alerts; empty: etl-daemon at this host.")
 
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], UPPER] = Field(
         "INFO", description="Least severity that is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL."

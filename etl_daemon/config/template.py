@@ -12,6 +12,7 @@ GROUPS = {
     "ETL_HTTP_HOST": "Health and metrics: docs/monitoring.md",
     "MAX_CONCURRENT_JOBS": "Limits",
     "SYMBOL_PATTERN": "Rules for rows",
+    "ALERT_EMAIL": "Alerts: docs/alerts.md",
     "LOG_LEVEL": "Logs",
 }
 """Headings, each before the setting it names."""

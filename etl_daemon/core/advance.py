@@ -46,7 +46,7 @@ MOVES = (BatchCommitted, CycleEnded, CyclePlanned, DatasetFailed, DatasetSettled
 """Events that show the loop to advance; those of the thread that renews the lease do not."""
 
 SOURCE_STAGES = frozenset({"list", "get"})
-DESTINATION_STAGES = frozenset({"recall", "stage", "commit"})
+DESTINATION_STAGES = frozenset({"recall", "stage", "commit", "sweep"})
 
 
 def advance(progress: Progress, event: Event, at: datetime) -> Progress:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from etl_daemon.config import DatasetsFile, Settings, read_datasets_file
 from etl_daemon.config.checks import table_name
 from etl_daemon.config.reserved import WORDS
+from etl_daemon.core.alerting import AlertPolicy
 from etl_daemon.core.datasets import SCHEMAS, Dataset, Kind, Mode
 from etl_daemon.core.discovery import OWN_PREFIX
 from etl_daemon.core.health import Patience
 from etl_daemon.core.monitor.seen import Limits
 from etl_daemon.core.policy import SYMBOL_PATTERNS, ReadLimits, RetryPolicy, Rules
+from etl_daemon.core.situation import LEASE, Scene
 from etl_daemon.core.sql.dialect import DIALECTS, Dialect
 from etl_daemon.core.sql.tables import CONTROL_SCHEMA, creating
 from etl_daemon.core.tables.options import option_problems, table_options
@@ -73,6 +76,23 @@ def limits(settings: Settings) -> Limits:
         settings.error_threshold,
         settings.monitor_drift_share,
         settings.min_free_disk_mb * MIB,
+    )
+
+
+def alert_policy(settings: Settings) -> AlertPolicy:
+    """When operators are told of trouble."""
+    return AlertPolicy(
+        after=timedelta(minutes=settings.alert_after_minutes),
+        repeat=timedelta(hours=settings.alert_repeat_hours),
+        per_hour=settings.alert_max_per_hour,
+    )
+
+
+def scene(settings: Settings, names: Iterable[str]) -> Scene:
+    """Where the datasets of these names are loaded, as alerts see it."""
+    in_source = settings.etl_source == "s3" and lease_url(settings).startswith("s3://")
+    return Scene(
+        tuple(names), settings.etl_source, settings.etl_destination, settings.etl_source if in_source else LEASE
     )
 
 

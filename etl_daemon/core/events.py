@@ -7,6 +7,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from etl_daemon.core.alerts import Alert
 from etl_daemon.core.model import BatchPlan, ObjectRef, Receipt
 from etl_daemon.errors import EtlError
 
@@ -90,10 +91,11 @@ class ObjectRefused(Event):
 
 @dataclass(frozen=True, slots=True)
 class ObjectDeferred(Event):
-    """An object could not be read now; it stays pending."""
+    """An object could not be read now; it stays pending. ``changed``: it was only replaced after it was listed."""
 
     ref: ObjectRef
     detail: str
+    changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,11 @@ class DatasetPaused(Event):
 
     failures: int
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkFailed(DatasetFailed):
+    """The work of this process has ended with an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,3 +236,28 @@ class LeaseLost(Event):
     """The lease could not be renewed in time, or another process has taken it."""
 
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsRefused(Event):
+    """Settings that were read again are wrong; those before stay in force."""
+
+    detail: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alerted(Event):
+    """Operators are told of trouble, or that it is over."""
+
+    alert: Alert
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFailed(Event):
+    """An alert did not get through a channel, or what was told could not be kept in the state file."""
+
+    channel: str
+    key: str
+    detail: str
+    hint: str = ""

@@ -155,7 +155,7 @@ def _announce(staged: StagedBatch, receipt: Receipt, corridor: Corridor, seconds
     for refusal in staged.refusals if receipt.objects else ():
         corridor.tell(ObjectRefused(name, refusal.ref, refusal.reason, refusal.detail))
     for deferral in staged.deferrals:
-        corridor.tell(ObjectDeferred(name, deferral.ref, deferral.detail))
+        corridor.tell(ObjectDeferred(name, deferral.ref, deferral.detail, deferral.changed))
     for line in receipt.objects:
         if line.outcome is Outcome.LOADED and reject_share(line.counts) > corridor.intake.tolerance.alert:
             corridor.tell(RejectShareHigh(name, line.ref, reject_share(line.counts)))

@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from tests.support.channels import web_server
 from tests.support.command import Shell
 from tests.support.snowflake import Emulator
 from tests.support.watching import Watched, watched
@@ -84,9 +85,16 @@ def account(tmp_path: Path) -> Iterator[Emulator]:
     ("seconds", "poll"), [(12.0, 1.0), pytest.param(MINUTES * 60, 5.0, marks=pytest.mark.soak)], ids=["short", "soak"]
 )
 @pytest.mark.timeout(MINUTES * 60 + 300)
-def test_a_destination_that_is_down_costs_next_to_nothing_and_all_is_loaded_afterwards(shell, account, seconds, poll):
-    snowflake = {**account.settings(), "ETL_DESTINATION": "snowflake", "ETL_POLL_INTERVAL_SECONDS": poll}
-    with watched(shell, **snowflake, ETL_TIMEOUT=2, ETL_MAX_RETRIES=0) as daemon:
+def test_an_outage_of_the_destination_costs_next_to_nothing_and_two_alerts(shell, account, seconds, poll):
+    settings = {
+        **account.settings(),
+        "ETL_DESTINATION": "snowflake",
+        "ETL_POLL_INTERVAL_SECONDS": poll,
+        "ETL_TIMEOUT": 2,
+        "ETL_MAX_RETRIES": 0,
+        "ALERT_AFTER_MINUTES": 2 * poll / 60,
+    }
+    with web_server() as hook, watched(shell, **settings, ALERT_WEBHOOK=hook.url) as daemon:
         deliver(shell, "AAPL", 10)
         daemon.until(lambda: loaded(daemon) == 10)
         account.kill()
@@ -100,6 +108,8 @@ def test_a_destination_that_is_down_costs_next_to_nothing_and_all_is_loaded_afte
         account.start()
         daemon.until(lambda: loaded(daemon) == 10 + DAY, patience_seconds=20 * poll)
         daemon.until(lambda: daemon.probe("/readyz") == (200, []))
+        daemon.until(lambda: len(hook.posted) >= 2)
+    assert hook.alerts() == ["firing dependency_down:snowflake", "resolved dependency_down:snowflake"]
     print(f"{seconds:.0f} s without a destination: {share:.2%} of one core")
     assert share < 0.02
     (rows,) = account.run(

@@ -132,7 +132,7 @@ def test_a_cycle_that_fails_as_a_whole_is_known_too(shell: Shell) -> None:
     (shell.folder / "occupied").write_text("no database")
     failed = shell.run("once", ETL_DUCKDB_PATH=shell.folder / "occupied")
     assert failed.code == 1
-    assert [line["event"] for line in failed.log if line["level"] == "error"] == ["dataset_failed"]
+    assert [line["event"] for line in failed.log if line["level"] == "error"] == ["work_failed"]
     ended = shell.run("monitor", "--json")
     assert wrong(ended) == {"errors": "fail"}
     assert "1 of 2 cycles failed" in checks(ended)["errors"]["detail"]

@@ -197,7 +197,7 @@ def test_secrets_are_starred(name: str) -> None:
 
 
 def test_passwords_in_urls_are_starred() -> None:
-    assert shown("ALERT_URLS", "mailto://me:hunter2@host/x") == "mailto://********@host/x"
+    assert shown("ETL_ANY_URL", "mailto://me:hunter2@host/x") == "mailto://********@host/x"
     assert shown("", "http://h/t?client_secret=hunter2&scope=x") == "http://h/t?client_secret=********&scope=x"
 
 

@@ -15,7 +15,14 @@ from typing import Self, TypeAlias
 
 from etl_daemon.adapters.sqlite.file import StateFile
 from etl_daemon.adapters.sqlite.tables import enter, enter_process
-from etl_daemon.core.events import BatchCommitted, DatasetFailed, DatasetSettled, Event, HistoryUnwritten, LeaseAwaited
+from etl_daemon.core.events import (
+    BatchCommitted,
+    DatasetFailed,
+    DatasetSettled,
+    Event,
+    HistoryUnwritten,
+    LeaseAwaited,
+)
 from etl_daemon.core.history import Process
 from etl_daemon.errors import EtlError
 from etl_daemon.ports import Clock

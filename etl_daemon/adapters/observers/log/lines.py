@@ -12,7 +12,10 @@ from typing import Any
 import structlog
 
 from etl_daemon.adapters.observers.log import scope
+from etl_daemon.core.alerts import Alert, Severity, State
 from etl_daemon.core.events import (
+    Alerted,
+    AlertFailed,
     BatchAbandoned,
     BatchBegan,
     BatchCommitted,
@@ -38,8 +41,10 @@ from etl_daemon.core.events import (
     Retried,
     RowsFiltered,
     SettingDiscouraged,
+    SettingsRefused,
     StageEnded,
     StateRebuilt,
+    WorkFailed,
 )
 from etl_daemon.core.model import ObjectRef, Outcome
 from etl_daemon.errors import AbandonedError, EtlError
@@ -74,7 +79,15 @@ def _gravity(event: Event, usual: int) -> int:
         return logging.DEBUG  # most cycles of most days
     if isinstance(event, BatchAbandoned) and isinstance(event.error, AbandonedError):
         return logging.WARNING  # else the failure of the dataset says it
+    if isinstance(event, Alerted):
+        return _alert_gravity(event.alert)
     return GRAVITY[event.state] if isinstance(event, Checked) else usual
+
+
+def _alert_gravity(alert: Alert) -> int:
+    if alert.state is State.RESOLVED:
+        return logging.INFO
+    return logging.ERROR if alert.severity is Severity.CRITICAL else logging.WARNING
 
 
 def _dataset(event: Event) -> Fields:
@@ -137,6 +150,18 @@ def _told(error: Exception) -> Fields:
     return {"kind": type(error).__name__, "detail": error.detail if isinstance(error, EtlError) else str(error), **hint}
 
 
+def _alerted(event: Alerted) -> Fields:
+    """The alert's fields, so that a rule over the log can tell alerts apart by ``key`` and ``state``."""
+    alert = event.alert
+    given = {"key": alert.key, "state": str(alert.state), "severity": str(alert.severity), "summary": alert.summary}
+    optional = {"detail": alert.detail, "hint": alert.hint}
+    return {**given, "since": alert.since.isoformat(), **{name: value for name, value in optional.items() if value}}
+
+
+def _settings_refused(event: SettingsRefused) -> Fields:
+    return {"detail": event.detail.strip(), "hint": event.hint, "settings": "those before stay in force"}
+
+
 def _trace(event: Event) -> Fields:
     return {"exc_info": event.error} if isinstance(event, DatasetFailed) else {}
 
@@ -166,10 +191,14 @@ LINES: Mapping[type[Event], tuple[str, int, Callable[[Any], Fields]]] = {
     Checked: ("checked", logging.INFO, _plain),
     DatasetFailed: ("dataset_failed", logging.ERROR, _failed),
     DatasetPaused: ("dataset_paused", logging.WARNING, _plain),
+    WorkFailed: ("work_failed", logging.ERROR, _failed),
     LeaseAwaited: ("lease_awaited", logging.INFO, _plain),
     LeaseTaken: ("lease_taken", logging.INFO, _plain),
     LeaseRenewed: ("lease_renewed", logging.INFO, _plain),
     LeaseReleased: ("lease_released", logging.INFO, _plain),
     LeaseLost: ("lease_lost", logging.WARNING, _plain),
+    SettingsRefused: ("reload_refused", logging.ERROR, _settings_refused),
+    Alerted: ("alert", logging.WARNING, _alerted),
+    AlertFailed: ("alert_failed", logging.ERROR, _plain),
 }
 """How an event is called in the log, how grave it is, and what it says; other events are told as they are."""
