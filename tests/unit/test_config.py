@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -199,6 +200,52 @@ def test_secrets_are_starred(name: str) -> None:
 def test_passwords_in_urls_are_starred() -> None:
     assert shown("ETL_ANY_URL", "mailto://me:hunter2@host/x") == "mailto://********@host/x"
     assert shown("", "http://h/t?client_secret=hunter2&scope=x") == "http://h/t?client_secret=********&scope=x"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('{"PASSWORD": "', '", "LOGIN_NAME": "me"}'),
+        (r'{"PASSWORD": "\"', '"}'),
+        (r"{\"data\":{\"TOKEN\":\"", r"\",\"N\":1}}"),
+        ("{'oauth_client_secret': '", "'}"),
+        ("password='", "' was refused"),
+        ("<Token-0>", "</Token-0>"),
+        ("grant_type=x&client_secret=", "&scope=y"),
+        ("X-Amz-Security-Token: ", "\nHost: h"),
+        ("Authorization: Bearer ", "\nHost: h"),
+        ("https://me:", "@host/path"),
+    ],
+)
+@pytest.mark.parametrize("secret", ["hunter2", "hun%40ter2", "hun@ter2"])
+def test_what_a_server_says_back_is_starred(before: str, after: str, secret: str) -> None:
+    told = shown("detail", f"400: {before}{secret}{after}")
+    assert "ter2" not in told
+    assert told.startswith("400: ")
+    assert after in told
+    assert "********" in told
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SNOWFLAKE_TOKEN: must be set to log in by oauth.",
+        "renew the token, then try again",
+        "s3://bucket/key@2x.csv",
+        "/etc/private_key.p8",
+        "<Key>processed/a.csv</Key>",
+        "https://host/path?prefix=a&delimiter=b",
+    ],
+)
+def test_what_is_no_secret_is_left_alone(text: str) -> None:
+    assert shown("detail", text) == text
+
+
+def test_long_text_takes_no_time() -> None:
+    started = time.perf_counter()
+    for letter in ("a", "&", "<", "token", "://", "\\"):
+        shown("detail", letter * 100_000)
+    assert time.perf_counter() - started < 5
 
 
 def test_redacted_shows_every_setting() -> None:

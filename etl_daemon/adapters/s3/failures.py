@@ -17,6 +17,7 @@ from botocore.exceptions import (
 )
 from obstore.exceptions import BaseError
 
+from etl_daemon.config import shown
 from etl_daemon.errors import ConfigError, DataError, EtlError, ObjectChangedError, SetupError, TransientError
 
 _GRANT = "Grant s3:ListBucket on the bucket and s3:GetObject on its objects to this identity."
@@ -56,7 +57,7 @@ _CODE = re.compile(r"<Code>(\w+)</Code>")
 
 @contextmanager
 def translated(what: str) -> Iterator[None]:
-    """Turn the clients' errors into ours; ``what`` names the call for the message."""
+    """Turn the clients' errors into ours; ``what`` names the call. They quote URLs, passwords and all."""
     try:
         yield
     except ClientError as error:
@@ -64,19 +65,19 @@ def translated(what: str) -> Iterator[None]:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         raise _meaning(what, code, status) from error
     except (NoCredentialsError, PartialCredentialsError, ProfileNotFound) as error:
-        raise SetupError(f"{what}: {error}.", hint=NO_CREDENTIALS_HINT) from error
+        raise SetupError(f"{what}: {shown('', error)}.", hint=NO_CREDENTIALS_HINT) from error
     except tuple(_CONFIG_HINTS) as error:
-        raise ConfigError(f"{what}: {error}.", hint=_CONFIG_HINTS[type(error)]) from error
+        raise ConfigError(f"{what}: {shown('', error)}.", hint=_CONFIG_HINTS[type(error)]) from error
     except BotoCoreError as error:
-        raise TransientError(f"{what}: {error}.") from error
+        raise TransientError(f"{what}: {shown('', error)}.") from error
     except FileNotFoundError as error:  # obstore's 404, a missing bucket included
         raise _meaning(what, _found(_CODE, error), 404) from error
     except OSError as error:
-        raise TransientError(f"{what}: {error}.") from error
+        raise TransientError(f"{what}: {shown('', error)}.") from error
     except BaseError as error:
         digits = _found(_STATUS, error)
         code = "PermanentRedirect" if _REDIRECT in str(error) else _found(_CODE, error)
-        raise _meaning(what, code, int(digits) if digits else None, str(error)) from error
+        raise _meaning(what, code, int(digits) if digits else None, shown("", error)) from error
 
 
 def _meaning(what: str, code: str, status: int | None, detail: str = "") -> EtlError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -35,14 +36,23 @@ def _rendering(form: str, *, colours: bool) -> list[Processor]:
         return [_visible, structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain)]
     if form == "logfmt":
         return [_visible, structlog.processors.LogfmtRenderer(bool_as_flag=False)]
-    return [structlog.processors.JSONRenderer(default=str, ensure_ascii=False)]
+    return [structlog.processors.JSONRenderer(ensure_ascii=False)]
 
 
 def _starred(_logger: Any, _method: str, entry: EventDict) -> EventDict:
     """When, how grave, what and whose first; stars for what a name or a URL gives away as secret."""
     first = {name: entry[name] for name in FIRST if name in entry}
-    starred = {name: shown(name, value) if isinstance(value, str) else value for name, value in entry.items()}
-    return {**first, **starred}
+    return {name: _value(name, value) for name, value in {**first, **entry}.items()}
+
+
+def _value(name: str, value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {key: _value(str(key), each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_value(name, each) for each in value]
+    return shown(name, value)
 
 
 def _visible(_logger: Any, _method: str, entry: EventDict) -> EventDict:
@@ -63,6 +73,5 @@ AHEAD: list[Processor] = [
     merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
-    _starred,
 ]
 """What a line gets where it is written."""
