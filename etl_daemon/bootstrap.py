@@ -133,7 +133,7 @@ def build(settings: Settings, observers: Sequence[Observer] = (), clock: Clock |
     from etl_daemon.adapters.destination.review import SqlReview
 
     stop = Signal()
-    datasets = configure.datasets(settings)
+    datasets, clock = configure.datasets(settings), clock or SystemClock()
     listening = list(observers)
 
     def tell(event: Event) -> None:
@@ -146,10 +146,14 @@ def build(settings: Settings, observers: Sequence[Observer] = (), clock: Clock |
         destination = SqlDestination(engine, configure.anomalies_dataset(settings, datasets))
         for part in (source, reader, destination):
             building.callback(part.close)
+        if settings.etl_lineage_url:
+            from etl_daemon.lineage import recorder
+
+            listening.append(building.enter_context(closing(recorder(settings, datasets, clock, tell))))
         taking = replace(intake(settings, source, reader, tell), enough=Grace(stop, settings.etl_stop_seconds).over)
         corridor = Corridor(taking, destination, settings.s3_bucket or "", _reach(settings), tell)
         holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        parts = (settings, datasets, corridor, clock or SystemClock(), holder, stop, SqlReview(engine))
+        parts = (settings, datasets, corridor, clock, holder, stop, SqlReview(engine))
         return Runtime(*parts, lambda: engine.statements, listening, building.pop_all())
 
 

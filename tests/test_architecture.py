@@ -82,6 +82,8 @@ def tree(tmp_path: Path) -> Path:
         ("prometheus", "server/offender", "import prometheus_client"),
         ("http", "daemon/offender", "import waitress"),
         ("sqlite", "adapters/observers/offender", "import sqlite3"),
+        ("lineage", "daemon/offender", "import openlineage.client"),
+        ("lineage", "adapters/observers/offender", "import requests"),
     ],
 )
 def test_a_crossed_contract_fails(tree: Path, contract: str, module: str, line: str) -> None:
@@ -104,6 +106,7 @@ def test_a_crossed_contract_fails(tree: Path, contract: str, module: str, line: 
         ("adapters/observers/newcomer", "import prometheus_client"),
         ("server/newcomer", "import waitress"),
         ("adapters/sqlite/newcomer", "import sqlite3"),
+        ("adapters/lineage/newcomer", "import openlineage.client, requests"),
     ],
 )
 def test_each_technology_has_its_folder(tree: Path, module: str, line: str) -> None:

@@ -164,6 +164,20 @@ def lease_url(value: str) -> str:
     return path
 
 
+def lineage_url(value: str) -> str:
+    """Nothing, ``console``, a URL, or a file as a path; ``file://`` is taken off."""
+    if value.lower() in {"", "console"}:
+        return value.lower()
+    if re.match(r"https?://", value):
+        if not re.match(r"https?://[^/?#]", value):
+            raise ValueError("names no host")
+        return value
+    path = value.removeprefix("file://")
+    if "://" in path or (path != value and not path.startswith("/")):
+        raise ValueError("must be http(s)://HOST, file:///PATH, a path, or console")
+    return str(log_file(Path(path)))
+
+
 def log_file(value: Path) -> Path:
     """A file that is there or can be made."""
     if value.is_dir():
@@ -235,6 +249,7 @@ Address = Annotated[str, AfterValidator(address)]
 Addresses = Annotated[str, AfterValidator(addresses)]
 WebUrl = Annotated[str, AfterValidator(web_url)]
 TopicArn = Annotated[str, AfterValidator(topic_arn)]
+LineageUrl = Annotated[str, AfterValidator(lineage_url)]
 LogFile = Annotated[Path, AfterValidator(log_file)]
 Hours = Annotated[float, Field(gt=0, le=876_000, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]

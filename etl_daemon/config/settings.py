@@ -22,6 +22,7 @@ from etl_daemon.config.checks import (
     ExistingFolder,
     Hours,
     LeaseUrl,
+    LineageUrl,
     LogFile,
     PrefixTemplate,
     Schema,
@@ -172,6 +173,14 @@ class Settings(BaseSettings):
     )
     min_free_disk_mb: Whole = Field(
         512, description="Less free space for state, logs or database is an error, below four times a warning (MiB)."
+    )
+
+    etl_lineage_url: LineageUrl = Field(
+        "", description="Where OpenLineage events go: http(s)://HOST, a file, or console (the log); empty: nowhere."
+    )
+    etl_lineage_api_key: str | None = Field(None, description="Key that they are sent with, as a bearer token.")
+    etl_lineage_namespace: str | None = Field(
+        None, description="Namespace of the jobs that they tell of; empty: ETL_DAEMON_NAME."
     )
 
     max_concurrent_jobs: int = Field(

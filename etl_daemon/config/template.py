@@ -10,6 +10,7 @@ GROUPS = {
     "PRICE_DATA_PREFIX": "Datasets",
     "ETL_POLL_INTERVAL_SECONDS": "Cycles and retries",
     "ETL_HTTP_HOST": "Health and metrics: docs/monitoring.md",
+    "ETL_LINEAGE_URL": "Lineage: docs/lineage.md",
     "MAX_CONCURRENT_JOBS": "Limits",
     "SYMBOL_PATTERN": "Rules for rows",
     "ALERT_EMAIL": "Alerts: docs/alerts.md",

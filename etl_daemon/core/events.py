@@ -261,3 +261,17 @@ class AlertFailed(Event):
     key: str
     detail: str
     hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LineageFailing(Event):
+    """Events of lineage cannot be sent; loading goes on."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineageResumed(Event):
+    """Events of lineage are sent again; so many were lost meanwhile."""
+
+    lost: int

@@ -98,6 +98,26 @@ def test_with_a_proxy_that_fails(planted: Planted, shell: Shell) -> None:
     check(planted, told(ended))
 
 
+BARS = """symbol,timestamp,open,high,low,close,volume
+AAPL,2025-06-02,1,2,1,2,5
+BAD1,2025-06-02,1,2,1,2,5
+"""
+
+
+@pytest.mark.parametrize("echo", [False, True])
+def test_with_observers_that_fail(echo: bool, tmp_path: Path, shell: Shell, closed_port: int) -> None:
+    """A batch is loaded, so that whoever is told of batches and of what is amiss cannot be."""
+    (tmp_path / "bucket/processed/price_data").mkdir(parents=True)
+    (tmp_path / "bucket/processed/price_data/a.csv").write_text(BARS)
+    with echo_server() as port:
+        planted = plant(tmp_path, port if echo else closed_port)
+        ended = shell.run("once", **planted.values, ETL_SOURCE="local")
+    assert ended.code == 0
+    assert "batch_committed" in ended.err
+    assert "lineage_failing" in ended.err
+    check(planted, told(ended))
+
+
 def login(method: Method, planted: Planted, port: int) -> dict[str, object]:
     """What it takes to log in that way, and all secrets that have nothing to do with it."""
     needs = NEEDS[method]

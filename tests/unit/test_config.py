@@ -188,6 +188,35 @@ def test_settings_do_not_change() -> None:
         Settings().etl_batch_size = 1  # type: ignore[misc] # that is the point
 
 
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ("", ""),
+        ("Console", "console"),
+        ("https://lineage.example/v1", "https://lineage.example/v1"),
+        ("lineage.ndjson", "lineage.ndjson"),
+        ("file:///tmp/lineage.ndjson", "/tmp/lineage.ndjson"),
+    ],
+)
+def test_lineage_goes_to_a_url_a_file_or_the_log(value: str, wanted: str) -> None:
+    assert settings_from({"ETL_LINEAGE_URL": value}).etl_lineage_url == wanted
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("https:///v1", "names no host"),
+        ("kafka://host", "must be http"),
+        ("file://relative", "must be http"),
+        ("/tmp", "is a folder"),
+        ("no/such/folder/x", "folder that is not there"),
+    ],
+)
+def test_lineage_goes_nowhere_else(value: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=f"ETL_LINEAGE_URL.*{said}"):
+        settings_from({"ETL_LINEAGE_URL": value})
+
+
 # ---------------------------------------------------------------- secrets
 
 

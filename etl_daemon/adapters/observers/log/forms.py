@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -16,8 +17,11 @@ from etl_daemon.core.visible import visible
 
 FIRST = ("timestamp", "level", "event", "cycle_id", "batch_id", "dataset")
 
-LONG_LINE, LONG_VALUE = 8_192, 3_000
-"""Characters. The journal breaks lines at 48 KiB, and what is broken off has no priority and is no JSON."""
+LINE_BYTES = 48 * 1024 - 64
+"""The journal breaks longer lines, and what is broken off has no priority and is no JSON. A priority goes before."""
+
+SURELY_SHORT, LONG_VALUE = LINE_BYTES // 6, 3_000
+"""Characters. None takes more than six bytes, however it is written."""
 
 
 def formatter(form: str, *, colours: bool = False, bounded: bool = False) -> logging.Formatter:
@@ -60,8 +64,8 @@ def _visible(_logger: Any, _method: str, entry: EventDict) -> EventDict:
 
 
 def _bounded(_logger: Any, _method: str, entry: EventDict) -> EventDict:
-    """Of a very long line, the beginning and the end of its longest values."""
-    if len(str(entry)) <= LONG_LINE:
+    """Of a line that is too long, the beginning and the end of its longest values."""
+    if len(str(entry)) <= SURELY_SHORT or len(json.dumps(entry)) <= LINE_BYTES:
         return entry
     texts = {name: str(value) for name, value in entry.items()}
     half = LONG_VALUE // 2

@@ -34,6 +34,8 @@ from etl_daemon.core.events import (
     LeaseReleased,
     LeaseRenewed,
     LeaseTaken,
+    LineageFailing,
+    LineageResumed,
     LoopTurned,
     ObjectDeferred,
     ObjectRefused,
@@ -200,5 +202,7 @@ LINES: Mapping[type[Event], tuple[str, int, Callable[[Any], Fields]]] = {
     SettingsRefused: ("reload_refused", logging.ERROR, _settings_refused),
     Alerted: ("alert", logging.WARNING, _alerted),
     AlertFailed: ("alert_failed", logging.ERROR, _plain),
+    LineageFailing: ("lineage_failing", logging.WARNING, _plain),
+    LineageResumed: ("lineage_resumed", logging.INFO, _plain),
 }
 """How an event is called in the log, how grave it is, and what it says; other events are told as they are."""
