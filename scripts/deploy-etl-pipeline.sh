@@ -17,9 +17,10 @@ deploy-etl-pipeline.sh [--daemon | --timer] [--dry-run]
 deploy-etl-pipeline.sh --uninstall [--purge] [--dry-run]
 
 Installs this checkout under /opt/etl-pipeline with a Python environment of its own; run again, it upgrades. Settings
-go to /etc/etl-pipeline/etl-config.env, which is never overwritten. Something is due every five minutes by cron, unless
-  --daemon      the daemon runs as etl-pipeline.service
-  --timer       etl-pipeline-once.timer of systemd takes the place of cron
+go to /etc/etl-pipeline/etl-config.env, which is never overwritten. Cron loads every five minutes and looks every hour
+whether that goes well, unless
+  --daemon      the daemon runs as etl-pipeline.service, and etl-pipeline-monitor.timer looks after it
+  --timer       etl-pipeline-once.timer and etl-pipeline-monitor.timer of systemd take the place of cron
 Other options:
   --dry-run     print what would be done, and do nothing
   --uninstall   remove the program; settings, data, logs and the user stay
@@ -132,6 +133,7 @@ wrapper() {
 [ "\$(id -u)" -ne 0 ] || exec setpriv --reuid=$OWNER --regid=$OWNER --init-groups -- "\$0" "\$@"
 cd $STATE || exit 1
 export HOME=$STATE PYTHONDONTWRITEBYTECODE=1 ETL_CONFIG_FILE="\${ETL_CONFIG_FILE:-$CONFIG/etl-config.env}"
+export LOGS_DIRECTORY="\${LOGS_DIRECTORY:-$LOGS}"
 set -a
 if [ -r $CONFIG/environment ]; then . $CONFIG/environment; fi
 exec "\$(dirname "\$(readlink -f "\$0")")/../venv/bin/etl-daemon" "\$@"
@@ -179,10 +181,12 @@ TEXT
 }
 
 install_cron() {
+    local command=$PREFIX/current/bin/etl-pipeline
     put "$CRON" 0644 root <<TEXT
 MAILTO=""
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
-*/5 * * * * $OWNER flock --nonblock $STATE/cron.lock $PREFIX/current/bin/etl-pipeline once --json >>$LOGS/once.log 2>&1
+*/5 * * * * $OWNER flock --nonblock $STATE/cron.lock $command once --json >>$LOGS/etl-cron.log 2>&1
+7 * * * * $OWNER flock --nonblock $STATE/monitor.lock $command monitor --json >>$LOGS/etl-monitor.log 2>&1
 TEXT
 }
 
@@ -192,9 +196,11 @@ schedule() {
     [[ $by == daemon ]] || run systemctl disable --quiet --now etl-pipeline.service
     [[ $by == timer ]] || run systemctl disable --quiet --now etl-pipeline-once.timer
     case $by in
+        cron) run systemctl disable --quiet --now etl-pipeline-monitor.timer ;;
         daemon) run systemctl enable --quiet etl-pipeline.service ;;
         timer) run systemctl enable --quiet --now etl-pipeline-once.timer ;;
     esac
+    [[ $by == cron ]] || run systemctl enable --quiet --now etl-pipeline-monitor.timer
 }
 
 forget_releases_but() {

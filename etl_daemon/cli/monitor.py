@@ -14,7 +14,7 @@ from etl_daemon.core.findings import Finding
 
 
 def monitor(*, as_json: bool) -> None:
-    """Look at everything, print what was found, and announce it.
+    """Look at everything, print what was found, the worst last, and announce it.
 
     Raises:
         typer.Exit: with 1 where something is wrong, with 78 where the settings are.
@@ -25,9 +25,9 @@ def monitor(*, as_json: bool) -> None:
 def _findings() -> Iterator[Finding]:
     from etl_daemon.inspection import inspect
 
-    settings = load_settings(needs_source=False)
+    settings = load_settings(needs_source=False, needs_login=False)
     with _told(settings) as tell:
-        yield from inspect(settings, SystemClock(), tell)
+        yield from sorted(inspect(settings, SystemClock(), tell), key=lambda finding: finding.state.gravity)
 
 
 @contextmanager

@@ -31,12 +31,17 @@ class _Given:
 
 
 def load_settings(
-    env: Mapping[str, str] | None = None, file: Path | None = None, *, needs_source: bool = True
+    env: Mapping[str, str] | None = None,
+    file: Path | None = None,
+    *,
+    needs_source: bool = True,
+    needs_login: bool = True,
 ) -> Settings:
     """The settings of this process.
 
     The file is ``file``, else the one that ``ETL_CONFIG_FILE`` names, else ``etl-config.env`` in the working
-    directory if there is one. An empty value counts as not set. ``needs_source=False`` is for what reads no objects.
+    directory if there is one. An empty value counts as not set. ``needs_source=False`` is for what reads no objects,
+    ``needs_login=False`` for what does not ask the destination either.
 
     Raises:
         ConfigError: with every problem, a line each.
@@ -50,7 +55,8 @@ def load_settings(
         {**from_file.origins, **dict.fromkeys(from_env, " (environment)")},
         from_file.problems,
     )
-    return _settings(given, str(path) if path else "the environment", needs_source=needs_source)
+    where = str(path) if path else "the environment"
+    return _settings(given, where, needs_source=needs_source, needs_login=needs_login)
 
 
 def settings_from(mapping: Mapping[str, object]) -> Settings:
@@ -62,14 +68,16 @@ def settings_from(mapping: Mapping[str, object]) -> Settings:
     values = {name.upper(): value for name, value in mapping.items() if value is not None and value != ""}
     problems = tuple(unknown(name, NAMES) for name in values if name not in NAMES)
     known = {name: value for name, value in values.items() if name in NAMES}
-    return _settings(_Given(known, {}, problems), "the mapping", needs_source=False)
+    return _settings(_Given(known, {}, problems), "the mapping", needs_source=False, needs_login=True)
 
 
-def _settings(given: _Given, where: str, *, needs_source: bool) -> Settings:
+def _settings(given: _Given, where: str, *, needs_source: bool, needs_login: bool) -> Settings:
     problems = [*given.problems]
     if needs_source:
         problems += _missing_source(given.values)
-    problems += [*_missing_login(given.values), *_missing_mail(given.values)]
+    if needs_login:
+        problems += _missing_login(given.values)
+    problems += _missing_mail(given.values)
     settings: Settings | None = None
     try:
         settings = Settings.model_validate({name.lower(): value for name, value in given.values.items()})

@@ -14,6 +14,11 @@ class State(StrEnum):
     WARN = "warn"
     FAIL = "fail"
 
+    @property
+    def gravity(self) -> int:
+        """The greater, the worse."""
+        return list(State).index(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

@@ -20,6 +20,9 @@ pytestmark = pytest.mark.systemd
 ROOT = Path(__file__).resolve().parents[2]
 WHEELS = ROOT / "build" / "wheels"
 SERVICE = "etl-pipeline.service"
+MONITOR, MONITOR_TIMER = "etl-pipeline-monitor.service", "etl-pipeline-monitor.timer"
+CRON = "etc/cron.d/etl-pipeline"
+LOGS = "var/log/etl-pipeline"
 SETTINGS = "/etc/etl-pipeline/etl-config.env"
 PRICES = "srv/bucket/processed/price_data"
 PATIENCE_SECONDS = 60
@@ -162,6 +165,36 @@ def test_5_the_journal_knows_how_grave_each_line_is(machine: Box) -> None:
     assert (refused["cycle_id"], refused["batch_id"]) == (committed["cycle_id"], committed["batch_id"])
 
 
+def monitored(machine: Box) -> list[str]:
+    return [str(line["MESSAGE"]) for line in machine.journal("--unit", MONITOR)]
+
+
+def test_5_the_monitor_finds_it_well_every_hour(machine: Box) -> None:
+    assert machine.shown(MONITOR_TIMER, "ActiveState") == "active"
+    assert machine.shown(MONITOR_TIMER, "UnitFileState") == "enabled"
+    often = machine.root / f"etc/systemd/system/{MONITOR_TIMER}.d/test.conf"
+    often.parent.mkdir()
+    often.write_text("[Timer]\nOnActiveSec=100ms\n")
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "restart", MONITOR_TIMER)
+    eventually(lambda: any(line.startswith("ok   process: The last cycle") for line in monitored(machine)), "it looks")
+    eventually(lambda: machine.shown(MONITOR, "ActiveState") == "inactive", "it ends")
+    assert machine.shown(MONITOR, "Result") == "success"
+    assert any("free for state and logs and the database" in line for line in monitored(machine))
+    shutil.rmtree(often.parent)
+    machine.run("systemctl", "daemon-reload")
+
+
+def test_5_the_monitor_fails_where_something_is_wrong_and_the_alert_says_what(machine: Box) -> None:
+    configure(machine, "MIN_FREE_DISK_MB=999999999")
+    assert machine.attempt("systemctl", "start", MONITOR).returncode != 0
+    assert machine.shown(MONITOR, "ExecMainStatus") == "1"
+    alerts = lambda: machine.journal("--identifier", "etl-pipeline-alert", "--priority", "err")  # noqa: E731
+    eventually(lambda: any("fail disk" in str(line["MESSAGE"]) for line in alerts()), "the last lines are there")
+    configure(machine)
+    machine.run("systemctl", "start", MONITOR)
+
+
 def test_6_it_stops_in_the_middle_of_a_batch_within_15_seconds(machine: Box) -> None:
     drop_in(machine)
     machine.run("systemctl", "restart", SERVICE)
@@ -211,25 +244,52 @@ def test_8_an_upgrade_that_fails_leaves_the_version_before(
     assert machine.shown(SERVICE, "ActiveState") == "active"
 
 
-def test_9_cron_and_the_timer_take_its_place(machine: Box) -> None:
+def cron_command(machine: Box, word: str) -> str:
+    line = next(each for each in (machine.root / CRON).read_text().splitlines() if f"etl-pipeline {word} " in each)
+    return line.split(maxsplit=6)[6]
+
+
+def test_9_cron_takes_its_place(machine: Box) -> None:
+    machine.attempt("systemctl", "stop", "cron.service")  # here it is this test that says when
     deploy(machine)
-    line = next(each for each in (machine.root / "etc/cron.d/etl-pipeline").read_text().splitlines() if "*/5" in each)
     assert machine.shown(SERVICE, "UnitFileState") == "disabled"
-    machine.run("runuser", "--user", "etl", "--", "sh", "-c", line.split(maxsplit=6)[6])
-    assert '"failed": false' in (machine.root / "var/log/etl-pipeline/once.log").read_text()
+    assert machine.shown(MONITOR_TIMER, "UnitFileState") == "disabled"
+    for word in ("once", "monitor"):
+        machine.run("runuser", "--user", "etl", "--", "sh", "-c", cron_command(machine, word))
+    assert '"failed": false' in (machine.root / LOGS / "etl-cron.log").read_text()
+    assert '"ok": true' in (machine.root / LOGS / "etl-monitor.log").read_text()
     machine.run("logrotate", "--force", "/etc/logrotate.d/etl-pipeline")
-    assert (machine.root / "var/log/etl-pipeline/once.log.1").exists()
+    assert {f"etl-{name}.log.1" for name in ("cron", "monitor")} <= {
+        each.name for each in (machine.root / LOGS).iterdir()
+    }
+
+
+def test_9_a_real_cron_fires_the_one_shot(machine: Box) -> None:
+    for package, command in (("cron", "cron"), ("faketime", "faketime")):
+        require(bool(shutil.which(command, path="/usr/sbin:/usr/bin")), command, f"apt-get install {package}")
+    arrive(machine, "by-cron.ndjson", BAR % "AMZN")
+    fast = ("--unit=fast-cron", "--collect", "faketime", "-f", "+0 x15", "cron", "-f")  # a minute takes four seconds
+    machine.run("systemd-run", "--quiet", *fast)
+    log = machine.root / LOGS / "etl-cron.log"
+    eventually(lambda: log.exists() and '"rows_loaded": 1,' in log.read_text(), "cron loads what has arrived")
+    machine.run("systemctl", "stop", "fast-cron")
+    assert machine.run("stat", "--format=%U", f"/{LOGS}/etl-cron.log").strip() == "etl"
+
+
+def test_9_the_timers_take_the_place_of_cron(machine: Box) -> None:
     deploy(machine, "--timer")
-    assert not (machine.root / "etc/cron.d/etl-pipeline").exists()
-    assert machine.shown("etl-pipeline-once.timer", "ActiveState") == "active"
-    machine.run("systemctl", "start", "etl-pipeline-once.service")
+    assert not (machine.root / CRON).exists()
+    for name in ("once", "monitor"):
+        assert machine.shown(f"etl-pipeline-{name}.timer", "ActiveState") == "active"
+        machine.run("systemctl", "start", f"etl-pipeline-{name}.service")
 
 
 def test_uninstalling_keeps_settings_and_data_unless_purged(machine: Box) -> None:
     deploy(machine, "--uninstall")
     left = [path for path in ("opt", "etc", "var/lib", "var/log") if (machine.root / path / "etl-pipeline").exists()]
     assert left == ["etc", "var/lib", "var/log"]
-    assert machine.shown(SERVICE, "LoadState") == "not-found"
+    for unit in (SERVICE, MONITOR, MONITOR_TIMER):
+        assert machine.shown(unit, "LoadState") == "not-found"
     deploy(machine, "--uninstall", "--purge")
     assert not (machine.root / "var/lib/etl-pipeline").exists()
     assert machine.attempt("getent", "passwd", "etl").returncode != 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -59,8 +60,20 @@ def test_exposure_is_low(unit: str) -> None:
     assert float(score[1]) <= GREATEST_EXPOSURE, judged
 
 
-def test_the_one_shot_is_shut_in_like_the_daemon() -> None:
-    assert section("etl-pipeline-once.service", "# sandbox") == section("etl-pipeline.service", "# sandbox")
+@pytest.mark.parametrize("unit", ["etl-pipeline-once.service", "etl-pipeline-monitor.service"])
+def test_what_ends_is_shut_in_like_the_daemon(unit: str) -> None:
+    assert section(unit, "# sandbox") == section("etl-pipeline.service", "# sandbox")
+
+
+@pytest.mark.parametrize(("timer", "per_day"), [("once", 288), ("monitor", 24)])
+def test_a_timer_goes_off_as_often_as_it_should(timer: str, per_day: int) -> None:
+    (calendar,) = re.findall(
+        r"^OnCalendar=(.*)$", (FOLDER / f"etl-pipeline-{timer}.timer").read_text("utf-8"), re.MULTILINE
+    )
+    told = analyze("calendar", f"--iterations={per_day + 1}", "--base-time=2026-01-01 00:03:30", calendar).stdout
+    times = re.findall(r"(?:elapse|#\d+): \w+ (\S+ \S+)", told)
+    first, last = (datetime.fromisoformat(times[at]) for at in (0, per_day))
+    assert last - first == timedelta(days=1)
 
 
 def test_the_service_restarts_for_ever_but_for_wrong_settings() -> None:
