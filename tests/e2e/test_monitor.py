@@ -59,12 +59,13 @@ def age(shell: Shell, **span: float) -> None:
 def test_one_shots_are_judged_by_what_they_left_behind(shell: Shell) -> None:
     before = shell.run("monitor", "--json")
     assert (before.code, wrong(before)) == (1, {"process": "fail"})
-    assert not (shell.folder / "state").exists(), "looking makes nothing"
+    assert [line["event"] for line in before.log if line["level"] != "info"] == ["checked", "alert"]
 
     deliver(shell, "a.ndjson", "".join(FIT % second for second in range(30)))
     assert shell.run("once").code == 0
     after = shell.run("monitor", "--json")
-    assert (after.code, wrong(after), after.document["ok"], after.err) == (0, {}, True, "")
+    assert (after.code, wrong(after), after.document["ok"]) == (0, {}, True)
+    assert [(line["event"], line["state"]) for line in after.log] == [("alert", "resolved")]
     assert datetime.fromisoformat(after.document["at"]) - datetime.now(UTC) < timedelta(minutes=1)
     assert "0 of 30 rows" in checks(after)["rejects price_data"]["detail"]
 
@@ -75,7 +76,7 @@ def test_one_shots_are_judged_by_what_they_left_behind(shell: Shell) -> None:
     assert late.code == 1
     assert "fail process: No cycle has gone well for 16 minutes" in late.out.splitlines()[-2], "the worst comes last"
     assert "     hint: see systemctl status" in late.out
-    assert [(line["event"], line["level"], line["name"]) for line in late.log] == [("checked", "error", "process")]
+    assert [(line["event"], line["level"]) for line in late.log] == [("checked", "error"), ("alert", "error")]
 
 
 def test_a_daemon_has_to_answer_until_it_is_ended(shell: Shell) -> None:
@@ -158,7 +159,7 @@ def test_a_damaged_history_costs_what_it_held(shell: Shell) -> None:
     file.write_bytes(b"no database at all" * 99)
     ended = shell.run("monitor", "--json")
     assert (ended.code, wrong(ended)) == (1, {"process": "fail"})
-    assert [line["event"] for line in ended.log] == ["state_rebuilt", "checked"]
+    assert [line["event"] for line in ended.log] == ["state_rebuilt", "checked", "alert"]
     assert shell.run("once").code == 0
     assert shell.run("monitor").code == 0
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
