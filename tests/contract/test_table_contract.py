@@ -12,6 +12,7 @@ from decimal import Decimal
 import pytest
 
 from etl_daemon.core.datasets import RESCUED, Drift, Extra, Mode
+from etl_daemon.core.events import ExtraColumns
 from etl_daemon.core.sql.dialect import arrow_type
 from tests.support.rows import ANOMALIES
 from tests.support.tables import APPENDED, TRADES, Warehouse, only
@@ -155,7 +156,7 @@ def test_a_frozen_table_leaves_further_columns_out_or_refuses(database):
     house.load("b.csv", "id,n,x\n2,6,y\n")
     assert list(house.types()) == ["ID", "N"]
     assert house.rows("ID N") == [(1, 5), (2, 6)]
-    assert [event.columns for event in house.house.events if hasattr(event, "columns")] == [("X",)]
+    assert [event.columns for event in house.house.events if isinstance(event, ExtraColumns)] == [("X",)]
     house.house.datasets = (replace(FROZEN, extra_columns=Extra.REFUSE),)
     house.house.restarted()
     house.load("c.csv", "id,n,x\n3,6,y\n")
