@@ -80,7 +80,9 @@ def test_one_shots_are_judged_by_what_they_left_behind(shell: Shell) -> None:
 
 
 def test_a_daemon_has_to_answer_until_it_is_ended(shell: Shell) -> None:
-    with watched(shell) as daemon:
+    with watched(
+        shell, ETL_POLL_INTERVAL_SECONDS=60
+    ) as daemon:  # one that is stopped while it writes its history locks it
         daemon.until(lambda: daemon.ask("/readyz")[0] == 200)
 
         def process() -> dict[str, Any]:
