@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from etl_daemon.adapters.alerts.courier import Courier
@@ -21,10 +21,20 @@ BUSY_SECONDS = 2.0
 """How long the work waits for the state file; without it alerts go out all the same."""
 
 
-def alerts(settings: Settings, names: Sequence[str], clock: Clock, tell: Callable[[Event], None]) -> AlertObserver:
-    """What has to hear of every event, and is to be closed at the end; ``names`` are those of the datasets.
+LAST_SECONDS: Mapping[str, float] = {"run": 4.0}
+"""How long the end of a process waits for alerts to go out, by what it does: a service is not to be waited for."""
 
-    Without a channel alerts are lines of the log only.
+ONE_SHOT_LAST_SECONDS = 30.0
+"""Mail servers may let callers wait before they say a word, and the next one-shot would get no farther."""
+
+
+def alerts(
+    settings: Settings, word: str, names: Sequence[str], clock: Clock, tell: Callable[[Event], None]
+) -> AlertObserver:
+    """What has to hear of every event, and is to be closed at the end.
+
+    ``word`` is what the process does, ``names`` are those of the datasets. Without a channel alerts are lines of the
+    log only.
 
     Raises:
         ConfigError: a URL of ALERT_URLS is none.
@@ -33,10 +43,11 @@ def alerts(settings: Settings, names: Sequence[str], clock: Clock, tell: Callabl
     return AlertObserver(
         Situation(configure.scene(settings, names)),
         configure.alert_policy(settings),
-        SqliteBoardStore(file),
+        SqliteBoardStore(file, settings.etl_daemon_name),
         Courier(tuple(notifiers(settings)), tell),
         clock,
         tell,
+        LAST_SECONDS.get(word, ONE_SHOT_LAST_SECONDS),
     )
 
 

@@ -39,7 +39,7 @@ def _told(settings: Settings) -> Iterator[Callable[[Event], None]]:
     configure_logging(settings.log_level, settings.log_format, settings.log_file)
     log = LogObserver()
     names = [each.name for each in configure.datasets(settings)]
-    with closing(alerts(settings, names, SystemClock(), log.notice)) as alerting:
+    with closing(alerts(settings, "monitor", names, SystemClock(), log.notice)) as alerting:
 
         def tell(event: Event) -> None:
             log.notice(event)

@@ -38,7 +38,7 @@ def working_runtime(settings: Settings, word: str, *observers: Observer) -> Iter
     with build(settings, [log, *observers]) as runtime:
         kept = history(settings, word, runtime.clock, log.notice)
         runtime.attach(kept.close, kept)
-        alerting = alerts(settings, [each.name for each in runtime.datasets], runtime.clock, log.notice)
+        alerting = alerts(settings, word, [each.name for each in runtime.datasets], runtime.clock, log.notice)
         runtime.attach(alerting.close, alerting)
         yield runtime
 

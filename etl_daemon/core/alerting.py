@@ -11,6 +11,12 @@ from etl_daemon.core.spikes import Usual
 
 HOUR = timedelta(hours=1)
 OUTAGES = ("dependency_down", "cycle_failing")
+WHOLE_CHECKS = ("process", "errors")
+"""Checks of the monitor that an outage explains although they are of no dataset."""
+
+EXPLAINS: Mapping[str, tuple[str, ...]] = {"rejects": ("reject_share_high", "quarantine_spike")}
+"""What else explains a check of the monitor, of the same dataset."""
+
 NAMED = 20
 """So many alerts are named in one that sums up; of the others it says how many there are."""
 
@@ -35,12 +41,25 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A trouble that has not ended, or whose end is still to be told; ``seen`` is when it was last found."""
+    """A trouble that stands, or that ended lately; ``seen`` is when it was last found.
+
+    One with neither ``told`` nor ``over`` may still pass unheard; of one with both the end is to be told.
+    """
 
     alert: Alert
     seen: datetime
     told: Told | None = None
     over: datetime | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is something to tell yet, now or later."""
+        return (self.told is None) is (self.over is None)
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended, and there is nothing left to tell."""
+        return self.over is not None and self.told is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +81,7 @@ class Notice:
 
 def judge(board: Board, signs: Iterable[Sign], now: datetime, policy: AlertPolicy) -> tuple[Board, tuple[Notice, ...]]:
     """What stands from now on, and what is to be told now, the worst first."""
-    standing = dict(board.standing)
+    standing = {key: each for key, each in board.standing.items() if not (each.done and _long_ago(each, now))}
     for sign in signs:
         _enter(standing, sign, now)
     standing = {key: each for key, each in standing.items() if not _explained(each, standing, now)}
@@ -80,7 +99,7 @@ def undelivered(board: Board, alerts: Iterable[Alert], now: datetime, policy: Al
     standing = dict(board.standing)
     for alert in alerts:
         there = standing.get(alert.key)
-        if alert.state is State.RESOLVED and there is None:
+        if alert.state is State.RESOLVED and (there is None or there.done):
             again = replace(alert, state=State.FIRING, detail="")
             standing[alert.key] = Standing(again, now, Told(now, alert.severity), over=now)
         elif alert.state is State.FIRING and there and there.told:
@@ -97,6 +116,8 @@ def _before(told: Told, policy: AlertPolicy) -> Told | None:
 
 def _enter(standing: dict[str, Standing], sign: Sign, now: datetime) -> None:
     key, kind, there = sign.key, kind_of(sign.key), standing.get(sign.key)
+    if there and there.done and not sign.well:
+        there = None  # it begins anew
     if not sign.well:
         severity = sign.severity or kind.severity
         since = there.alert.since if there else now
@@ -110,7 +131,7 @@ def _enter(standing: dict[str, Standing], sign: Sign, now: datetime) -> None:
 
 def _due(each: Standing, now: datetime, policy: AlertPolicy) -> bool:
     if each.over:
-        return True
+        return each.pending
     if each.told is None:
         return not kind_of(each.alert.key).lasting or each.seen - each.alert.since >= policy.after
     worse = each.alert.severity.rank > each.told.severity.rank
@@ -118,13 +139,23 @@ def _due(each: Standing, now: datetime, policy: AlertPolicy) -> bool:
 
 
 def _explained(each: Standing, standing: Mapping[str, Standing], now: datetime) -> bool:
-    """What the monitor finds of a dataset is no news while that is not loaded at all; later it is found anew."""
+    """What the monitor finds is no news while nothing is loaded, or the daemon says it itself; later it is found anew.
+
+    Errors are those of the last hour, so what has ended meanwhile explains them too.
+    """
     kind, _, rest = each.alert.key.partition(":")
-    dataset = rest.partition(":")[2]
-    if kind != "monitor" or not dataset or each.told:
+    check, _, dataset = rest.partition(":")
+    if kind != "monitor" or each.told or not (dataset or check in WHOLE_CHECKS):
         return False
-    others = [key for key, other in standing.items() if other.over is None and now - other.seen < CALM]
-    return f"dataset_failing:{dataset}" in others or any(key.partition(":")[0] in OUTAGES for key in others)
+    others = {
+        key for key, other in standing.items() if (check == "errors" or not other.over) and not _long_ago(other, now)
+    }
+    causes = {f"{name}:{dataset}" for name in ("dataset_failing", *EXPLAINS.get(check, ()))}
+    return bool(causes & others) or any(key.partition(":")[0] in OUTAGES for key in others)
+
+
+def _long_ago(each: Standing, now: datetime) -> bool:
+    return now - (each.over or each.seen) >= CALM
 
 
 def _as_told(each: Standing, now: datetime) -> Alert:
@@ -168,7 +199,7 @@ def summed_up(alerts: Sequence[Alert], now: datetime) -> Alert:
 def _mark(standing: dict[str, Standing], alert: Alert, now: datetime) -> None:
     there = standing[alert.key]
     if there.over:
-        del standing[alert.key]
+        standing[alert.key] = replace(there, told=None)
     else:
         times = there.told.times if there.told else 0
         standing[alert.key] = replace(there, told=Told(now, alert.severity, times + 1))

@@ -11,7 +11,7 @@ from typing import Any
 
 from etl_daemon.config import shown
 from etl_daemon.core.advance import DESTINATION_STAGES, SOURCE_STAGES
-from etl_daemon.core.alerts import Severity, Sign
+from etl_daemon.core.alerts import Severity, Sign, befallen
 from etl_daemon.core.events import (
     BatchCommitted,
     Checked,
@@ -37,6 +37,9 @@ from etl_daemon.core.situation import CYCLE, LEASE, Failure, Situation
 from etl_daemon.core.spikes import Weight
 from etl_daemon.errors import ConfigError, EtlError, LeaseLostError, ObjectChangedError, SetupError, TransientError
 
+PASSING_CHECKS = ("process", "errors")
+"""Checks of the monitor that warn of what has passed, or is about to: a restart, a few cycles that failed."""
+
 LOOK = "etl-daemon status says more, and so does the log from then on"
 
 Fold = Callable[[Situation, Any], Situation]
@@ -61,6 +64,8 @@ def _stage_ended(situation: Situation, event: StageEnded) -> Situation:
         return situation
     if event.error is None:
         return replace(situation, answered=situation.answered | {dependency})
+    if isinstance(event.error, ObjectChangedError) or not isinstance(event.error, TransientError | SetupError):
+        return situation
     return replace(situation, blame={**situation.blame, event.dataset: (event.error, dependency)})
 
 
@@ -77,8 +82,6 @@ def _failed(situation: Situation, event: DatasetFailed) -> Situation:
 
 def _failure(error: Exception, blame: Mapping[str, tuple[EtlError, str]]) -> Failure:
     blamed = next((dependency for each, dependency in blame.values() if each is error), "")
-    if isinstance(error, ObjectChangedError) or not isinstance(error, TransientError | SetupError):
-        blamed = ""
     return Failure(blamed, *_said(error), passing=bool(blamed) and isinstance(error, TransientError))
 
 
@@ -151,10 +154,13 @@ def _lease_lost(situation: Situation, event: LeaseLost) -> Situation:
 
 
 def _lease_awaited(situation: Situation, event: LeaseAwaited) -> Situation:
-    """Waiting from the start is what a second daemon is for; losing the lease to somebody is not."""
+    """Waiting from the start is what a second daemon is for; losing the lease to somebody is not.
+
+    What fails is for the one at work to say.
+    """
     if not event.holder:
         return situation
-    situation = replace(situation, lease=None)
+    situation = replace(situation, lease=None, failing={})
     if not situation.had_lease:
         return situation
     hint = f"let one of them work, or set another ETL_DAEMON_NAME; this process stands by. {LOOK}"
@@ -175,11 +181,14 @@ def _settings_refused(situation: Situation, event: SettingsRefused) -> Situation
 
 
 def _checked(situation: Situation, event: Checked) -> Situation:
-    key = ":".join(filter(None, ["monitor", event.name, event.dataset]))
-    what = " of ".join(filter(None, [event.name, event.dataset]))
+    """A check that names its dataset in its name, too, is called by the rest of it."""
+    check = event.name.removesuffix(event.dataset).strip()
+    if event.state == "warn" and check in PASSING_CHECKS:
+        return situation
+    key = ":".join(filter(None, ["monitor", check, event.dataset]))
     severity = Severity.CRITICAL if event.state == "fail" else Severity.WARNING
     well, detail = event.state == "ok", shown("detail", event.detail)
-    summary = f"{what}: {detail.splitlines()[0] if detail else event.state}"
+    summary = f"{befallen(key)}: {detail.splitlines()[0] if detail else event.state}"
     return _heard(situation, Sign(key, summary, detail, event.hint, well, severity))
 
 

@@ -40,7 +40,7 @@ FULL = Board(
 def another(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], BoardStore]:
     """The store as a further process sees it."""
     shared = MemoryBoardStore()
-    return lambda: shared if request.param == "memory" else SqliteBoardStore(StateFile(tmp_path / "state", TABLES))
+    return lambda: shared if request.param == "memory" else SqliteBoardStore(StateFile(tmp_path / "state", TABLES), "d")
 
 
 def put(store: BoardStore, board: Board) -> None:
@@ -97,20 +97,29 @@ def test_a_change_that_fails_changes_nothing(another: Callable[[], BoardStore]) 
 
 
 def test_nothing_is_written_where_nothing_changes(tmp_path: Path) -> None:
-    read(SqliteBoardStore(StateFile(tmp_path / "state", TABLES)))
+    read(SqliteBoardStore(StateFile(tmp_path / "state", TABLES), "d"))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_not_found_for_a_month_is_forgotten(tmp_path: Path) -> None:
-    store = SqliteBoardStore(StateFile(tmp_path, TABLES))
+    store = SqliteBoardStore(StateFile(tmp_path, TABLES), "d")
     put(store, FULL)
     later = NOW + timedelta(days=30, seconds=-1)
     store.update(lambda board: (replace(board, sent=(later,)), None), later)
     assert list(read(store).standing) == [ALERT.key], "the other was seen three hours earlier"
 
 
+def test_daemons_of_other_names_have_boards_of_their_own_in_the_same_file(tmp_path: Path) -> None:
+    one, other = (SqliteBoardStore(StateFile(tmp_path, TABLES), name) for name in ("one", "other"))
+    put(one, FULL)
+    assert read(other) == Board()
+    put(other, Board(FULL.standing, (NOW,), {"p": Usual(0.5, 1)}))
+    put(other, Board())
+    assert read(one) == FULL
+
+
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
     with pytest.raises(SetupError) as caught:
-        put(SqliteBoardStore(StateFile(tmp_path / "state", TABLES)), FULL)
+        put(SqliteBoardStore(StateFile(tmp_path / "state", TABLES), "d"), FULL)
     assert "ETL_STATE_DIR" in caught.value.hint

@@ -122,6 +122,23 @@ def test_an_outage_explains_every_dataset_but_not_for_ever(desk: Desk) -> None:
     assert desk.hear(stale, later=31) == ["firing monitor:freshness:p"], "nobody has seen the outage for an hour"
 
 
+def test_errors_of_the_last_hour_are_no_news_after_an_outage_that_was_told(desk: Desk) -> None:
+    found = [Sign(f"monitor:{check}", "x") for check in ("errors", "errors:p", "process", "freshness:p")]
+    desk.hear(DOWN)
+    desk.hear(DOWN, later=10)
+    assert desk.hear(DOWN, *found, later=10) == []
+    assert desk.hear(well(DOWN), later=10) == ["resolved dependency_down:s3"]
+    assert desk.hear(*found, later=59) == ["firing monitor:freshness:p", "firing monitor:process"]
+    assert desk.hear(*found, later=1) == ["firing monitor:errors", "firing monitor:errors:p"]
+
+
+def test_bad_rows_are_told_by_the_daemon_or_by_the_monitor_not_by_both(desk: Desk) -> None:
+    rejects = [Sign(f"monitor:rejects:{name}", "x") for name in "pq"]
+    spike = Sign("quarantine_spike:p", "x")
+    assert desk.hear(spike, *rejects) == ["firing monitor:rejects:q", "firing quarantine_spike:p"]
+    assert desk.hear(*rejects, later=60) == ["firing monitor:rejects:p"]
+
+
 # ---------------------------------------------------------------- not too many
 
 
@@ -159,7 +176,8 @@ def test_an_end_that_waits_is_taken_back_if_it_begins_again() -> None:
     assert desk.hear(well(wrong), later=1) == []
     assert desk.hear(wrong, later=1) == []
     assert desk.hear(well(wrong), later=60) == ["resolved configuration"]
-    assert desk.board.standing == {}
+    assert desk.hear(well(wrong), later=1) == []
+    assert desk.hear(wrong, later=59) == ["firing configuration"], "that is another one"
 
 
 # ---------------------------------------------------------------- what reached nobody

@@ -146,6 +146,13 @@ def test_all_problems_come_at_once_with_name_value_place_and_what_is_allowed(emp
         ("ETL_LOCAL_DIR", "nowhere", "is no folder"),
         ("ETL_DATASETS_FILE", "nowhere.toml", "is no file"),
         ("ERROR_THRESHOLD", "1.5", "less than or equal to 1"),
+        ("ALERT_SNS_TOPIC_ARN", "arn:aws:sqs:eu-central-1:123456789012:q", "arn:aws:sns:REGION"),
+        ("SMTP_FROM", "ETL <etl@example.org>", "an address like"),
+        ("ALERT_AFTER_MINUTES", "-1", "greater than or equal to 0"),
+        ("ALERT_REPEAT_HOURS", "0", "greater than 0"),
+        ("ALERT_MAX_PER_HOUR", "0", "greater than or equal to 1"),
+        ("SMTP_TLS", "ssl", "'starttls', 'tls' or 'none'"),
+        ("SMTP_PORT", "70000", "less than or equal to 65535"),
         ("REFUSE_ABOVE_SHARE", "-0.1", "greater than or equal to 0"),
         ("ETL_MAX_RETRIES", "-1", "greater than or equal to 0"),
         ("MEMORY_LIMIT_MB", "1", "greater than or equal to 64"),
@@ -217,10 +224,45 @@ def test_lineage_goes_nowhere_else(value: str, said: str) -> None:
         settings_from({"ETL_LINEAGE_URL": value})
 
 
+# ---------------------------------------------------------------- alerts
+
+
+def test_addresses_are_taken_apart_by_commas_and_blanks() -> None:
+    given = settings_from({"ALERT_EMAIL": " ops@example.org,dba@example.org  x@y ", "SMTP_HOST": "h"})
+    assert given.alert_email == "ops@example.org, dba@example.org, x@y"
+    assert "must be an address like" in problems(ALERT_EMAIL="ops@example.org; dba@example.org", SMTP_HOST="h")
+
+
+def test_mail_needs_a_server_and_a_password_goes_out_encrypted() -> None:
+    assert "SMTP_HOST: must be set when ALERT_EMAIL is set." in problems(ALERT_EMAIL="ops@example.org")
+    assert "SMTP_PASSWORD: must be set when SMTP_USERNAME is set." in problems(SMTP_USERNAME="etl")
+    wrong = problems(SMTP_USERNAME="etl", SMTP_PASSWORD="hunter2", SMTP_TLS="None")
+    assert "SMTP_TLS: must be starttls or tls when SMTP_PASSWORD is set." in wrong
+    assert "hunter2" not in wrong
+
+
+@pytest.mark.parametrize("url", ["hooks.example.org/s3cret", "ftp://h/s3cret", "https://[s3cret", "https://h/a s3cret"])
+def test_a_webhook_that_is_none_is_said_without_showing_it(url: str) -> None:
+    said = problems(ALERT_WEBHOOK=url)
+    assert "ALERT_WEBHOOK='********' (environment): must be https://HOST/PATH." in said
+    assert "s3cret" not in said
+
+
 # ---------------------------------------------------------------- secrets
 
 
-@pytest.mark.parametrize("name", ["SNOWFLAKE_PASSWORD", "snowflake_private_key_passphrase", "API_TOKEN", "AWS_SECRET"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ALERT_WEBHOOK",
+        "ALERT_URLS",
+        "SMTP_PASSWORD",
+        "SNOWFLAKE_PASSWORD",
+        "snowflake_private_key_passphrase",
+        "API_TOKEN",
+        "AWS_SECRET",
+    ],
+)
 def test_secrets_are_starred(name: str) -> None:
     assert shown(name, "hunter2") == "********"
     assert shown(name, "") == shown(name, None) == ""

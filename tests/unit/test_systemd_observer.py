@@ -20,9 +20,10 @@ from etl_daemon.core.events import (
     LoopTurned,
     Retried,
     StageEnded,
+    WorkFailed,
 )
 from etl_daemon.core.model import Counts, ObjectReceipt, ObjectRef, Outcome, Receipt
-from etl_daemon.errors import TransientError
+from etl_daemon.errors import SetupError, TransientError
 
 NOW = datetime(2025, 6, 30, 14, 5, tzinfo=UTC)
 REF = ObjectRef(NOW, "a.csv", "v1")
@@ -60,7 +61,10 @@ def test_it_is_ready_once_dependencies_were_seen_good_or_bad(event: Event) -> No
     assert "READY=1" not in told(event, event), "once is enough"
 
 
-@pytest.mark.parametrize("event", [LoopTurned(""), LeaseTaken("", 1, "free"), Retried("", "s3", 1, "503")])
+ENDED = WorkFailed("", SetupError("Cannot listen on 127.0.0.1:9108."))
+
+
+@pytest.mark.parametrize("event", [LoopTurned(""), LeaseTaken("", 1, "free"), Retried("", "s3", 1, "503"), ENDED])
 def test_it_is_not_ready_before(event: Event) -> None:
     assert "READY=1" not in told(event)
 

@@ -194,6 +194,10 @@ def test_objects_that_were_replaced_meanwhile_are_nobodys_fault(hasty: Watch) ->
     assert hasty.hear(events) == []
 
 
+def test_a_sweep_that_cannot_be_noted_is_the_destinations_fault(hasty: Watch) -> None:
+    assert hasty.hear(planned("a"), bad("a", stage="sweep"), ENDED) == ["firing dependency_down:snowflake"]
+
+
 def test_errors_are_not_held_on_to(hasty: Watch) -> None:
     error = TransientError("503")
     gone = weakref.ref(error)
@@ -242,6 +246,19 @@ def test_a_lease_that_somebody_takes_is_told_at_once_and_a_fight_over_it_only_on
 
 def test_standing_by_from_the_start_is_no_trouble(hasty: Watch) -> None:
     assert hasty.hear(TURNED, LeaseAwaited("", "host:2", "host:2 has the lease."), TURNED, later=600) == []
+
+
+def test_who_stands_by_does_not_go_on_about_what_failed_while_it_worked(hasty: Watch) -> None:
+    denied = SetupError("Listing p/: AccessDenied.")
+    assert hasty.hear(LeaseTaken("", 1, "free"), bad("a", error=denied), ENDED) == ["firing dataset_failing:a"]
+    assert hasty.hear(LeaseLost("", "host:2 has it"), LeaseAwaited("", "host:2", "host:2 has the lease.")) == [
+        "firing lease_lost"
+    ]
+    assert hasty.hear(TURNED, later=48 * 60) == [], "the other one says whether it goes on"
+    assert hasty.hear(LeaseTaken("", 3, "released"), good("a"), ENDED) == [
+        "resolved dataset_failing:a",
+        "resolved lease_lost",
+    ]
 
 
 # ---------------------------------------------------------------- rows and objects
@@ -323,6 +340,22 @@ def test_checks_of_the_monitor_are_told_at_its_end(watch: Watch, state: str, sev
     assert later.close() == ["resolved monitor:freshness:a"]
     assert later.alerts[0].summary == "freshness of a: as it should be again."
     assert later.alerts[0].detail.endswith("Loaded at 13:00.")
+
+
+def test_a_check_that_has_its_dataset_in_its_name_is_called_by_the_rest(watch: Watch) -> None:
+    watch.hear(Checked("a", "rejects a", "fail", "12 of 30 rows."), Checked("", "disk /var", "warn", "1 GiB"))
+    assert watch.close() == ["firing monitor:rejects:a", "firing monitor:disk /var"]
+    assert [alert.summary for alert in watch.alerts] == ["rejects of a: 12 of 30 rows.", "disk /var: 1 GiB"]
+
+
+def test_a_restart_or_a_few_failed_cycles_are_no_trouble_though_the_monitor_warns_of_them(watch: Watch) -> None:
+    warned = Checked("", "process", "warn", "starting"), Checked("a", "errors a", "warn", "1 of 12 cycles failed.")
+    assert watch.hear(*warned) + watch.close() == []
+    failed = Watch(store=watch.store, clock=watch.clock)
+    failed.hear(Checked("a", "errors a", "fail", "9 of 12 cycles failed."))
+    assert failed.close() == ["firing monitor:errors:a"]
+    better = Watch(store=watch.store, clock=watch.clock)
+    assert better.hear(*warned, later=60) + better.close() == [], "not well yet"
 
 
 def test_secrets_in_errors_are_starred(hasty: Watch) -> None:

@@ -18,15 +18,15 @@ from etl_daemon.errors import EtlError
 from etl_daemon.ports import BoardStore, Clock
 
 T = TypeVar("T")
-FLUSH_SECONDS = 10.0
-"""How long the end of a process waits for alerts to go out."""
-
 NO_STORE = "what was told is kept in memory only, so a restart may tell it again; "
 
 
 @dataclass(slots=True)
 class AlertObserver:
-    """Hears events from any thread. What stands is kept in ``store``; without that, in this process alone."""
+    """Hears events from any thread. What stands is kept in ``store``; without that, in this process alone.
+
+    At the end ``close`` waits for ``last_seconds`` at most until alerts have gone out.
+    """
 
     situation: Situation
     policy: AlertPolicy
@@ -34,6 +34,7 @@ class AlertObserver:
     courier: Courier
     clock: Clock
     tell: Callable[[Event], None]
+    last_seconds: float = 10.0
     _board: Board = field(default_factory=Board)
     _kept: bool = True
     _pending: bool = True
@@ -58,7 +59,7 @@ class AlertObserver:
             if not self._kept:
                 notices += self._judged(replace(self.policy, after=timedelta(0)), again=True)
         self._send(notices)
-        self.courier.close(FLUSH_SECONDS)
+        self.courier.close(self.last_seconds)
 
     def _judged(self, policy: AlertPolicy, *, again: bool = False) -> tuple[Notice, ...]:
         situation, self.situation = self.situation, fresh(self.situation)
@@ -71,7 +72,7 @@ class AlertObserver:
             return judge(board, (*found, *spikes), now, policy)
 
         notices = self._update(change, now)
-        self._pending = any(each.told is None or each.over for each in self._board.standing.values())
+        self._pending = any(each.pending for each in self._board.standing.values())
         return notices
 
     def _update(self, change: Callable[[Board], tuple[Board, T]], now: datetime) -> T:

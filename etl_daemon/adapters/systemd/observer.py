@@ -16,6 +16,7 @@ from etl_daemon.core.events import (
     Event,
     LeaseAwaited,
     LoopTurned,
+    WorkFailed,
 )
 
 CHECKED = (CyclePlanned, CycleEnded, DatasetFailed, LeaseAwaited)
@@ -58,7 +59,7 @@ class SystemdObserver:
         if isinstance(event, (*CHECKED, BatchCommitted)):
             self._note(event)
             self.notifier.status(self._standing(event))
-        if isinstance(event, CHECKED) and not self._ready:
+        if isinstance(event, CHECKED) and not self._ready and not isinstance(event, WorkFailed):
             self._ready = True
             self.notifier.ready()
 
