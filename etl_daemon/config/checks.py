@@ -148,45 +148,6 @@ def daemon_name(value: str) -> str:
     return value
 
 
-def lease_url(value: str) -> str:
-    """Nothing, ``none``, an object, or a file as a path; ``file://`` is taken off."""
-    if value.lower() in {"", "none"}:
-        return value.lower()
-    if value.startswith("s3://"):
-        if not re.fullmatch(r"s3://[^/]+/.*[^/]", value):
-            raise ValueError("must be s3://BUCKET/KEY")
-        return value
-    path = value.removeprefix("file://")
-    if "://" in path or (path != value and not path.startswith("/")):
-        raise ValueError("must be s3://BUCKET/KEY, file:///PATH, a path, or none")
-    if path.endswith("/") or Path(path).is_dir():
-        raise ValueError("is a folder")
-    return path
-
-
-def lineage_url(value: str) -> str:
-    """Nothing, ``console``, a URL, or a file as a path; ``file://`` is taken off."""
-    if value.lower() in {"", "console"}:
-        return value.lower()
-    if re.match(r"https?://", value):
-        if not re.match(r"https?://[^/?#]", value):
-            raise ValueError("names no host")
-        return value
-    path = value.removeprefix("file://")
-    if "://" in path or (path != value and not path.startswith("/")):
-        raise ValueError("must be http(s)://HOST, file:///PATH, a path, or console")
-    return str(log_file(Path(path)))
-
-
-def log_file(value: Path) -> Path:
-    """A file that is there or can be made."""
-    if value.is_dir():
-        raise ValueError("is a folder")
-    if not value.parent.is_dir():
-        raise ValueError("is in a folder that is not there")
-    return value
-
-
 def address(value: str) -> str:
     """One e-mail address, without a name before it."""
     if not re.fullmatch(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+", value):
@@ -244,12 +205,9 @@ ExistingFile = Annotated[Path, AfterValidator(existing_file)]
 ExistingFolder = Annotated[Path, AfterValidator(existing_folder)]
 DatabaseFile = Annotated[Path, AfterValidator(database_file)]
 DaemonName = Annotated[str, AfterValidator(daemon_name)]
-LeaseUrl = Annotated[str, AfterValidator(lease_url)]
 Address = Annotated[str, AfterValidator(address)]
 Addresses = Annotated[str, AfterValidator(addresses)]
 WebUrl = Annotated[str, AfterValidator(web_url)]
 TopicArn = Annotated[str, AfterValidator(topic_arn)]
-LineageUrl = Annotated[str, AfterValidator(lineage_url)]
-LogFile = Annotated[Path, AfterValidator(log_file)]
 Hours = Annotated[float, Field(gt=0, le=876_000, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -21,9 +21,6 @@ from etl_daemon.config.checks import (
     ExistingFile,
     ExistingFolder,
     Hours,
-    LeaseUrl,
-    LineageUrl,
-    LogFile,
     PrefixTemplate,
     Schema,
     Share,
@@ -33,6 +30,7 @@ from etl_daemon.config.checks import (
     TopicArn,
     WebUrl,
 )
+from etl_daemon.config.places import LeaseUrl, LineageUrl, LogFile
 from etl_daemon.config.redact import shown
 
 Mode = Annotated[Literal["APPEND", "UPSERT", "INCREMENTAL", "FULL", "TRUNCATE_INSERT"], UPPER]

@@ -69,7 +69,18 @@ def test_a_leak_would_be_found(planted: Planted) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["check", "check --json", "once", "once --json", "status", "init --json", "audit --json"]
+    "words",
+    [
+        "check",
+        "check --json",
+        "once",
+        "once --json",
+        "status",
+        "init --json",
+        "audit --json",
+        "monitor",
+        "check --alerts",
+    ],
 )
 def test_with_an_object_store_that_fails(words: str, planted: Planted, shell: Shell) -> None:
     ended = shell.run(*words.split(), **planted.values)
@@ -109,12 +120,13 @@ def test_with_observers_that_fail(echo: bool, tmp_path: Path, shell: Shell, clos
     """A batch is loaded, so that whoever is told of batches and of what is amiss cannot be."""
     (tmp_path / "bucket/processed/price_data").mkdir(parents=True)
     (tmp_path / "bucket/processed/price_data/a.csv").write_text(BARS)
+    mail = {"ALERT_EMAIL": "ops@example.org", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": closed_port}
     with echo_server() as port:
         planted = plant(tmp_path, port if echo else closed_port)
-        ended = shell.run("once", **planted.values, ETL_SOURCE="local")
+        ended = shell.run("once", **planted.values, **mail, SMTP_USERNAME="me", ETL_SOURCE="local")
     assert ended.code == 0
-    assert "batch_committed" in ended.err
-    assert "lineage_failing" in ended.err
+    for event in ("batch_committed", "lineage_failing", "alert_failed"):
+        assert f'"{event}"' in ended.err
     check(planted, told(ended))
 
 

@@ -107,7 +107,7 @@ def test_lines_of_threads_and_libraries_are_a_batch_s(house: House, file: Path) 
             assert of(mine, event="reject_share_high")
             assert of(mine, event="batch_committed", rows_loaded=1)
     outside = [entry for entry in entries if "batch_id" not in entry]
-    assert {entry["stage"] for entry in of(outside, event="stage_ended")} == {"recall", "list"}
+    assert {entry["stage"] for entry in of(outside, event="stage_ended")} == {"recall", "list", "sweep"}
     names = {entry["event"] for entry in outside}
     assert names == {"cycle_began", "cycle_planned", "dataset_settled", "cycle_ended", "stage_ended"}
 

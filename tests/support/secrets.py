@@ -22,6 +22,8 @@ TAKES_A_URL = re.compile(r"URL|WEBHOOK|ENDPOINT|DSN")
 PASSPHRASE = "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE"
 OF_AWS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 AWS_ENDPOINT = "AWS_ENDPOINT_URL_S3"
+SCHEMES = {"ALERT_URLS": "json"}
+"""Where a URL is not of the web's own kind."""
 
 
 def secret(name: str) -> str:
@@ -99,7 +101,7 @@ def _value(name: str, folder: Path, port: int) -> str:
 def _url(name: str, port: int) -> str:
     """A URL with the secret wherever there can be one: in the path too, where the setting as a whole is secret."""
     own = quote(secret(name), safe="")
-    host = f"http://loader:{own}@127.0.0.1:{port}"
+    host = f"{SCHEMES.get(name, 'http')}://loader:{own}@127.0.0.1:{port}"
     if name == AWS_ENDPOINT:
         return host
     return f"{host}/services/{own}?token={own}" if _whole(name) else f"{host}/v1?token={own}"
