@@ -18,7 +18,7 @@ WHEELS := $(PY) -m pip download --quiet --only-binary :all: --dest build/wheels 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-systemd chaos soak check bench lock template snowflake-tables clean
+.PHONY: help setup run test test-systemd chaos soak check bench lock template snowflake-tables dashboard clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -75,6 +75,9 @@ snowflake-tables: setup ## Remake the tables of deploy/snowflake from the code
 		from etl_daemon.core.sql.tables import script; \
 		snowflake = Settings().model_copy(update={'etl_destination': 'snowflake'}); \
 		print(script(configure.ddl(snowflake)), end='')" >> $(TABLES)
+
+dashboard: setup ## Remake the Grafana dashboard from its code
+	@$(PY) deploy/grafana/dashboard.py
 
 clean: ## Remove .venv and what tools leave behind
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist ./*.egg-info
