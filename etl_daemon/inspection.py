@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 from etl_daemon.adapters.local.daemon import probed
-from etl_daemon.adapters.local.disk import spaces
+from etl_daemon.adapters.local.disk import kept, spaces
 from etl_daemon.adapters.sqlite.file import StateFile
 from etl_daemon.adapters.sqlite.past import Past
 from etl_daemon.adapters.sqlite.tables import HISTORY
@@ -38,25 +36,11 @@ def inspect(settings: Settings, clock: Clock, tell: Callable[[Event], None]) -> 
         configure.datasets(settings),
         f"{settings.etl_http_host}:{settings.etl_http_port}" if settings.etl_http_port else "",
         probed(settings, PATIENCE_SECONDS),
-        spaces=spaces(folders(settings)),
+        spaces=spaces(kept(settings)),
     )
     for finding in _findings(seen, limits, settings, tell):
         tell(Checked(finding.dataset, finding.name, finding.state, finding.detail, finding.hint))
         yield finding
-
-
-def folders(settings: Settings) -> dict[str, Path]:
-    """Where this machine's disk is written to, by what for."""
-    logs = settings.log_file.parent if settings.log_file else _logs_directory()
-    database = settings.etl_duckdb_path.parent if settings.etl_destination == "duckdb" else None
-    named = {"state": settings.etl_state_dir, "logs": logs, "the database": database}
-    return {purpose: folder for purpose, folder in named.items() if folder}
-
-
-def _logs_directory() -> Path | None:
-    """As systemd names it to units with ``LogsDirectory``; the command of the deployed service does so too."""
-    name = os.environ.get("LOGS_DIRECTORY", "").partition(":")[0]
-    return Path(name) if name else None
 
 
 def _findings(seen: Seen, limits: Limits, settings: Settings, tell: Callable[[Event], None]) -> Iterator[Finding]:

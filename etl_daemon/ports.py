@@ -52,6 +52,14 @@ class Source(Protocol):
             TransientError: the store did not answer, or the body was cut short more often than attempts allow.
         """
 
+    def peek(self, ref: ObjectRef) -> None:
+        """Read the first byte of the object, if it has one, only to find out whether that is allowed.
+
+        Raises:
+            ObjectChangedError, TransientError: as ``fetch``.
+            SetupError: access denied.
+        """
+
     def close(self) -> None:
         """Let go of connections and files."""
 
@@ -188,6 +196,13 @@ class Leaser(Protocol):
         Raises:
             TransientError: the store did not answer.
             SetupError: access is denied, or the store cannot write on a condition.
+        """
+
+    def probe(self) -> None:
+        """Find out whether the document could be written, as far as that goes without writing it.
+
+        Raises:
+            TransientError, SetupError: as ``write``.
         """
 
     def close(self) -> None:

@@ -2,42 +2,36 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
-import typer
-from rich.text import Text
-
 from etl_daemon import bootstrap
-from etl_daemon.cli.printing import console, emit
+from etl_daemon.bootstrap import Runtime, SystemClock
+from etl_daemon.cli.verdict import deliver
 from etl_daemon.config import Settings, load_settings
+from etl_daemon.core import clock, configure
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.discovery import static_prefix
-from etl_daemon.errors import ConfigError, EtlError
+from etl_daemon.core.findings import Finding, State
+from etl_daemon.core.model import ObjectRef
+from etl_daemon.errors import DataError, EtlError, ObjectChangedError
 
 if TYPE_CHECKING:
-    from etl_daemon.adapters.snowflake.probe import Finding
+    from etl_daemon.adapters.snowflake.probe import Finding as Step
 
-OK, WARN, FAIL = "ok", "warn", "fail"
-STYLES = {OK: "green", WARN: "yellow", FAIL: "bold red"}
 PAGE_OBJECTS = 1_000
 PATIENCE_SECONDS = 10.0
-LOW_BYTES, TOO_LOW_BYTES = 2 * 2**30, 200 * 2**20
-CLOCK_TOLERANCE = timedelta(minutes=2)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What one check found."""
+@dataclass(slots=True)
+class Seen:
+    """What the checks have come across: the newest object, and moments that cannot be in the future."""
 
-    name: str
-    state: str
-    detail: str
-    hint: str = ""
+    newest: ObjectRef | None = None
+    moments: list[datetime] = field(default_factory=lambda: [datetime.now(UTC)])
 
 
 def check(*, as_json: bool) -> None:
@@ -46,7 +40,7 @@ def check(*, as_json: bool) -> None:
     Raises:
         typer.Exit: with 1 where a check failed, with 78 where the settings are wrong.
     """
-    _report(_lines, as_json=as_json)
+    deliver(_findings(), as_json=as_json)
 
 
 def check_alerts(*, as_json: bool) -> None:
@@ -55,130 +49,109 @@ def check_alerts(*, as_json: bool) -> None:
     Raises:
         typer.Exit: as ``check``; with 1 also where there is no channel.
     """
-    _report(_channels, as_json=as_json)
+    deliver(_channels(), as_json=as_json)
 
 
-def _channels(settings: Settings) -> Iterator[Line]:
+def _channels() -> Iterator[Finding]:
     from etl_daemon.notifying import notifiers, rehearsal
 
-    channels = list(notifiers(settings))
+    channels = list(notifiers(load_settings()))
     if not channels:
         hint = "set ALERT_EMAIL, ALERT_WEBHOOK, ALERT_SNS_TOPIC_ARN or ALERT_URLS: docs/alerts.md"
-        yield Line("alerts", FAIL, "No channel is set: alerts are lines of the log only.", hint)
+        yield Finding("alerts", State.FAIL, "No channel is set: alerts are lines of the log only.", hint)
     for channel in channels:
         try:
             channel.send(rehearsal(datetime.now(UTC)))
         except EtlError as error:
-            yield Line(f"alerts {channel.channel}", FAIL, error.detail, error.hint)
+            yield Finding(f"alerts {channel.channel}", State.FAIL, error.detail, error.hint)
         else:
-            yield Line(f"alerts {channel.channel}", OK, "The test alert was taken.")
+            yield Finding(f"alerts {channel.channel}", State.OK, "The test alert was taken.")
 
 
-def _report(attempts: Callable[[Settings], Iterator[Line]], *, as_json: bool) -> None:
-    lines: list[Line] = []
-    code = 0
-    try:
-        settings = load_settings()
-        for line in attempts(settings):
-            lines.append(line)
-            _show(line, as_json=as_json)
-    except ConfigError as error:
-        lines.append(Line("settings", FAIL, error.detail.strip(), error.hint))
-        _show(lines[-1], as_json=as_json)
-        code = error.exit_code
-    code = code or int(any(line.state == FAIL for line in lines))
-    if as_json:
-        emit({"ok": code == 0, "checks": [asdict(line) for line in lines]})
-    raise typer.Exit(code)
+def _findings() -> Iterator[Finding]:
+    from etl_daemon.probing import machine, store
 
-
-def _lines(settings: Settings) -> Iterator[Line]:
-    patient = settings.model_copy(
-        update={"etl_max_retries": 0, "etl_timeout": min(settings.etl_timeout, PATIENCE_SECONDS)}
-    )
+    settings, seen = load_settings(), Seen()
+    patience = min(settings.etl_timeout, PATIENCE_SECONDS)
+    patient = settings.model_copy(update={"etl_max_retries": 0, "etl_timeout": patience})
     with bootstrap.build(patient) as runtime:
-        yield Line("settings", OK, f"{len(runtime.datasets)} datasets: {', '.join(d.name for d in runtime.datasets)}")
-        newest = [datetime.now(UTC)]
-        for dataset in runtime.datasets:
-            yield _attempted(f"source {dataset.name}", lambda each=dataset: _source(runtime, each, newest))  # type: ignore[misc]  # mypy cannot infer a default
+        names = ", ".join(each.name for each in runtime.datasets)
+        yield Finding("settings", State.OK, f"{len(runtime.datasets)} datasets: {names}")
+        yield from store(patient, SystemClock())
+        yield from _source(runtime, seen)
+        yield _attempted("lease", lambda: _lease(runtime))
     if settings.etl_destination == "snowflake":
-        yield from map(_line, bootstrap.connection(patient))
+        yield from map(_finding, bootstrap.connection(patient))
     else:
         yield _attempted("destination", lambda: _destination(patient))
-        yield _disk(settings)
-    yield _attempted("tables", lambda: _tables(patient, newest))
-    yield _clock(newest)
+    yield _attempted("tables", lambda: _tables(patient, seen))
+    yield from machine(settings)
+    yield clock.newest(max(seen.moments), datetime.now(UTC))
 
 
-def _attempted(name: str, attempt: Callable[[], Line]) -> Line:
+def _attempted(name: str, attempt: Callable[[], Finding]) -> Finding:
     try:
         return attempt()
     except EtlError as error:
         where = "AWS_ENDPOINT_URL and the network" if name.startswith("source") else "ETL_DUCKDB_PATH"
-        return Line(name, FAIL, error.detail, error.hint or f"check {where}")
+        return Finding(name, State.FAIL, error.detail, error.hint or f"check {where}")
 
 
-def _source(runtime: bootstrap.Runtime, dataset: Dataset, newest: list[datetime]) -> Line:
+def _source(runtime: Runtime, seen: Seen) -> Iterator[Finding]:
+    for dataset in runtime.datasets:
+        name = f"source {dataset.name}"
+        yield _attempted(name, lambda name=name, each=dataset: _listed(name, runtime, each, seen))  # type: ignore[misc]  # mypy cannot infer a default
+    newest = seen.newest
+    if newest:
+        yield _attempted("source read", lambda: _read(runtime, newest))
+
+
+def _listed(name: str, runtime: Runtime, dataset: Dataset, seen: Seen) -> Finding:
     bucket, prefix = runtime.corridor.bucket, static_prefix(dataset.prefix)
     page = list(islice(runtime.corridor.intake.source.list(bucket, prefix), PAGE_OBJECTS))
-    where = (
-        f"s3://{bucket}/{prefix}"
-        if runtime.settings.etl_source == "s3"
-        else f"{runtime.settings.etl_local_dir}/{prefix}"
-    )
-    name = f"source {dataset.name}"
+    settings = runtime.settings
+    where = f"s3://{bucket}/{prefix}" if settings.etl_source == "s3" else f"{settings.etl_local_dir}/{prefix}"
     if not page:
         hint = f"nothing has arrived yet, or correct {dataset.name.upper()}_PREFIX or ETL_DATASETS_FILE"
-        return Line(name, WARN, f"{where} can be listed, but holds no object.", hint)
-    latest = max(ref.modified for ref in page)
-    newest.append(latest)
+        return Finding(name, State.WARN, f"{where} can be listed, but holds no object.", hint, dataset.name)
+    latest = max(page, key=lambda ref: ref.modified)
+    seen.moments.append(latest.modified)
+    seen.newest = max(filter(None, (seen.newest, latest)), key=lambda ref: ref.modified)
     count = f"{len(page):,}{' or more' if len(page) == PAGE_OBJECTS else ''}"
-    return Line(name, OK, f"{where}: {count} objects, the newest seen of {latest.isoformat(timespec='seconds')}.")
+    of = latest.modified.isoformat(timespec="seconds")
+    return Finding(name, State.OK, f"{where}: {count} objects, the newest seen of {of}.", dataset=dataset.name)
 
 
-def _line(found: Finding) -> Line:
-    state = FAIL if found.error else WARN if found.hint else OK
-    return Line(f"snowflake {found.name}", state, found.detail, found.hint)
+def _read(runtime: Runtime, ref: ObjectRef) -> Finding:
+    try:
+        runtime.corridor.intake.source.peek(ref)
+    except (DataError, ObjectChangedError) as error:
+        return Finding("source read", State.WARN, error.detail, error.hint or "try again")
+    return Finding("source read", State.OK, f"{ref.key} can be read.")
 
 
-def _destination(settings: Settings) -> Line:
+def _lease(runtime: Runtime) -> Finding:
+    keeper, where = runtime.lease(), configure.lease_url(runtime.settings)
+    if keeper is None:
+        return Finding("lease", State.OK, "There is none: ETL_LEASE_URL is none.")
+    keeper.probe()
+    return Finding("lease", State.OK, f"{where} can be written.")
+
+
+def _finding(step: Step) -> Finding:
+    state = State.FAIL if step.error else State.WARN if step.hint else State.OK
+    return Finding(f"snowflake {step.name}", state, step.detail, step.hint)
+
+
+def _destination(settings: Settings) -> Finding:
     bootstrap.probe(settings)
-    return Line("destination", OK, f"{settings.etl_duckdb_path} can be opened and written.")
+    return Finding("destination", State.OK, f"{settings.etl_duckdb_path} can be opened and written.")
 
 
-def _tables(settings: Settings, newest: list[datetime]) -> Line:
+def _tables(settings: Settings, seen: Seen) -> Finding:
     there = bootstrap.survey(settings)
     if there.missing:
         names = f"{len(there.missing)} of {len(there.tables)} tables are missing."
-        return Line("tables", WARN, names, "run etl-daemon init; once and run make them too")
-    newest += [state.last_commit for state in there.datasets.values() if state.last_commit]
-    return Line("tables", OK, f"All {len(there.tables)} tables are there.")
-
-
-def _disk(settings: Settings) -> Line:
-    folder = settings.etl_duckdb_path.resolve().parent
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
-    state = OK if free >= LOW_BYTES else WARN if free >= TOO_LOW_BYTES else FAIL
-    hint = "" if state == OK else "make room, or set ETL_DUCKDB_PATH to a file on a larger disk"
-    return Line("disk", state, f"{free / 2**30:.1f} GiB are free under {folder}.", hint)
-
-
-def _clock(newest: list[datetime]) -> Line:
-    """Objects and commits cannot be newer than now: if they are, this clock is behind."""
-    now = datetime.now(UTC)
-    ahead = max(newest) - now
-    if ahead > CLOCK_TOLERANCE:
-        detail = f"It is {now.isoformat(timespec='seconds')} here, but an object or commit is {ahead} ahead of that."
-        return Line("clock", WARN, detail, "set this machine's clock by NTP")
-    return Line("clock", OK, f"It is {now.isoformat(timespec='seconds')}.")
-
-
-def _show(line: Line, *, as_json: bool) -> None:
-    if as_json:
-        return
-    mark = Text(f"{line.state:<4}", STYLES[line.state])
-    console().print(mark, Text(f"{line.name}: {line.detail}"), soft_wrap=True)
-    if line.hint and line.state != OK:
-        console().print(f"     hint: {line.hint}", soft_wrap=True)
+        return Finding("tables", State.WARN, names, "run etl-daemon init; once and run make them too")
+    seen.moments += [state.last_commit for state in there.datasets.values() if state.last_commit]
+    return Finding("tables", State.OK, f"All {len(there.tables)} tables are there.")

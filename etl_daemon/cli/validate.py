@@ -91,6 +91,10 @@ class _Files:
         except OSError as error:
             raise DataError("unreadable", error.strerror or str(error)) from error
 
+    def peek(self, ref: ObjectRef) -> None:
+        """As the port says."""
+        self.fetch(ref)
+
     def close(self) -> None:
         """Nothing stays open."""
 

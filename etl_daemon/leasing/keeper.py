@@ -78,6 +78,15 @@ class LeaseKeeper:
                 raise busy(self.tenure.rival, self.tenure.claim.name)
             told = self._stand_by(stop, told=told)
 
+    def probe(self) -> None:
+        """Find out whether the lease could be written, without taking it.
+
+        Raises:
+            TransientError: the store did not answer.
+            SetupError: access is denied, or the store cannot write on a condition.
+        """
+        self.tenure.leaser.probe()
+
     def wait(self, stop: Signal) -> bool:
         """Wait until the lease is ours; False: told to stop before.
 

@@ -101,6 +101,17 @@ def test_a_renewal_that_differs_in_nothing_else_has_another_tag(opened: Opener) 
 
 
 @pytest.mark.parametrize("there", [False, True])
+def test_a_probe_changes_nothing(opened: Opener, there: bool) -> None:
+    leaser = opened()
+    if there:
+        leaser.write(document("a"), None)
+    seen = leaser.read()
+    opened().probe()
+    assert leaser.read() == seen
+    assert opened().write(document("b", 2), seen)
+
+
+@pytest.mark.parametrize("there", [False, True])
 def test_of_many_writers_at_once_one_wins(opened: Opener, there: bool) -> None:
     if there:
         opened().write(document("before"), None)
@@ -160,6 +171,26 @@ def test_a_busy_store_is_a_passing_matter(through: S3Leaser, proxy: FaultProxy, 
         through.read()
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_a_probe_finds_out_what_writing_would(through: S3Leaser, proxy: FaultProxy, there: bool) -> None:
+    if there:
+        through.write(document("a"), None)
+    seen = through.read()
+    proxy.faults.append(Fault("^PUT .*json", status=403, code="AccessDenied"))
+    with pytest.raises(SetupError) as denied:
+        through.probe()
+    assert "s3:PutObject on s3://" in denied.value.hint
+    proxy.faults.append(Fault("^PUT .*json", status=503))
+    with pytest.raises(TransientError):
+        through.probe()
+    assert through.read() == seen
+    proxy.faults.append(Fault("^PUT .*json", unconditional=True))
+    with pytest.raises(SetupError, match="takes no notice"):
+        through.probe()
+    left = through.read().lease
+    assert left.released or left == seen.lease, "no harm is done by a store that writes all the same"
+
+
 def test_a_store_that_takes_no_notice_of_conditions_is_found_out(through: S3Leaser, proxy: FaultProxy) -> None:
     proxy.faults.append(Fault("^PUT .*json", times=9, unconditional=True))
     with pytest.raises(SetupError, match="takes no notice") as caught:
@@ -202,8 +233,14 @@ def test_a_file_of_something_else_is_not_overwritten(tmp_path: Path) -> None:
     assert path.read_text() == "my thesis"
 
 
-def test_a_place_that_can_never_be_written_is_said(tmp_path: Path) -> None:
+@pytest.mark.parametrize("attempt", [lambda leaser: leaser.write(document("a"), None), FileLeaser.probe])
+def test_a_place_that_can_never_be_written_is_said(tmp_path: Path, attempt: Callable[[FileLeaser], object]) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SetupError) as caught:
-        FileLeaser(tmp_path / "file" / "lease.json").write(document("a"), None)
+        attempt(FileLeaser(tmp_path / "file" / "lease.json"))
     assert "ETL_LEASE_URL" in caught.value.hint
+
+
+def test_a_probe_of_a_file_makes_no_folder(tmp_path: Path) -> None:
+    FileLeaser(tmp_path / "deep" / "down" / "lease.json").probe()
+    assert list(tmp_path.iterdir()) == []

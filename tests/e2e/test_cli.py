@@ -235,11 +235,12 @@ def test_status_and_check_before_and_after_init(shell: Shell) -> None:
         "source price_data": "warn",
         "source technical_indicators": "warn",
         "source anomalies": "warn",
+        "lease": "ok",
         "destination": "ok",
         "tables": "warn",
-        "disk": "ok",
+        "folders": "ok",
         "clock": "ok",
-    }
+    } | {name: "ok" for name in states if name.startswith("disk ")}
     assert not (shell.folder / "etl.duckdb").exists(), "status and check make nothing"
 
     made = shell.run("init")
@@ -254,6 +255,8 @@ def test_status_and_check_before_and_after_init(shell: Shell) -> None:
     ready = shell.run("check")
     assert ready.code == 0, ready.out
     assert re.search(r"^ok +source price_data: .*: 5 objects", ready.out, re.MULTILINE), ready.out
+    assert re.search(r"^ok +source read: processed/price_data/\S+ can be read", ready.out, re.MULTILINE), ready.out
+    assert re.search(r"^ok +disk /", ready.out, re.MULTILINE), ready.out
     assert re.search(r"^ok +tables: All 9 tables", ready.out, re.MULTILINE)
     assert "\x1b" not in ready.out, "no colour away from a terminal"
 

@@ -51,7 +51,7 @@ def make(emulator: Emulator, *statements: str) -> None:
 def test_everything_is_there(emulator: Emulator) -> None:
     make(emulator, *PLACE, *creating("FINANCIAL_DATA", [], SNOWFLAKE).values())
     findings = found(settings(emulator))
-    assert list(findings) == ["login", "role", "warehouse", "database", "staging", "grants"]
+    assert list(findings) == ["login", "clock", "role", "warehouse", "database", "staging", "grants"]
     assert [finding for finding in findings.values() if finding.error] == []
     assert "TESTER in by snowflake" in findings["login"].detail
     assert "SNOWFLAKE_PRIVATE_KEY_PATH" in findings["login"].hint
@@ -103,11 +103,12 @@ def test_check_prints_a_line_for_each(emulator: Emulator, tmp_path: Path) -> Non
     lines = {line["name"]: line for line in ended.document["checks"]}
     assert ended.code == 0, ended
     assert [name for name in lines if name.startswith("snowflake ")] == [
-        f"snowflake {name}" for name in ("login", "role", "warehouse", "database", "staging", "grants")
+        f"snowflake {name}" for name in ("login", "clock", "role", "warehouse", "database", "staging", "grants")
     ]
     assert lines["snowflake login"]["state"] == "warn"
     assert lines["snowflake grants"]["state"] == "ok"
-    assert not {"destination", "disk"} & set(lines)
+    assert lines["snowflake clock"]["state"] == "ok"
+    assert "destination" not in lines
     wrong = shell.execute([sys.executable, "-m", "etl_daemon", "check"], SNOWFLAKE_PORT=1, ETL_TIMEOUT=1)
     assert wrong.code == 1
     assert "fail snowflake login: " in wrong.out

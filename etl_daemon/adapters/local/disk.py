@@ -1,4 +1,4 @@
-"""How much room the disks of this machine have."""
+"""The folders that this machine keeps things in, and how much room their disks have."""
 
 from __future__ import annotations
 
@@ -6,7 +6,27 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from etl_daemon.config import Settings
 from etl_daemon.core.disk import Space
+
+
+def kept(settings: Settings) -> dict[str, Path]:
+    """The folders that are written to, by what for."""
+    logs = settings.log_file.parent if settings.log_file else _logs_directory()
+    database = settings.etl_duckdb_path.parent if settings.etl_destination == "duckdb" else None
+    named = {"state": settings.etl_state_dir, "logs": logs, "the database": database}
+    return {purpose: folder for purpose, folder in named.items() if folder}
+
+
+def unwritable(folder: Path) -> bool:
+    """Whether this user can neither write there nor make it."""
+    return not os.access(_existing(folder), os.W_OK | os.X_OK)
+
+
+def _logs_directory() -> Path | None:
+    """As systemd names it to units with ``LogsDirectory``; the command of the deployed service does so too."""
+    name = os.environ.get("LOGS_DIRECTORY", "").partition(":")[0]
+    return Path(name) if name else None
 
 
 def spaces(folders: Mapping[str, Path]) -> tuple[Space, ...]:

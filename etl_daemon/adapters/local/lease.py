@@ -45,6 +45,13 @@ class FileLeaser:
             raise _failure(f"Writing {self._path}", error) from error
         return True
 
+    def probe(self) -> None:
+        """As the port says: the document, if there is one, can be read, and its folder written or made."""
+        self.read()
+        folder = next(each for each in self._path.absolute().parents if each.exists())
+        if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+            raise SetupError(f"{folder} is no folder that can be written.", hint=_HINT)
+
     def close(self) -> None:
         """Nothing to let go of."""
 

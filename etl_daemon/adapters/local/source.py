@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from io import FileIO
 from pathlib import Path
@@ -56,12 +57,23 @@ class LocalSource:
         Raises:
             SetupError: the file cannot be read.
         """
+        with self._opened(ref) as file:
+            return self._read(ref, file)
+
+    def peek(self, ref: ObjectRef) -> None:
+        """As the port says."""
+        with self._opened(ref) as file:
+            _require_version(ref, file)
+            file.read(1)
+
+    @contextmanager
+    def _opened(self, ref: ObjectRef) -> Iterator[FileIO]:
         path = path_of(self._folder(ref.bucket), ref.key)
         if path is None:
             raise ObjectChangedError(f"{ref.key} is gone.")
         try:
             with FileIO(path, opener=_open) as file:
-                return self._read(ref, file)
+                yield file
         except FileNotFoundError as error:
             raise ObjectChangedError(f"{ref.key} is gone.") from error
         except PermissionError as error:

@@ -55,6 +55,10 @@ class MemoryLeaser:
         _raise_next(self.late_faults)
         return unchanged
 
+    def probe(self) -> None:
+        """As the port says."""
+        _raise_next(self.faults)
+
     def close(self) -> None:
         """Nothing to let go of; ``closed`` tells that it was called."""
         self.closed = True

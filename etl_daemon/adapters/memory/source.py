@@ -56,6 +56,10 @@ class MemorySource:
             raise ObjectChangedError(f"{ref.key} is no longer the version that was listed.")
         return memoryview(held[1])
 
+    def peek(self, ref: ObjectRef) -> None:
+        """As the port says."""
+        self.fetch(ref)
+
     def close(self) -> None:
         """Nothing to let go of; ``closed`` tells that it was called."""
         self.closed = True

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from etl_daemon.adapters.s3.clients import AWS_STANDARD, Endpoint, connect
 from etl_daemon.adapters.s3.failures import translated
-from etl_daemon.core.lease import Lease, Stored, from_text, to_text
+from etl_daemon.core.lease import Claim, Lease, Stored, from_text, to_text
 from etl_daemon.errors import ObjectChangedError, SetupError
 
+_NO_TAG = f'"{"0" * 32}"'
+_NOBODY = Lease(Claim("", "", "", 0, "", 0.0), 0, datetime.fromtimestamp(0, UTC), "")
 _ELSEWHERE = "set ETL_LEASE_URL to a file that all hosts see, or to none"
 
 
@@ -44,6 +47,16 @@ class S3Leaser:
         if written and not self._proven:
             self._prove(body, over)
         return written
+
+    def probe(self) -> None:
+        """As the port says: by a write that is refused because what it is to replace is not there.
+
+        A store without regard for conditions takes it, and has what it had, or a document that grants no time.
+        """
+        there = self.read()
+        body = to_text(there.lease if there else _NOBODY).encode()
+        if self._attempt(body, {"IfMatch": _NO_TAG}):
+            raise SetupError(f"{self._where}: this store takes no notice of If-Match.", hint=_ELSEWHERE)
 
     def close(self) -> None:
         """Let go of connections."""

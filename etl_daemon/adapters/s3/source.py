@@ -61,6 +61,14 @@ class S3Source:
         """
         return self._retries.call(lambda: self._fetch(ref))
 
+    def peek(self, ref: ObjectRef) -> None:
+        """As the port says.
+
+        Raises:
+            DataError: ``archived``, as ``fetch``.
+        """
+        self._retries.call(lambda: self._peek(ref))
+
     def close(self) -> None:
         """Let go of connections."""
         self._clients.close()
@@ -84,6 +92,12 @@ class S3Source:
         if len(body) != ref.size:
             raise TransientError(f"Reading s3://{ref.bucket}/{ref.key}: {len(body)} of {ref.size} bytes arrived.")
         return body
+
+    def _peek(self, ref: ObjectRef) -> None:
+        first: dict[str, Any] = {"Range": "bytes=0-0"} if ref.size else {}
+        tag = f'"{ref.etag}"'
+        with translated(f"Reading s3://{ref.bucket}/{ref.key}"):
+            self._clients.boto.get_object(Bucket=ref.bucket, Key=ref.key, IfMatch=tag, **first)["Body"].read()
 
     def _chunks(self, ref: ObjectRef) -> Iterator[Any]:
         """The body in parts; the store refuses if its ETag is not the listed one any more."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pyarrow as pa
 
 from etl_daemon.adapters.snowflake.login import discouraged, method_of
 from etl_daemon.adapters.snowflake.session import SnowflakeSession
 from etl_daemon.config import Settings
+from etl_daemon.core.clock import apart
 from etl_daemon.core.sql.tables import CONTROL_SCHEMA, control
 from etl_daemon.errors import EtlError, SetupError
 
@@ -66,6 +68,7 @@ def _steps(session: SnowflakeSession, settings: Settings) -> Mapping[str, Callab
     database = settings.snowflake_database
     return {
         "login": lambda: _login(session, settings),
+        "clock": lambda: _clock(session),
         "role": lambda: _current(session, "role", "GRANT ROLE ... TO USER ..., and set SNOWFLAKE_ROLE"),
         "warehouse": lambda: _current(
             session, "warehouse", "set SNOWFLAKE_WAREHOUSE, and GRANT USAGE ON WAREHOUSE ... TO ROLE ..."
@@ -80,6 +83,12 @@ def _login(session: SnowflakeSession, settings: Settings) -> tuple[str, str]:
     user = session.rows("SELECT CURRENT_USER()")[0][0]
     where = settings.snowflake_host or settings.snowflake_account
     return f"{where} lets {user} in by {method_of(settings)}.", discouraged(settings)
+
+
+def _clock(session: SnowflakeSession) -> tuple[str, str]:
+    told: datetime = session.rows("SELECT SYSDATE()")[0][0]
+    found = apart("Snowflake", told.replace(tzinfo=UTC) - datetime.now(UTC))
+    return found.detail, found.hint
 
 
 def _current(session: SnowflakeSession, what: str, hint: str) -> tuple[str, str]:
