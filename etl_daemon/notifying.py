@@ -12,9 +12,9 @@ from etl_daemon.adapters.sqlite.alerts import TABLES, SqliteBoardStore
 from etl_daemon.adapters.sqlite.file import StateFile
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
-from etl_daemon.core.alerts import Alert, Severity, State
+from etl_daemon.core.alerting.alert import Alert, Severity, State
+from etl_daemon.core.alerting.situation import Situation
 from etl_daemon.core.events import Event
-from etl_daemon.core.situation import Situation
 from etl_daemon.ports import Clock, Notifier
 
 BUSY_SECONDS = 2.0

@@ -9,8 +9,8 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from etl_daemon.core.alerting import Board
-from etl_daemon.core.alerts import Alert
+from etl_daemon.core.alerting.alert import Alert
+from etl_daemon.core.alerting.board import Board
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.events import Event
 from etl_daemon.core.lease import Lease, Stored

@@ -20,7 +20,7 @@ from etl_daemon.adapters.observers.metric_table import TABLE
 from etl_daemon.config import Settings, load_settings, settings_from, template
 from etl_daemon.config.authentication import NEEDS, Method
 from etl_daemon.config.datasets_file import DatasetOptions
-from etl_daemon.core.alerts import KINDS
+from etl_daemon.core.alerting.alert import KINDS
 from etl_daemon.core.clean import clean
 from etl_daemon.core.configure import datasets
 from etl_daemon.core.datasets import Mode

@@ -9,13 +9,13 @@ from typing import Any
 from etl_daemon.config import DatasetsFile, Settings, read_datasets_file
 from etl_daemon.config.checks import table_name
 from etl_daemon.config.reserved import WORDS
-from etl_daemon.core.alerting import AlertPolicy
+from etl_daemon.core.alerting.board import AlertPolicy
+from etl_daemon.core.alerting.situation import LEASE, Scene
 from etl_daemon.core.datasets import SCHEMAS, Dataset, Kind, Mode
 from etl_daemon.core.discovery import OWN_PREFIX
 from etl_daemon.core.health import Patience
 from etl_daemon.core.monitor.seen import Limits
 from etl_daemon.core.policy import SYMBOL_PATTERNS, ReadLimits, RetryPolicy, Rules
-from etl_daemon.core.situation import LEASE, Scene
 from etl_daemon.core.sql.dialect import DIALECTS, Dialect
 from etl_daemon.core.sql.tables import CONTROL_SCHEMA, creating
 from etl_daemon.core.tables.options import option_problems, table_options

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from etl_daemon.core.alerts import Alert
+from etl_daemon.core.alerting.alert import Alert
 from etl_daemon.core.model import BatchPlan, ObjectRef, Receipt
 from etl_daemon.errors import EtlError
 

@@ -13,9 +13,9 @@ import pytest
 from etl_daemon.adapters.memory.alerts import MemoryBoardStore
 from etl_daemon.adapters.sqlite.alerts import TABLES, SqliteBoardStore
 from etl_daemon.adapters.sqlite.file import StateFile
-from etl_daemon.core.alerting import Board, Standing, Told
-from etl_daemon.core.alerts import Alert, Severity, State
-from etl_daemon.core.spikes import Usual
+from etl_daemon.core.alerting.alert import Alert, Severity, State
+from etl_daemon.core.alerting.board import Board, Standing, Told
+from etl_daemon.core.alerting.spikes import Usual
 from etl_daemon.errors import SetupError
 from etl_daemon.ports import BoardStore
 

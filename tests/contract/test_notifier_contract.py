@@ -14,7 +14,7 @@ from etl_daemon.adapters.alerts.urls import UrlNotifier
 from etl_daemon.adapters.alerts.webhook import WebhookNotifier
 from etl_daemon.adapters.memory.alerts import MemoryNotifier
 from etl_daemon.adapters.sns.notifier import SnsNotifier
-from etl_daemon.core.alerts import Alert, Severity, State
+from etl_daemon.core.alerting.alert import Alert, Severity, State
 from etl_daemon.errors import TransientError
 from etl_daemon.ports import Notifier
 from tests.support.channels import mail_server, topic, web_server

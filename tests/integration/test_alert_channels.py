@@ -18,7 +18,7 @@ from etl_daemon.adapters.alerts.mail import MailNotifier, MailServer
 from etl_daemon.adapters.alerts.urls import UrlNotifier
 from etl_daemon.adapters.alerts.webhook import WebhookNotifier
 from etl_daemon.adapters.sns.notifier import SnsNotifier
-from etl_daemon.core.alerts import Alert, Severity, State
+from etl_daemon.core.alerting.alert import Alert, Severity, State
 from etl_daemon.errors import ConfigError, SetupError, TransientError
 from tests.support.channels import PASSWORD, USERNAME, mail_server, topic, trusted, web_server
 from tests.support.s3_servers import moto_server

@@ -16,8 +16,8 @@ from etl_daemon.adapters.alerts.courier import MOST_WAITING, Courier, Patience
 from etl_daemon.adapters.memory.alerts import MemoryBoardStore, MemoryNotifier
 from etl_daemon.adapters.sqlite.alerts import TABLES, SqliteBoardStore
 from etl_daemon.adapters.sqlite.file import StateFile
-from etl_daemon.core.alerting import AlertPolicy, Notice, Standing
-from etl_daemon.core.alerts import Alert, Severity, State
+from etl_daemon.core.alerting.alert import Alert, Severity, State
+from etl_daemon.core.alerting.board import AlertPolicy, Notice, Standing
 from etl_daemon.core.events import (
     AlertFailed,
     Checked,

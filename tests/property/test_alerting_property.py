@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl_daemon.core.alerting import AlertPolicy, Board, judge
-from etl_daemon.core.alerts import Alert, Severity, Sign, State
+from etl_daemon.core.alerting.alert import Alert, Severity, Sign, State
+from etl_daemon.core.alerting.board import AlertPolicy, Board, judge
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 KEYS = (

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from etl_daemon.adapters.alerts.courier import Courier
 from etl_daemon.adapters.alerts.observer import AlertObserver
 from etl_daemon.adapters.memory.alerts import MemoryBoardStore
-from etl_daemon.core.alerting import AlertPolicy
-from etl_daemon.core.alerts import Alert
+from etl_daemon.core.alerting.alert import Alert
+from etl_daemon.core.alerting.board import AlertPolicy
+from etl_daemon.core.alerting.situation import Scene, Situation
 from etl_daemon.core.events import Alerted, AlertFailed, Event
-from etl_daemon.core.situation import Scene, Situation
 from etl_daemon.ports import BoardStore, Notifier
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)

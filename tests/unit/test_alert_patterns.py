@@ -16,7 +16,7 @@ import pytest
 
 from etl_daemon.adapters.observers.log import LogObserver, configure_logging
 from etl_daemon.adapters.observers.log.lines import LINES
-from etl_daemon.core.alerts import KINDS, Alert, Severity, State
+from etl_daemon.core.alerting.alert import KINDS, Alert, Severity, State
 from etl_daemon.core.events import Alerted, AlertFailed, Checked, DatasetFailed, Event, LeaseLost
 from etl_daemon.errors import SetupError
 from tests.support.s3_servers import require

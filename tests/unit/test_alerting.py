@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from etl_daemon.core.alerting import AlertPolicy, Board, Notice, duration, judge, undelivered
-from etl_daemon.core.alerts import Severity, Sign
+from etl_daemon.core.alerting.alert import Severity, Sign
+from etl_daemon.core.alerting.board import AlertPolicy, Board, Notice, duration, judge, undelivered
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DOWN = Sign("dependency_down:s3", "s3 does not work.", "503", "wait")

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from etl_daemon.core.alerting import AlertPolicy
+from etl_daemon.core.alerting.board import AlertPolicy
+from etl_daemon.core.alerting.situation import Scene
 from etl_daemon.core.events import (
     BatchCommitted,
     Checked,
@@ -32,7 +33,6 @@ from etl_daemon.core.events import (
     WorkFailed,
 )
 from etl_daemon.core.model import Counts, ObjectReceipt, ObjectRef, Outcome, Receipt
-from etl_daemon.core.situation import Scene
 from etl_daemon.errors import (
     BusyError,
     ConfigError,

@@ -11,7 +11,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from tenacity.nap import sleep_using_event
 from tenacity.stop import stop_when_event_set
 
-from etl_daemon.core.alerting import Notice
+from etl_daemon.core.alerting.board import Notice
 from etl_daemon.core.events import AlertFailed, Event
 from etl_daemon.errors import EtlError, TransientError
 from etl_daemon.ports import Notifier

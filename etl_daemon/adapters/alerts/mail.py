@@ -12,8 +12,8 @@ from hashlib import sha256
 from secrets import token_hex
 from typing import Literal
 
-from etl_daemon.core.alert_text import body, subject
-from etl_daemon.core.alerts import Alert, State
+from etl_daemon.core.alerting.alert import Alert, State
+from etl_daemon.core.alerting.words import body, subject
 from etl_daemon.errors import EtlError, SetupError, TransientError
 
 Encryption = Literal["starttls", "tls", "none"]

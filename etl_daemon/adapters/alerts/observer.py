@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from etl_daemon.adapters.alerts.courier import Courier
-from etl_daemon.core.alerting import AlertPolicy, Board, Notice, judge, undelivered
+from etl_daemon.core.alerting.board import AlertPolicy, Board, Notice, judge, undelivered
+from etl_daemon.core.alerting.signs import signs, weighed
+from etl_daemon.core.alerting.situation import Situation, fresh
+from etl_daemon.core.alerting.troubles import FOLDS, follow, is_pause
 from etl_daemon.core.events import Alerted, AlertFailed, Event
-from etl_daemon.core.signs import signs, weighed
-from etl_daemon.core.situation import Situation, fresh
-from etl_daemon.core.troubles import FOLDS, follow, is_pause
 from etl_daemon.errors import EtlError
 from etl_daemon.ports import BoardStore, Clock
 

@@ -10,8 +10,8 @@ from urllib.parse import unquote
 from apprise import Apprise, AppriseAsset, AppriseResultStatus, NotifyFormat, NotifyType
 
 from etl_daemon.config.redact import STARS
-from etl_daemon.core.alert_text import body, subject
-from etl_daemon.core.alerts import Alert, Severity, State
+from etl_daemon.core.alerting.alert import Alert, Severity, State
+from etl_daemon.core.alerting.words import body, subject
 from etl_daemon.errors import ConfigError, TransientError
 
 TYPES = {Severity.WARNING: NotifyType.WARNING, Severity.CRITICAL: NotifyType.FAILURE}

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from etl_daemon.core.alert_text import body, document, subject
-from etl_daemon.core.alerts import Alert
+from etl_daemon.core.alerting.alert import Alert
+from etl_daemon.core.alerting.words import body, document, subject
 from etl_daemon.errors import SetupError, TransientError
 
 PASSING = {408, 425, 429}

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
-from etl_daemon.core.alerting import Board
-from etl_daemon.core.alerts import Alert
+from etl_daemon.core.alerting.alert import Alert
+from etl_daemon.core.alerting.board import Board
 
 T = TypeVar("T")
 

@@ -10,8 +10,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError, ProfileNotFound
 
-from etl_daemon.core.alert_text import body, cut, subject
-from etl_daemon.core.alerts import Alert
+from etl_daemon.core.alerting.alert import Alert
+from etl_daemon.core.alerting.words import body, cut, subject
 from etl_daemon.errors import EtlError, SetupError, TransientError
 
 MOST_SUBJECT = 100

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from etl_daemon.adapters.observers.log import scope
-from etl_daemon.core.alerts import Alert, Severity, State
+from etl_daemon.core.alerting.alert import Alert, Severity, State
 from etl_daemon.core.events import (
     Alerted,
     AlertFailed,

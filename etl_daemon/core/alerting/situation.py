@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from etl_daemon.core.alerts import Sign
-from etl_daemon.core.spikes import Weight
+from etl_daemon.core.alerting.alert import Sign
+from etl_daemon.core.alerting.spikes import Weight
 from etl_daemon.errors import EtlError
 
 CYCLE = ""

@@ -11,7 +11,9 @@ from typing import Any
 
 from etl_daemon.config import shown
 from etl_daemon.core.advance import DESTINATION_STAGES, SOURCE_STAGES
-from etl_daemon.core.alerts import Severity, Sign, befallen
+from etl_daemon.core.alerting.alert import Severity, Sign, befallen
+from etl_daemon.core.alerting.situation import CYCLE, LEASE, Failure, Situation
+from etl_daemon.core.alerting.spikes import Weight
 from etl_daemon.core.events import (
     BatchCommitted,
     Checked,
@@ -33,8 +35,6 @@ from etl_daemon.core.events import (
     StageEnded,
     WorkFailed,
 )
-from etl_daemon.core.situation import CYCLE, LEASE, Failure, Situation
-from etl_daemon.core.spikes import Weight
 from etl_daemon.errors import ConfigError, EtlError, LeaseLostError, ObjectChangedError, SetupError, TransientError
 
 PASSING_CHECKS = ("process", "errors")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from etl_daemon.core.alerting import Board
-from etl_daemon.core.alerts import Sign
-from etl_daemon.core.situation import CYCLE, Failure, Situation
-from etl_daemon.core.spikes import Usual, Weight, learnt, spikes
-from etl_daemon.core.troubles import LOOK
+from etl_daemon.core.alerting.alert import Sign
+from etl_daemon.core.alerting.board import Board
+from etl_daemon.core.alerting.situation import CYCLE, Failure, Situation
+from etl_daemon.core.alerting.spikes import Usual, Weight, learnt, spikes
+from etl_daemon.core.alerting.troubles import LOOK
 
 
 def signs(situation: Situation) -> tuple[Sign, ...]:

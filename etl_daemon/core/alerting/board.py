@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from etl_daemon.core.alerts import CALM, Alert, Severity, Sign, State, befallen, kind_of
-from etl_daemon.core.spikes import Usual
+from etl_daemon.core.alerting.alert import CALM, Alert, Severity, Sign, State, befallen, kind_of
+from etl_daemon.core.alerting.spikes import Usual
 
 HOUR = timedelta(hours=1)
 OUTAGES = ("dependency_down", "cycle_failing")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from etl_daemon.core.alerts import Alert, State
+from etl_daemon.core.alerting.alert import Alert, State
 
 MOST_SUBJECT = 120
 MOST_DETAIL = 4_000
