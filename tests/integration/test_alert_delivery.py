@@ -159,6 +159,7 @@ def test_at_the_end_there_are_no_second_attempts() -> None:
     post.courier.close(30)
     assert time.monotonic() - begun < 10
     assert post.lost == ["a", "b"]
+    assert len(down.faults) >= 297, "one for each, and the one that was being waited for"
 
 
 def test_only_so_many_wait(hanging: Hanging) -> None:

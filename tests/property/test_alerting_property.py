@@ -81,6 +81,7 @@ def check(history: list[tuple[datetime, Alert]], policy: AlertPolicy) -> None:
     for at, alert in history:
         if before is None or before[1].state is State.RESOLVED:
             assert alert.state is State.FIRING, "nothing ends that was not told"
+            assert before is None or alert.since >= before[0], "it is another trouble"
         elif alert.state is State.FIRING:
             worse = alert.severity.rank > before[1].severity.rank
             assert worse or at - before[0] >= policy.repeat

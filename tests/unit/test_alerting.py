@@ -175,7 +175,8 @@ def test_an_end_that_waits_is_taken_back_if_it_begins_again() -> None:
     assert desk.hear(wrong) == ["firing configuration"]
     assert desk.hear(well(wrong), later=1) == []
     assert desk.hear(wrong, later=1) == []
-    assert desk.hear(well(wrong), later=60) == ["resolved configuration"]
+    assert desk.hear(later=58) == [], "there is a place for its end now, but it has not ended"
+    assert desk.hear(well(wrong), later=1) == ["resolved configuration"]
     assert desk.hear(well(wrong), later=1) == []
     assert desk.hear(wrong, later=59) == ["firing configuration"], "that is another one"
 

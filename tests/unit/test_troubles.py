@@ -117,6 +117,12 @@ def test_all_datasets_failing_by_one_dependency_is_its_outage_whatever_the_error
     assert hasty.alerts[0].hint == "renew"
 
 
+def test_what_came_last_counts(hasty: Watch) -> None:
+    denied = SetupError("Listing p/: AccessDenied.")
+    assert hasty.hear(good("a", "b", "c"), bad("a", error=denied), ENDED) == ["firing dataset_failing:a"]
+    assert hasty.hear(bad("a", error=denied), good("a"), ENDED) == ["resolved dataset_failing:a"]
+
+
 def test_one_dataset_with_a_fault_of_its_own_fails_alone(hasty: Watch) -> None:
     denied = SetupError("Listing p/: AccessDenied.")
     assert hasty.hear(bad("a", error=denied), good("b", "c"), ENDED) == ["firing dataset_failing:a"]

@@ -76,7 +76,7 @@ def _failed(situation: Situation, event: DatasetFailed) -> Situation:
         return situation  # the lease has events of its own
     if isinstance(event.error, ConfigError):
         sign = Sign("configuration", "The work has ended: the settings are wrong.", *_said(event.error))
-        return replace(_heard(situation, sign), refused_settings=True)
+        return _heard(situation, sign)
     return replace(situation, failing={**situation.failing, event.dataset: failure})
 
 
