@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from threading import Event as Signal
 from types import TracebackType
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
+from etl_daemon.adapters.local.clock import SystemClock
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.datasets import Dataset
@@ -28,6 +29,7 @@ from etl_daemon.leasing import LeaseKeeper, Tenure
 from etl_daemon.operations.claim import Operator
 from etl_daemon.pipeline import Corridor, Grace, Intake, Reach, Tolerance
 from etl_daemon.ports import Clock, Leaser, Observer, Review, Source
+from etl_daemon.vault import Vault, open_vault, renewal
 
 if TYPE_CHECKING:
     from etl_daemon.adapters.decode import ObjectDecoder
@@ -42,14 +44,6 @@ ROW_BYTES = 128
 MAX_BATCH_OBJECTS = 2_000
 
 
-class SystemClock:
-    """The clock of the machine."""
-
-    def now(self) -> datetime:
-        """The current time, UTC."""
-        return datetime.now(UTC)
-
-
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """Everything that a command works with; a context manager that closes it all in reverse order."""
@@ -62,6 +56,7 @@ class Runtime:
     stop: Signal
     review: Review
     statements: Callable[[], int]
+    vault: Vault
     _observers: list[Observer]
     _stack: ExitStack
 
@@ -108,6 +103,10 @@ class Runtime:
         self._stack.callback(close)
         self._observers.extend(observers)
 
+    def secret(self, name: str) -> Mapping[str, str]:
+        """What a connection's table says and its store holds; errors are those of ``vault.secret``."""
+        return self.vault.secret(name)
+
     def operator(self, who: str) -> Operator:
         """Who works beside the daemon, and the control tables to look into."""
         return Operator(who, self.holder, self.review, self.clock)
@@ -141,10 +140,10 @@ def build(settings: Settings, observers: Sequence[Observer] = (), clock: Clock |
             observer.notice(event)
 
     with ExitStack() as building:
-        source, reader = _source(settings, tell, stop), decoder(settings)
+        source, reader, vault = _source(settings, tell, stop), decoder(settings), open_vault(settings, tell)
         engine = _engine(settings, tell)
         destination = SqlDestination(engine, configure.anomalies_dataset(settings, datasets))
-        for part in (source, reader, destination):
+        for part in (source, reader, destination, vault):
             building.callback(part.close)
         if settings.etl_lineage_url:
             from etl_daemon.lineage import recorder
@@ -154,7 +153,7 @@ def build(settings: Settings, observers: Sequence[Observer] = (), clock: Clock |
         corridor = Corridor(taking, destination, settings.s3_bucket or "", _reach(settings), tell)
         holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         parts = (settings, datasets, corridor, clock, holder, stop, SqlReview(engine))
-        return Runtime(*parts, lambda: engine.statements, listening, building.pop_all())
+        return Runtime(*parts, lambda: engine.statements, vault, listening, building.pop_all())
 
 
 def intake(
@@ -256,7 +255,7 @@ def _engine(settings: Settings, tell: Callable[[Event], None] = lambda _: None) 
 
     if hint := discouraged(settings):
         tell(SettingDiscouraged("", "SNOWFLAKE_PASSWORD", hint))
-    return SnowflakeEngine(settings)
+    return SnowflakeEngine(settings, renewal(settings, tell))
 
 
 def _file(settings: Settings) -> DuckDBFile:

@@ -27,6 +27,10 @@ class SetupError(EtlError):
     """A table, bucket, grant or package is missing: create it, then try again."""
 
 
+class SecretMissingError(SetupError):
+    """A store of secrets has nothing of that name: add it, or correct the name."""
+
+
 class TransientError(EtlError):
     """A dependency did not answer as it should: the same call may succeed later."""
 

@@ -16,6 +16,7 @@ from etl_daemon.core.events import Event
 from etl_daemon.core.lease import Lease, Stored
 from etl_daemon.core.model import CleanBatch, Fence, Known, ObjectRef, RawSlice, Receipt, StagedBatch
 from etl_daemon.core.review import AuditLine, Balance, LedgerLine, QuarantinedRow, RejectedIn, Selection
+from etl_daemon.core.secret import Secrets
 
 Ints = np.ndarray[Any, Any]
 T = TypeVar("T")
@@ -221,6 +222,23 @@ class HostLock(Protocol):
 
     def close(self) -> None:
         """Let go of it."""
+
+
+class SecretStore(Protocol):
+    """Where secrets are kept. It only reads."""
+
+    def get(self, name: str) -> Secrets:
+        """The texts under the name as they are now, by names of small letters, digits and ``_``; at least one.
+
+        Raises:
+            SecretMissingError: there is nothing of that name; the hint says what to add.
+            SetupError: no access, and the hint says what to grant; or what is there is no text.
+            TransientError: the store did not answer.
+            ConfigError: the settings of the store's own client are wrong.
+        """
+
+    def close(self) -> None:
+        """Let go of connections."""
 
 
 class Observer(Protocol):

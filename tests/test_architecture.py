@@ -46,7 +46,18 @@ def tree(tmp_path: Path) -> Path:
     """The same modules without their content, and those of the design that are not there yet, all as packages."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     packages = {path.parent.relative_to(ROOT) for path in PACKAGE.rglob("__init__.py")}
-    named = ["api", "bootstrap", "daemon", "server", "pipeline", "ports", "errors", "adapters/spool", "adapters/s3"]
+    named = [
+        "api",
+        "bootstrap",
+        "daemon",
+        "server",
+        "pipeline",
+        "ports",
+        "errors",
+        "adapters/spool",
+        "adapters/s3",
+        "adapters/aws",
+    ]
     for folder in packages | {Path("etl_daemon", name) for name in named}:
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
         (tmp_path / folder / "__init__.py").touch()
@@ -76,6 +87,10 @@ def tree(tmp_path: Path) -> Path:
         ("pure-core", "core/offender", "import prometheus_client"),
         ("aws", "adapters/local/offender", "import boto3"),
         ("aws", "adapters/duckdb/offender", "import obstore"),
+        ("aws", "adapters/systemd/offender", "import botocore"),
+        ("aws", "vault/offender", "import boto3"),
+        ("adapters", "adapters/ssm/offender", "import etl_daemon.adapters.secretsmanager"),
+        ("layers", "vault/offender", "from etl_daemon import bootstrap"),
         ("duckdb", "adapters/s3/offender", "import duckdb"),
         ("snowflake", "adapters/duckdb/offender", "import snowflake.connector"),
         ("snowflake", "config/offender", "import cryptography"),
@@ -100,6 +115,7 @@ def test_a_crossed_contract_fails(tree: Path, contract: str, module: str, line: 
     ("module", "line"),
     [
         ("adapters/s3/newcomer", "import boto3, obstore"),
+        ("adapters/ssm/newcomer", "import botocore.exceptions\nfrom etl_daemon.adapters import aws"),
         ("adapters/decode/newcomer", "import duckdb"),
         ("adapters/duckdb/newcomer", "import duckdb\nfrom etl_daemon.adapters import spool"),
         ("adapters/snowflake/newcomer", "import cryptography, snowflake.connector"),
@@ -126,6 +142,18 @@ def test_core_imports_numpy_pyarrow_pandas_and_nothing_else() -> None:
                 found.add(str(node.module).split(".")[0])
     assert "pyarrow" in found
     assert found <= allowed, f"not for the core: {sorted(found - allowed)}"
+
+
+def test_commands_that_may_log_in_take_settings_from_the_stores_too() -> None:
+    offline = {"etl_daemon/cli/validate.py"}
+    pure = {
+        str(path.relative_to(ROOT))
+        for path in [*(PACKAGE / "cli").rglob("*.py"), *(PACKAGE / "api").rglob("*.py")]
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module == "etl_daemon.config"
+        if {"load_settings", "settings_from"} & {alias.name for alias in node.names}
+    }
+    assert pure - offline - {"etl_daemon/cli/demo.py"} == set(), "import it from etl_daemon.vault"
 
 
 # ---------------------------------------------------------------- names

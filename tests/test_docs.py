@@ -17,8 +17,9 @@ from dotenv import dotenv_values
 from etl_daemon.adapters.decode import ObjectDecoder
 from etl_daemon.adapters.observers.log.lines import LINES
 from etl_daemon.adapters.observers.metric_table import TABLE
-from etl_daemon.config import Settings, load_settings, settings_from, template
+from etl_daemon.config import Settings, load_settings, read_datasets_file, settings_from, template
 from etl_daemon.config.authentication import NEEDS, Method
+from etl_daemon.config.connections import STORES as CONNECTION_STORES
 from etl_daemon.config.datasets_file import DatasetOptions
 from etl_daemon.core.alerting.alert import KINDS
 from etl_daemon.core.clean import clean
@@ -102,6 +103,15 @@ def test_the_example_of_further_datasets_does_what_it_says(tmp_path: Path) -> No
 def test_every_option_of_a_dataset_is_documented() -> None:
     text = (ROOT / "docs" / "datasets.md").read_text("utf-8")
     assert [name for name in DatasetOptions.model_fields if f"`{name}`" not in text] == []
+
+
+def test_connections_are_documented_with_an_example_that_works(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "secrets.md").read_text("utf-8")
+    assert [name for name in CONNECTION_STORES if f"| `{name}` |" not in text] == []
+    (tmp_path / "datasets.toml").write_text(re.findall(r"```toml\n(.*?)```", text, re.DOTALL)[0])
+    found = read_datasets_file(tmp_path / "datasets.toml")
+    assert (found.problems, list(found.connections)) == ((), ["AFFILIATE"])
+    assert found.connections["AFFILIATE"].secret == "ssm:/prod/affiliate"
 
 
 def test_every_reason_code_is_documented() -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from etl_daemon.api.objects import Identity, Part, Row, identity_of, parts, records
 from etl_daemon.bootstrap import Runtime, build
-from etl_daemon.config import Settings, settings_from
+from etl_daemon.config import Settings
 from etl_daemon.core import discovery
 from etl_daemon.core.configure import full_table_name, table_dataset
 from etl_daemon.core.datasets import Dataset, Kind
@@ -24,6 +24,7 @@ from etl_daemon.daemon import Daemon
 from etl_daemon.errors import ConfigError, DataError, EtlError, ObjectChangedError
 from etl_daemon.pipeline import commit, stage, transform
 from etl_daemon.ports import Observer
+from etl_daemon.vault import settings_from
 
 __all__ = ["DataSource", "DataTransformer", "S3ToSnowflakeETL"]
 

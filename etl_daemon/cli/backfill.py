@@ -17,10 +17,10 @@ from etl_daemon.cli.printing import console, emit, say
 from etl_daemon.cli.run import stopping
 from etl_daemon.cli.selecting import span, who
 from etl_daemon.cli.start import chosen, logging_runtime
-from etl_daemon.config import load_settings
 from etl_daemon.core.model import Outcome
 from etl_daemon.operations.backfill import Progress, Span
 from etl_daemon.operations.backfill import backfill as load_older
+from etl_daemon.vault import load_settings
 
 AGAIN = "Run the same command again: it goes on where it was."
 

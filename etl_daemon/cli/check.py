@@ -9,15 +9,17 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from etl_daemon import bootstrap
-from etl_daemon.bootstrap import Runtime, SystemClock
+from etl_daemon.adapters.local.clock import SystemClock
+from etl_daemon.bootstrap import Runtime
 from etl_daemon.cli.verdict import deliver
-from etl_daemon.config import Settings, load_settings
+from etl_daemon.config import Settings
 from etl_daemon.core import clock, configure
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.discovery import static_prefix
 from etl_daemon.core.findings import Finding, State
 from etl_daemon.core.model import ObjectRef
 from etl_daemon.errors import DataError, EtlError, ObjectChangedError
+from etl_daemon.vault import load_settings
 
 if TYPE_CHECKING:
     from etl_daemon.adapters.snowflake.probe import Finding as Step

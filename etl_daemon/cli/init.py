@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from etl_daemon import bootstrap
 from etl_daemon.cli.printing import console, emit, table
-from etl_daemon.config import load_settings
 from etl_daemon.core import configure
 from etl_daemon.core.sql.tables import script
+from etl_daemon.vault import load_settings
 
 
 def init(*, print_only: bool, as_json: bool) -> None:

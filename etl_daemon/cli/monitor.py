@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
-from etl_daemon.bootstrap import SystemClock
+from etl_daemon.adapters.local.clock import SystemClock
 from etl_daemon.cli.verdict import deliver
-from etl_daemon.config import Settings, load_settings
+from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.events import Event
 from etl_daemon.core.findings import Finding
+from etl_daemon.vault import load_settings
 
 
 def monitor(*, as_json: bool) -> None:

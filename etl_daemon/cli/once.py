@@ -10,11 +10,11 @@ from etl_daemon.cli.app import OnceOptions
 from etl_daemon.cli.memory import expect_short_run
 from etl_daemon.cli.printing import console, emit
 from etl_daemon.cli.start import check_force, in_other_modes, narrowed, working_runtime
-from etl_daemon.config import load_settings
 from etl_daemon.core import configure
 from etl_daemon.core.events import WorkFailed
 from etl_daemon.daemon import DatasetReport
 from etl_daemon.errors import BusyError, EtlError
+from etl_daemon.vault import load_settings
 
 
 def once(options: OnceOptions) -> None:

@@ -13,7 +13,7 @@ from types import FrameType
 from etl_daemon.adapters.systemd.notify import Notifier
 from etl_daemon.config import Settings
 from etl_daemon.core.events import Event, SettingsRefused
-from etl_daemon.errors import ConfigError, EtlError
+from etl_daemon.errors import EtlError
 
 Tell = Callable[[Event], None]
 STOPPERS = (signal.SIGTERM, signal.SIGINT)
@@ -74,7 +74,7 @@ class Orders:
         self.notifier.reloading()
         try:
             new = self.load()
-        except ConfigError as error:
+        except EtlError as error:  # settings are wrong, or a store of secrets does not give them
             self.refuse(error)
             return
         with self._lock:

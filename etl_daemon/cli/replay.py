@@ -16,7 +16,6 @@ from etl_daemon.cli.quarantine import refused_objects
 from etl_daemon.cli.run import stopping
 from etl_daemon.cli.selecting import selection, who
 from etl_daemon.cli.start import logging_runtime
-from etl_daemon.config import load_settings
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.model import Deferral
 from etl_daemon.core.review import LedgerLine, Selection
@@ -25,6 +24,7 @@ from etl_daemon.operations.reload import ReloadReport
 from etl_daemon.operations.reload import reload as read_again
 from etl_daemon.operations.replay import ReplayReport
 from etl_daemon.operations.replay import replay as try_again
+from etl_daemon.vault import load_settings
 
 ROW_HEADS = ["dataset", "#replayed", "#loaded", "#still unfit", "#changed", "#unread"]
 OBJECT_HEADS = ["dataset", "#objects loaded", "#rows", "#refused again", "#gone", "#unread"]

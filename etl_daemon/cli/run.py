@@ -12,12 +12,13 @@ from etl_daemon.adapters.systemd.notify import Notifier, notifier
 from etl_daemon.adapters.systemd.observer import Patience, SystemdObserver
 from etl_daemon.cli.orders import STOPPERS, Orders, at_signals
 from etl_daemon.cli.start import working_runtime
-from etl_daemon.config import Settings, load_settings
+from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.events import WorkFailed
 from etl_daemon.core.pacing import Pacing
 from etl_daemon.errors import EtlError
 from etl_daemon.loop import Loop
+from etl_daemon.vault import load_settings
 
 
 def run() -> None:

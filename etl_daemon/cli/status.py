@@ -9,7 +9,7 @@ from etl_daemon import bootstrap
 from etl_daemon.adapters.local.daemon import running
 from etl_daemon.cli.printing import console, emit, table
 from etl_daemon.cli.running import show
-from etl_daemon.config import load_settings
+from etl_daemon.vault import load_settings
 
 if TYPE_CHECKING:
     from etl_daemon.adapters.destination.survey import DatasetState

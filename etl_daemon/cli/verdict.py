@@ -12,13 +12,13 @@ from rich.text import Text
 from etl_daemon.cli.printing import console, emit
 from etl_daemon.core.findings import Finding, State, failed
 from etl_daemon.core.visible import visible
-from etl_daemon.errors import ConfigError
+from etl_daemon.errors import EtlError
 
 STYLES = {State.OK: "green", State.WARN: "yellow", State.FAIL: "bold red"}
 
 
 def deliver(findings: Iterable[Finding], *, as_json: bool, **more: Any) -> None:
-    """Print each; ``more`` is for the document. Wrong settings are a finding, too.
+    """Print each; ``more`` is for the document. Settings that cannot be had are a finding, too.
 
     Raises:
         typer.Exit: with 1 where something is wrong, with 78 where the settings are.
@@ -29,7 +29,7 @@ def deliver(findings: Iterable[Finding], *, as_json: bool, **more: Any) -> None:
         for finding in findings:
             found.append(finding)
             _show(finding, as_json=as_json)
-    except ConfigError as error:
+    except EtlError as error:
         found.append(Finding("settings", State.FAIL, error.detail.strip(), error.hint))
         _show(found[-1], as_json=as_json)
         code = error.exit_code

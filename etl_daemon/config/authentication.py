@@ -60,6 +60,13 @@ _MARKS: Mapping[Method, tuple[str, ...]] = {
 }
 """Settings that only make sense with a method, and so choose it where SNOWFLAKE_AUTHENTICATOR does not."""
 
+LOGIN = frozenset(
+    {"SNOWFLAKE_AUTHENTICATOR", "SNOWFLAKE_USERNAME"}
+    | {name for needs in NEEDS.values() for name in (*needs.all_of, *needs.one_of)}
+    | {name for marks in _MARKS.values() for name in marks}
+)
+"""All settings of which a login is made, whichever way; not where it goes to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:

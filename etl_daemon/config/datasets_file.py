@@ -1,4 +1,7 @@
-"""The TOML file of datasets: a table ``[datasets.NAME]`` with options for a built-in dataset or for another one."""
+"""The TOML file of datasets: a table ``[datasets.NAME]`` with options for a built-in dataset or for another one.
+
+Tables ``[connections.NAME]`` in it are for sources that need secrets.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from etl_daemon.config.checks import LOWER, Hours, KeyPattern, Pattern, PrefixTemplate, TableName, TimestampFormat
+from etl_daemon.config.connections import Connection, read_connections
 from etl_daemon.config.problems import unknown, wrong_values
 from etl_daemon.config.settings import MODES, Mode
 
@@ -85,6 +89,7 @@ class DatasetsFile:
 
     options: Mapping[str, DatasetOptions] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    connections: Mapping[str, Connection] = field(default_factory=dict)
 
 
 def read_datasets_file(path: Path) -> DatasetsFile:
@@ -94,7 +99,8 @@ def read_datasets_file(path: Path) -> DatasetsFile:
     except (OSError, ValueError) as error:
         return DatasetsFile(problems=(f"ETL_DATASETS_FILE={str(path)!r}: {error}",))
     tables = document.pop("datasets", {})
-    problems = [unknown(name, ["datasets"], f" ({path})") for name in document]
+    connections, problems = read_connections(document.pop("connections", {}), str(path))
+    problems += [unknown(name, ["datasets", "connections"], f" ({path})") for name in document]
     if not isinstance(tables, dict):
         return DatasetsFile(problems=(*problems, f"datasets ({path}): should be tables [datasets.NAME]."))
     options: dict[str, DatasetOptions] = {}
@@ -103,7 +109,7 @@ def read_datasets_file(path: Path) -> DatasetsFile:
         problems += wrong
         if read:
             options[name] = read
-    return DatasetsFile(options, tuple(problems))
+    return DatasetsFile(options, tuple(problems), connections)
 
 
 def _options(name: str, table: object, origin: str) -> tuple[DatasetOptions | None, list[str]]:

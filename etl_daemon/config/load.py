@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 
@@ -15,19 +15,27 @@ from etl_daemon.config.authentication import choose
 from etl_daemon.config.datasets_file import read_datasets_file
 from etl_daemon.config.problems import config_error, unknown, wrong_values
 from etl_daemon.config.settings import Settings
+from etl_daemon.config.stored import Stored
 from etl_daemon.errors import ConfigError
 
 FILE_NAME = "etl-config.env"
 NAMES = tuple(name.upper() for name in Settings.model_fields)
+STORES = ("SNOWFLAKE_SSM_PATH", "SNOWFLAKE_SECRET_ID")
+"""Where what is not set of SNOWFLAKE_... may be kept."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Given:
-    """What was set, by setting name, and where; ``problems`` came up while reading."""
+class Given:
+    """What was set, by setting name, and where; ``problems`` came up while reading.
+
+    ``stored`` says what came from which store of secrets; None: none was asked, so what it may hold is not missed.
+    """
 
     values: Mapping[str, object]
-    origins: Mapping[str, str]
+    origins: Mapping[str, str] = field(default_factory=dict)
+    place: str = "the environment"
     problems: tuple[str, ...] = ()
+    stored: tuple[Stored, ...] | None = None
 
 
 def load_settings(
@@ -37,46 +45,64 @@ def load_settings(
     needs_source: bool = True,
     needs_login: bool = True,
 ) -> Settings:
-    """The settings of this process.
-
-    The file is ``file``, else the one that ``ETL_CONFIG_FILE`` names, else ``etl-config.env`` in the working
-    directory if there is one. An empty value counts as not set. ``needs_source=False`` is for what reads no objects,
-    ``needs_login=False`` for what does not ask the destination either.
+    """The settings of this process that need no store of secrets; ``etl_daemon.vault`` has the one that asks them.
 
     Raises:
         ConfigError: with every problem, a line each.
     """
-    environment = os.environ if env is None else env
-    path = _file(environment, file)
-    from_file = _read_file(path, environment) if path else _Given({}, {})
-    from_env = {name: environment[name] for name in NAMES if environment.get(name)}
-    given = _Given(
-        {**from_file.values, **from_env},
-        {**from_file.origins, **dict.fromkeys(from_env, " (environment)")},
-        from_file.problems,
-    )
-    where = str(path) if path else "the environment"
-    return _settings(given, where, needs_source=needs_source, needs_login=needs_login)
+    return validated(read_given(env, file), needs_source=needs_source, needs_login=needs_login)
 
 
 def settings_from(mapping: Mapping[str, object]) -> Settings:
-    """Settings from a mapping of setting names, in any case; neither file nor environment is read.
+    """Settings from a mapping of setting names, in any case; neither file, environment nor stores are read.
 
     Raises:
         ConfigError: with every problem, a line each.
     """
+    return validated(given_by(mapping))
+
+
+def read_given(env: Mapping[str, str] | None = None, file: Path | None = None) -> Given:
+    """What file and environment set.
+
+    The file is ``file``, else the one that ``ETL_CONFIG_FILE`` names, else ``etl-config.env`` in the working
+    directory if there is one. An empty value counts as not set.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    environment = os.environ if env is None else env
+    path = _file(environment, file)
+    from_file = _read_file(path, environment) if path else Given({})
+    from_env = {name: environment[name] for name in NAMES if environment.get(name)}
+    return Given(
+        {**from_file.values, **from_env},
+        {**from_file.origins, **dict.fromkeys(from_env, " (environment)")},
+        str(path) if path else "the environment",
+        from_file.problems,
+    )
+
+
+def given_by(mapping: Mapping[str, object]) -> Given:
+    """What a mapping of setting names, in any case, sets."""
     values = {name.upper(): value for name, value in mapping.items() if value is not None and value != ""}
     problems = tuple(unknown(name, NAMES) for name in values if name not in NAMES)
-    known = {name: value for name, value in values.items() if name in NAMES}
-    return _settings(_Given(known, {}, problems), "the mapping", needs_source=False, needs_login=True)
+    return Given({name: value for name, value in values.items() if name in NAMES}, {}, "the mapping", problems)
 
 
-def _settings(given: _Given, where: str, *, needs_source: bool, needs_login: bool) -> Settings:
+def validated(given: Given, *, needs_source: bool = False, needs_login: bool = True) -> Settings:
+    """The settings, checked whole.
+
+    ``needs_source=False`` is for what reads no objects, ``needs_login=False`` for what does not ask the destination.
+
+    Raises:
+        ConfigError: with every problem, a line each.
+    """
     problems = [*given.problems]
     if needs_source:
         problems += _missing_source(given.values)
     if needs_login:
-        problems += _missing_login(given.values)
+        problems += _missing_login(given)
     problems += _missing_mail(given.values)
     settings: Settings | None = None
     try:
@@ -87,9 +113,9 @@ def _settings(given: _Given, where: str, *, needs_source: bool, needs_login: boo
     file = Path(str(given.values.get("ETL_DATASETS_FILE", "")))
     more = read_datasets_file(file).problems if file.is_file() else ()
     if settings is None or problems or more:
-        wrong = [where] * bool(problems) + [str(file)] * bool(more)
+        wrong = [given.place] * bool(problems) + [str(file)] * bool(more)
         raise config_error([*problems, *more], " and ".join(wrong))
-    return settings
+    return settings.from_stores(given.stored or ())
 
 
 def _missing_source(values: Mapping[str, object]) -> list[str]:
@@ -98,12 +124,19 @@ def _missing_source(values: Mapping[str, object]) -> list[str]:
     return [f"{needed}: must be set when ETL_SOURCE is {source}."] if needed and not values.get(needed) else []
 
 
-def _missing_login(values: Mapping[str, object]) -> list[str]:
-    if str(values.get("ETL_DESTINATION", "")).lower() != "snowflake":
+def _missing_login(given: Given) -> list[str]:
+    values = given.values
+    if str(values.get("ETL_DESTINATION", "")).lower() != "snowflake" or _held_elsewhere(given):
         return []
     account = [] if values.get("SNOWFLAKE_ACCOUNT") else ["SNOWFLAKE_ACCOUNT"]
     lines = [f"{name}: must be set when ETL_DESTINATION is snowflake." for name in account]
-    return [*lines, *choose(values).problems]
+    lines += choose(values).problems
+    return [*lines, *(str(each) for each in given.stored or ())] if lines else []
+
+
+def _held_elsewhere(given: Given) -> bool:
+    """Whether a store that was not asked may have what is missing."""
+    return given.stored is None and any(given.values.get(name) for name in STORES)
 
 
 def _missing_mail(values: Mapping[str, object]) -> list[str]:
@@ -127,7 +160,7 @@ def _file(environment: Mapping[str, str], file: Path | None) -> Path | None:
     return Path(FILE_NAME) if Path(FILE_NAME).is_file() else None
 
 
-def _read_file(path: Path, environment: Mapping[str, str]) -> _Given:
+def _read_file(path: Path, environment: Mapping[str, str]) -> Given:
     """What the file sets, in python-dotenv's syntax; ``${...}`` stays as it is, and of equal names the last wins."""
     values: dict[str, object] = {}
     origins: dict[str, str] = {}
@@ -143,7 +176,7 @@ def _read_file(path: Path, environment: Mapping[str, str]) -> _Given:
             problems.append(problem)
         elif binding.value and binding.key in NAMES:
             values[binding.key], origins[binding.key] = binding.value, origin
-    return _Given(values, origins, tuple(problems))
+    return Given(values, origins, problems=tuple(problems))
 
 
 def _line(binding: Binding) -> int:

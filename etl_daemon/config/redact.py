@@ -5,7 +5,7 @@ import re
 SECRET_NAMES = re.compile(
     r"PASSWORD|PASSPHRASE|TOKEN|SECRET|CREDENTIAL|ACCESS_KEY|API_KEY|PRIVATE_KEY$|WEBHOOK|ALERT_URLS"
 )
-NO_SECRET_NAMES = re.compile(r"_URL$")
+NO_SECRET_NAMES = re.compile(r"_URL$|_SECRET_ID$")
 """Where only what stands inside the value can be secret."""
 
 STARS = "********"

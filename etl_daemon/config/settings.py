@@ -7,101 +7,36 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from etl_daemon.config.authentication import Method, Provider
+from etl_daemon.config.aws_names import MetricDimensions, MetricNamespace
 from etl_daemon.config.checks import (
     LOWER,
     UPPER,
     Address,
     Addresses,
     DaemonName,
-    Database,
-    DatabaseFile,
     ExistingFile,
-    ExistingFolder,
     Hours,
     PrefixTemplate,
-    Schema,
     Share,
     SymbolPattern,
     TableName,
     Timezone,
     TopicArn,
     WebUrl,
+    Whole,
 )
+from etl_daemon.config.endpoints import EndpointSettings
 from etl_daemon.config.places import LeaseUrl, LineageUrl, LogFile
-from etl_daemon.config.redact import shown
 
 Mode = Annotated[Literal["APPEND", "UPSERT", "INCREMENTAL", "FULL", "TRUNCATE_INSERT"], UPPER]
 MODES = "UPSERT, APPEND, INCREMENTAL, FULL or TRUNCATE_INSERT"
-Whole = Annotated[int, Field(ge=1)]
 Bound = Annotated[Decimal, Field(gt=-(10**12), lt=10**12)]
 """Prices have twelve digits before the point."""
 
 
-class Settings(BaseSettings):
+class Settings(EndpointSettings):
     """The settings of a process; made by ``load_settings`` or ``settings_from``."""
-
-    model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", str_strip_whitespace=True, allow_inf_nan=False, validate_default=False
-    )
-
-    etl_source: Annotated[Literal["s3", "local"], LOWER] = Field("s3", description="Where objects lie: s3 or local.")
-    s3_bucket: str | None = Field(None, description="Bucket to read; needed when ETL_SOURCE is s3.")
-    s3_region: str | None = Field(None, description="Region of the bucket; empty: what the AWS SDK finds.")
-    etl_local_dir: ExistingFolder | None = Field(
-        None, description="Folder that stands for the bucket; needed when ETL_SOURCE is local."
-    )
-    etl_destination: Annotated[Literal["duckdb", "snowflake"], LOWER] = Field(
-        "duckdb", description="Where rows go: duckdb or snowflake."
-    )
-    etl_duckdb_path: DatabaseFile = Field(Path("etl.duckdb"), description="Database file; made when it is not there.")
-    snowflake_database: Database = Field(
-        "FINANCIAL_DATA", description="Database of the control tables and of tables named without one."
-    )
-    snowflake_schema: Schema = Field("MARKET_DATA", description="Schema of tables named without one.")
-
-    snowflake_account: str | None = Field(
-        None, description="Account, as ORGANIZATION-ACCOUNT; needed when ETL_DESTINATION is snowflake."
-    )
-    snowflake_warehouse: str | None = Field(None, description="Warehouse; empty: the default one of the user.")
-    snowflake_role: str | None = Field(None, description="Role; empty: the default one of the user.")
-    snowflake_authenticator: Annotated[Method | None, LOWER] = Field(
-        None, description=f"How to log in: {', '.join(Method)}; empty: as the settings below suggest."
-    )
-    snowflake_username: str | None = Field(None, description="User to log in as.")
-    snowflake_private_key_path: ExistingFile | None = Field(None, description="File with the private key, PEM.")
-    snowflake_private_key: str | None = Field(
-        None, description="The private key itself, PEM; \\n stands for a new line."
-    )
-    snowflake_private_key_passphrase: str | None = Field(None, description="Passphrase of an encrypted private key.")
-    snowflake_workload_identity_provider: Annotated[Provider | None, UPPER] = Field(
-        None, description=f"Whose identity this machine has: {', '.join(Provider)}."
-    )
-    snowflake_token: str | None = Field(
-        None, description="Programmatic access token, or one of OAuth or OIDC as SNOWFLAKE_AUTHENTICATOR says."
-    )
-    snowflake_token_file_path: ExistingFile | None = Field(
-        None, description="File with the token; read again for each connection."
-    )
-    snowflake_oauth_client_id: str | None = Field(None, description="OAuth client, for oauth_client_credentials.")
-    snowflake_oauth_client_secret: str | None = Field(None, description="Secret of the OAuth client.")
-    snowflake_oauth_token_request_url: str | None = Field(None, description="Where the OAuth client gets its tokens.")
-    snowflake_oauth_scope: str | None = Field(
-        None, description="Scope that the OAuth client asks for; empty: session:role:<SNOWFLAKE_ROLE>."
-    )
-    snowflake_password: str | None = Field(
-        None, description="Password; Snowflake blocks logins by password alone: take a key pair."
-    )
-    snowflake_host: str | None = Field(None, description="Host, for private links; empty: that of the account.")
-    snowflake_port: int | None = Field(None, ge=1, le=65_535, description="Port; empty: that of the protocol.")
-    snowflake_protocol: Annotated[Literal["https", "http"], LOWER] = Field(
-        "https", description="Protocol: https or http."
-    )
-    snowflake_statement_timeout: Whole = Field(
-        3_600, le=604_800, description="How long a statement may run; locks are waited for twice as long (seconds)."
-    )
 
     price_data_prefix: PrefixTemplate = Field(
         "processed/price_data", description="Key prefix of prices; may hold {year} {month} {day} {hour}."
@@ -161,6 +96,12 @@ class Settings(BaseSettings):
     etl_http_host: str = Field("127.0.0.1", description="Address at which `run` answers over HTTP.")
     etl_http_port: int = Field(
         9108, ge=0, le=65_535, description="Port at which `run` answers; 0: it does not answer (port)."
+    )
+    cloudwatch_namespace: MetricNamespace | None = Field(
+        None, description="Namespace of CloudWatch to which counts per table are sent; empty: none are."
+    )
+    cloudwatch_dimensions: MetricDimensions = Field(
+        "", description="Further dimensions beside Dataset and Table: Environment=prod,Team=data."
     )
 
     monitor_failed_share: Share = Field(
@@ -262,19 +203,3 @@ class Settings(BaseSettings):
         if least in info.data and value < info.data[least]:
             raise ValueError(f"is below {least.upper()}={info.data[least]}")
         return value
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what is handed over: ``load_settings`` reads file and environment, and knows which line set what."""
-        return (init_settings,)
-
-    def redacted(self) -> dict[str, str]:
-        """Every setting by its name, fit for a log."""
-        return {name.upper(): shown(name, value) for name, value in self}

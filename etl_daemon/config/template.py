@@ -7,10 +7,12 @@ from etl_daemon.config.settings import Settings
 GROUPS = {
     "ETL_SOURCE": "From where to where",
     "SNOWFLAKE_ACCOUNT": "Snowflake: docs/snowflake.md says which of these a way to log in needs",
+    "SNOWFLAKE_SSM_PATH": "Secrets from AWS: docs/secrets.md",
     "PRICE_DATA_PREFIX": "Datasets",
     "ETL_POLL_INTERVAL_SECONDS": "Cycles and retries",
     "ETL_HTTP_HOST": "Health and metrics: docs/monitoring.md",
     "ETL_LINEAGE_URL": "Lineage: docs/lineage.md",
+    "CLOUDWATCH_NAMESPACE": "Counts for CloudWatch: docs/monitoring.md",
     "MAX_CONCURRENT_JOBS": "Limits",
     "SYMBOL_PATTERN": "Rules for rows",
     "ALERT_EMAIL": "Alerts: docs/alerts.md",

@@ -45,7 +45,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 def open_session(emulator: Emulator, clock: HandClock | None = None, **more: object) -> SnowflakeSession:
     values = {"ETL_DESTINATION": "snowflake", "ETL_TIMEOUT": 2, "SNOWFLAKE_STATEMENT_TIMEOUT": 2, **more}
-    return SnowflakeSession(settings_from({**emulator.settings(), **values}), clock or HandClock())
+    return SnowflakeSession(settings_from({**emulator.settings(), **values}), monotonic=clock or HandClock())
 
 
 @pytest.fixture

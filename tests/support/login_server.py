@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,7 +27,7 @@ class LoginServer:
     """``logins`` are the ``data`` of login requests, ``forms`` the bodies of token requests, ``paths`` all requests.
 
     ``refuse_with`` is the code with which logins are refused, ``status`` the HTTP status of their answers;
-    ``token_status`` that of the token endpoint's.
+    ``token_status`` that of the token endpoint's. ``takes`` says of a login's ``data`` whether it is let in.
     """
 
     port: int = 0
@@ -37,6 +37,7 @@ class LoginServer:
     refuse_with: int = 0
     status: int = 200
     token_status: int = 200
+    takes: Callable[[dict[str, Any]], bool] = lambda _: True
 
     def settings(self, **more: object) -> dict[str, object]:
         """Settings that lead here."""
@@ -55,8 +56,9 @@ class LoginServer:
         self.paths.append(path)
         if "login-request" in path:
             self.logins.append(json.loads(body)["data"])
-            refusal = {"success": False, "code": str(self.refuse_with), "message": "No.", "data": {}}
-            return self.status, refusal if self.refuse_with else {"success": True, "data": SESSION}
+            code = self.refuse_with or (0 if self.takes(self.logins[-1]) else 390100)
+            refusal = {"success": False, "code": str(code), "message": "No.", "data": {}}
+            return self.status, refusal if code else {"success": True, "data": SESSION}
         if path.startswith("/oauth/token"):
             self.forms.append((authorization, body.decode()))
             denied = {"error": "invalid_client", "error_description": "Who is that?"}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import ClassVar
 
-from etl_daemon.adapters.snowflake.session import SnowflakeSession
+from etl_daemon.adapters.snowflake.session import Renew, SnowflakeSession, kept
 from etl_daemon.config import Settings
 from etl_daemon.core.sql.dialect import SNOWFLAKE, Dialect
 
@@ -16,10 +16,10 @@ class SnowflakeEngine:
 
     dialect: ClassVar[Dialect] = SNOWFLAKE
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, renew: Renew = kept) -> None:
         self.database = settings.snowflake_database
         self._account = settings.snowflake_account
-        self._session = SnowflakeSession(settings)
+        self._session = SnowflakeSession(settings, renew)
 
     @property
     def statements(self) -> int:

@@ -18,23 +18,36 @@ from etl_daemon.adapters.snowflake.login import connect_arguments, query_tag
 from etl_daemon.adapters.snowflake.staging import load, staging_ddl
 from etl_daemon.config import Settings
 from etl_daemon.core.sql.tables import control
-from etl_daemon.errors import EtlError, OutcomeUnknownError, TransientError
+from etl_daemon.errors import ConfigError, EtlError, OutcomeUnknownError, SetupError, TransientError
 
 RECYCLE_SECONDS = 3_600.0
 """Age from which a connection is replaced: `write_pandas` leaves a temporary stage in its session each time."""
 
 WORDS_SHOWN = 6
 
+Renew = Callable[[Settings], Settings | None]
+"""Settings with another login, where a store of secrets has one by now."""
+
+
+def kept(_settings: Settings) -> Settings | None:
+    """No store has another login."""
+    return None
+
 
 class SnowflakeSession:
     """A connection at a time, for use by one thread. What it raises are our errors, classed by ``errors.TABLE``.
 
-    ``monotonic`` gives seconds; it tells how old the connection is.
+    ``renew`` is asked where a login is refused, and the login then tried once more. ``monotonic`` gives seconds; it
+    tells how old the connection is.
     """
 
-    def __init__(self, settings: Settings, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, settings: Settings, renew: Renew = kept, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._settings = settings
+        self._renew = renew
         self._monotonic = monotonic
+        self._proven = False
         self._connection: CountedConnection | None = None
         self._opened_at = 0.0
         self._lost = False
@@ -155,10 +168,31 @@ class SnowflakeSession:
         return self._lost or (old and not self._staged)
 
     def _open(self) -> CountedConnection:
-        with translated("Logging in to Snowflake"):
-            connection = connect(connect_arguments(self._settings), self._tag)
+        try:
+            connection = self._log_in(self._settings)
+        except ConfigError as error:
+            connection = self._log_in_anew(error)
         self._opened_at = self._monotonic()
+        self._proven = True
         return connection
+
+    def _log_in_anew(self, error: ConfigError) -> CountedConnection:
+        """With what the store has by now. A login that once worked is being changed: the new one is still to come."""
+        try:
+            if renewed := self._renew(self._settings):
+                connection = self._log_in(renewed)
+                self._settings = renewed
+                return connection
+        except ConfigError as again:
+            error = again
+        if not (self._proven and self._settings.stored):
+            raise error
+        places = " and ".join(each.place for each in self._settings.stored)
+        raise SetupError(error.detail, hint=f"put the new secret into {places}; it is read at the next try") from error
+
+    def _log_in(self, settings: Settings) -> CountedConnection:
+        with translated("Logging in to Snowflake"):
+            return connect(connect_arguments(settings), self._tag)
 
     def _refuse_within_transaction(self, what: str) -> None:
         if self._in_transaction:

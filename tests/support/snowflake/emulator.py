@@ -161,6 +161,12 @@ class Emulator:
         with urlopen(Request(self._url("fault"), method="DELETE"), timeout=_HTTP_SECONDS):
             pass
 
+    def require_password(self, password: str | None) -> None:
+        """Refuse logins with any other one from now on; None: take every one again."""
+        body = json.dumps({"password": password}).encode()
+        with urlopen(Request(self._url("password"), data=body, method="POST"), timeout=_HTTP_SECONDS):
+            pass
+
     def statements(self, since: int = 0) -> list[Statement]:
         """What was run, from that number on."""
         with urlopen(self._url(f"queries?since={since}"), timeout=_HTTP_SECONDS) as answer:

@@ -28,6 +28,8 @@ _TRANSPORT = "emulator.transport"
 _LOGIN = "LOGIN"
 """What faults know a login by."""
 
+_WRONG_PASSWORD = (390100, "08001", "Incorrect username or password was specified.")
+
 
 class Server:
     """Answers the connector, and under ``/emulator`` the tests."""
@@ -35,6 +37,7 @@ class Server:
     def __init__(self) -> None:
         self.log = StatementLog()
         self.faults = Faults()
+        self._password: str | None = None
         self._answers: OrderedDict[str, asyncio.Task[Response]] = OrderedDict()
 
     def application(self) -> ASGIApp:
@@ -52,6 +55,7 @@ class Server:
                     Route("/telemetry/send/sessionless", _nothing, methods=["POST"]),
                     Route("/fs_bucket/{path:path}", _not_uploaded_yet, methods=["HEAD", "GET"]),
                     Route("/emulator/fault", self._fault, methods=["POST", "DELETE"]),
+                    Route("/emulator/password", self._set_password, methods=["POST"]),
                     Route("/emulator/queries", self._queries, methods=["GET"]),
                     *(route for route in routes if route.path.startswith(_KEPT_ROUTES)),
                 ]
@@ -59,7 +63,9 @@ class Server:
         )
 
     async def _login(self, request: Request) -> Response:
-        """Log in, unless a fault keeps it off."""
+        """Log in, unless a fault keeps it off, or another password is wanted."""
+        if self._password is not None and (await _content(request))["data"].get("PASSWORD") != self._password:
+            return _failure(*_WRONG_PASSWORD)
         return await self._befall("before", _LOGIN) or await _login(request)
 
     # ------------------------------------------------------------ statements
@@ -127,6 +133,10 @@ class Server:
             self.faults.add(await request.json())
         except (TypeError, ValueError) as error:
             return JSONResponse({"success": False, "message": str(error)}, status_code=400)
+        return _success(None)
+
+    async def _set_password(self, request: Request) -> Response:
+        self._password = (await request.json())["password"]
         return _success(None)
 
     async def _queries(self, request: Request) -> Response:

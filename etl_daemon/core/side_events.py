@@ -1,0 +1,23 @@
+"""Events of what works beside the corridor: secrets, counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from etl_daemon.core.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class SecretsRead(Event):
+    """A store gave some of the settings. ``ignored`` are names there that mean none."""
+
+    place: str
+    taken: tuple[str, ...]
+    ignored: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SecretsRenewed(Event):
+    """A login was refused, and the store has other secrets by now: it is tried with those."""
+
+    place: str
