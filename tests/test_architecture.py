@@ -116,6 +116,7 @@ def test_a_crossed_contract_fails(tree: Path, contract: str, module: str, line: 
     [
         ("adapters/s3/newcomer", "import boto3, obstore"),
         ("adapters/ssm/newcomer", "import botocore.exceptions\nfrom etl_daemon.adapters import aws"),
+        ("adapters/cloudwatch/newcomer", "import botocore.exceptions\nfrom etl_daemon.adapters import aws"),
         ("adapters/decode/newcomer", "import duckdb"),
         ("adapters/duckdb/newcomer", "import duckdb\nfrom etl_daemon.adapters import spool"),
         ("adapters/snowflake/newcomer", "import cryptography, snowflake.connector"),

@@ -32,6 +32,7 @@ from etl_daemon.core.policy import Rules
 from etl_daemon.core.progress import BATCH_OUTCOMES, OBJECT_OUTCOMES, ROW_OUTCOMES, SEVERITIES, STAGES
 from etl_daemon.core.reasons import CODES
 from etl_daemon.core.sql.dialect import DUCKDB
+from etl_daemon.core.table_counts import MEASURES
 from etl_daemon.core.tables.mapping import fit
 from etl_daemon.server import Sight, pages
 
@@ -132,6 +133,12 @@ def test_metrics_paths_and_reasons_are_documented() -> None:
     assert given == set(re.findall(r"^\| `([a-z_]+)` \| [^|]*\|$", text, re.MULTILINE)) - {row[0] for row in rows}
     for name in (*STAGES, *OBJECT_OUTCOMES, *ROW_OUTCOMES, *BATCH_OUTCOMES, *SEVERITIES):
         assert f"`{name}`" in text, name
+
+
+def test_counts_for_cloudwatch_are_documented() -> None:
+    text = (ROOT / "docs" / "monitoring.md").read_text("utf-8")
+    documented = re.findall(r"^\| `([A-Z]\w+)` \| (\w+) \| (.*) \|$", text, re.MULTILINE)
+    assert documented == [(each.name, each.unit, each.means) for each in MEASURES]
 
 
 def test_every_event_of_the_log_is_documented_with_its_level() -> None:

@@ -21,7 +21,7 @@ def logging_runtime(settings: Settings, *observers: Observer) -> Runtime:
     Raises:
         ConfigError: the datasets are wrong.
     """
-    return build(settings, [_log(settings), *observers])
+    return counted(build(settings, [_log(settings), *observers]))
 
 
 @contextmanager
@@ -35,12 +35,23 @@ def working_runtime(settings: Settings, word: str, *observers: Observer) -> Iter
     from etl_daemon.recording import history
 
     log = _log(settings)
-    with build(settings, [log, *observers]) as runtime:
+    with counted(build(settings, [log, *observers])) as runtime:
         kept = history(settings, word, runtime.clock, log.notice)
         runtime.attach(kept.close, kept)
         alerting = alerts(settings, word, [each.name for each in runtime.datasets], runtime.clock, log.notice)
         runtime.attach(alerting.close, alerting)
         yield runtime
+
+
+def counted(runtime: Runtime) -> Runtime:
+    """The runtime with its counts per table sent to CloudWatch, if the settings name a namespace there."""
+    settings = runtime.settings
+    if settings.cloudwatch_namespace:
+        from etl_daemon.counting import counts
+
+        observer = counts(settings, runtime.datasets, runtime.clock, runtime.corridor.tell)
+        runtime.attach(observer.close, observer)
+    return runtime
 
 
 def _log(settings: Settings) -> Observer:

@@ -21,3 +21,18 @@ class SecretsRenewed(Event):
     """A login was refused, and the store has other secrets by now: it is tried with those."""
 
     place: str
+
+
+@dataclass(frozen=True, slots=True)
+class CountsUnsent(Event):
+    """Counts cannot be sent to CloudWatch; they wait, and work goes on."""
+
+    detail: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class CountsResumed(Event):
+    """Counts are sent again; ``lost`` are those for which there was no room meanwhile."""
+
+    lost: int

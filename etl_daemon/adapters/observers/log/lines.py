@@ -49,7 +49,7 @@ from etl_daemon.core.events import (
     WorkFailed,
 )
 from etl_daemon.core.model import ObjectRef, Outcome
-from etl_daemon.core.side_events import SecretsRead, SecretsRenewed
+from etl_daemon.core.side_events import CountsResumed, CountsUnsent, SecretsRead, SecretsRenewed
 from etl_daemon.errors import AbandonedError, EtlError
 
 NAME = "etl_daemon"
@@ -192,6 +192,8 @@ LINES: Mapping[type[Event], tuple[str, int, Callable[[Any], Fields]]] = {
     StateRebuilt: ("state_rebuilt", logging.WARNING, _plain),
     HistoryUnwritten: ("history_unwritten", logging.WARNING, _plain),
     Checked: ("checked", logging.INFO, _plain),
+    CountsUnsent: ("counts_unsent", logging.WARNING, _plain),
+    CountsResumed: ("counts_resumed", logging.INFO, _plain),
     SecretsRead: ("secrets_read", logging.DEBUG, _plain),
     SecretsRenewed: ("secrets_renewed", logging.INFO, _plain),
     DatasetFailed: ("dataset_failed", logging.ERROR, _failed),
