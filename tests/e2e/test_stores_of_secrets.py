@@ -82,12 +82,21 @@ def test_a_run_with_a_credential_of_systemd(shell: Shell, tmp_path: Path) -> Non
     check_nothing_leaked(told(ended))
 
 
-@pytest.mark.parametrize("words", ["once --json", "check --json", "status", "run", "audit --json", "monitor --json"])
+@pytest.mark.parametrize("words", ["once --json", "check --json", "status", "run", "audit --json"])
 def test_a_store_that_does_not_answer_ends_with_1(shell: Shell, words: str) -> None:
     with answering(503, "ServiceUnavailable") as url:
         ended = shell.run(*words.split(), SNOWFLAKE_SSM_PATH="/prod/x", AWS_ENDPOINT_URL_SSM=url)
     assert ended.code == 1, told(ended)
     assert "SSM /prod/x" in told(ended)
+
+
+def test_the_monitor_needs_a_store_only_to_know_the_account(shell: Shell) -> None:
+    with answering(503, "ServiceUnavailable") as url:
+        store = {"SNOWFLAKE_SSM_PATH": "/prod/x", "AWS_ENDPOINT_URL_SSM": url}
+        assert "SSM /prod/x" not in told(shell.run("monitor", "--json", **store))
+        ended = shell.run("monitor", "--json", SNOWFLAKE_ACCOUNT="", **store)
+    (line,) = ended.document["checks"]
+    assert (ended.code, line["name"], "SSM /prod/x" in line["detail"]) == (1, "settings", True)
 
 
 @pytest.mark.parametrize("words", ["once --json", "run", "check --json"])
