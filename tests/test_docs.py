@@ -23,10 +23,13 @@ from etl_daemon.config.connections import STORES as CONNECTION_STORES
 from etl_daemon.config.datasets_file import DatasetOptions
 from etl_daemon.core.alerting.alert import KINDS
 from etl_daemon.core.clean import clean
-from etl_daemon.core.configure import datasets
+from etl_daemon.core.configure import datasets, limits
 from etl_daemon.core.datasets import Mode
+from etl_daemon.core.disk import Space
 from etl_daemon.core.health import REASONS, Identity, Patience
 from etl_daemon.core.model import ObjectRef, Outcome
+from etl_daemon.core.monitor.judgement import judged
+from etl_daemon.core.monitor.seen import Seen
 from etl_daemon.core.overrides import overridden
 from etl_daemon.core.policy import Rules
 from etl_daemon.core.progress import BATCH_OUTCOMES, OBJECT_OUTCOMES, ROW_OUTCOMES, SEVERITIES, STAGES
@@ -156,6 +159,15 @@ def test_every_kind_of_alert_is_documented_with_its_severity() -> None:
     assert rows == [(name, str(kind.severity)) for name, kind in KINDS.items()]
     named = set(re.findall(r"\b(?:ALERT|SMTP)_[A-Z_]+\b", text))
     assert named <= {name.upper() for name in Settings.model_fields}
+
+
+def test_every_check_of_the_monitor_is_documented() -> None:
+    text = (ROOT / "docs" / "monitoring.md").read_text("utf-8").partition("## The hourly check")[2]
+    prices = datasets(Settings())[0]
+    seen = Seen(datetime(2026, 1, 1, tzinfo=UTC), (prices,), spaces=(Space("/var", ("state",), 1, 2),))
+    names = {each.name.replace(prices.name, "DATASET") for each in judged(seen, limits(Settings()))}
+    named = {name.replace("/var", "MOUNT") for name in names} | {"history"}
+    assert set(re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)) == named
 
 
 def test_make_help_prints_every_target() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from tests.support.faultproxy import Fault, fault_proxy
 from tests.support.s3_servers import moto_server, require, s3_client
 from tests.support.watching import free_port, watched
 
+ROOT = Path(__file__).resolve().parents[2]
 PRICES = "processed/price_data/a.ndjson"
 LEASE = "_etl_daemon/lease/etl-daemon.json"
 LISTING = ["s3:ListBucket"]
@@ -73,6 +75,16 @@ def checks(ended: Ended) -> dict[str, dict[str, Any]]:
 def of_the_store(ended: Ended) -> dict[str, str]:
     wanted = ("aws identity", "clock s3", "source price_data", "source read", "lease")
     return {name: each["state"] for name, each in checks(ended).items() if name in wanted}
+
+
+def test_every_line_is_documented(shell: Shell) -> None:
+    text = (ROOT / "docs/operations.md").read_text("utf-8").partition("## Before it works")[2].partition("\n## ")[0]
+    cells = " ".join(re.findall(r"^\| (`.*?) \|", text, re.MULTILINE))
+    documented = [re.sub("[A-Z]+", r"\\S+", name) for name in re.findall("`([^`]+)`", cells)]
+    names = list(checks(shell.run("check", "--json", ETL_HTTP_PORT=free_port())))
+    assert [name for name in names if not re.fullmatch("|".join(documented), name)] == []
+    never = [each for each in documented if not any(re.fullmatch(each, name) for name in names)]
+    assert never == [r"snowflake \S+"], "that takes an account"
 
 
 def test_all_is_well_with_a_store(shell: Shell, moto: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import threading
 import time
@@ -149,6 +150,20 @@ def test_daemons_that_share_a_folder_keep_apart(tmp_path: Path) -> None:
     assert [each.tally for each in past(tmp_path, "e").hours(LONG_AGO)] == [Tally(well=1)]
 
 
+def test_the_last_time_is_the_last_one(tmp_path: Path) -> None:
+    with hearing(tmp_path, DatasetSettled("p")) as (observer, clock):
+        clock.forward(minutes=5)
+        observer.notice(DatasetSettled("p"))
+    assert past(tmp_path).marks() == {("p", Mark.SUCCESS): NOW + timedelta(minutes=5)}
+
+
+def test_the_last_process_is_the_one_that_started_last(tmp_path: Path) -> None:
+    first, second = (Process(word, pid, NOW + timedelta(minutes=pid)) for word, pid in (("run", 1), ("once", 2)))
+    file = StateFile(tmp_path, HISTORY)
+    file.write(lambda db: [enter_process(db, "d", each, NOW) for each in (second, first)], NOW)
+    assert past(tmp_path).last_process() == second
+
+
 def test_a_process_is_there_until_it_ends_well(tmp_path: Path) -> None:
     with hearing(tmp_path, LoopTurned("")) as (_, clock):
         until(lambda: past(tmp_path).last_process() is not None)
@@ -208,7 +223,11 @@ def test_what_cannot_be_written_is_told_once_until_it_can_be(tmp_path: Path) -> 
         place.unlink()
         observer.notice(COMMITTED)
         until(lambda: len(past(place).batches(LONG_AGO)) == 1)
-    assert len(told.troubles()) == 1
+        assert len(told.troubles()) == 1
+        shutil.rmtree(place)
+        place.write_text("again")
+        observer.notice(COMMITTED)
+        until(lambda: len(told.troubles()) == 2)
 
 
 def test_a_defect_costs_a_line_and_not_what_comes_after(tmp_path: Path) -> None:

@@ -150,6 +150,11 @@ def test_who_stands_by_is_not_blamed_for_the_data() -> None:
     assert states(well(marks={}, address="a:1", answer=waiting)) == {"process": OK}
 
 
+def test_who_has_worked_since_does_not_stand_by() -> None:
+    seen = well(marks={("p", Mark.SUCCESS): NOW - MINUTE, ("", Mark.WAITED): NOW - 2 * MINUTE})
+    assert "errors p" in found(seen)
+
+
 @pytest.mark.parametrize(
     "seen",
     [
@@ -245,7 +250,8 @@ def test_rows_within_the_window_are_fresh() -> None:
     [
         (NOW, 2 * HOUR + MINUTE * 21, FAIL),  # a Wednesday, 15:20: usually they come until then
         (datetime(2026, 3, 4, 3, 20, tzinfo=UTC), timedelta(hours=7, minutes=20), OK),  # at night
-        (datetime(2026, 3, 4, 3, 20, tzinfo=UTC), timedelta(hours=9, minutes=20), FAIL),  # they ended too early
+        (datetime(2026, 3, 4, 3, 20, tzinfo=UTC), timedelta(hours=8, minutes=19), OK),  # an hour more than usual
+        (datetime(2026, 3, 4, 3, 20, tzinfo=UTC), timedelta(hours=8, minutes=21), FAIL),  # they ended too early
         (datetime(2026, 3, 1, 12, 0, tzinfo=UTC), timedelta(hours=40), OK),  # on a Sunday
         (datetime(2026, 3, 2, 13, 30, tzinfo=UTC), timedelta(hours=65, minutes=30), OK),  # on Monday, before it opens
         (datetime(2026, 3, 2, 17, 30, tzinfo=UTC), timedelta(hours=69, minutes=30), FAIL),  # it has not opened
@@ -296,6 +302,8 @@ def test_a_dataset_whose_cycles_fail_beside_others_is_told() -> None:
     marks = {("p", Mark.SUCCESS): NOW, ("q", Mark.SUCCESS): NOW - LATE - MINUTE, ("q", Mark.ROWS): NOW}
     told = found(well(datasets=both, marks=marks))
     assert (told["freshness p"].state, told["freshness q"].state) == (OK, FAIL)
+    on_time = found(well(datasets=both, marks={**marks, ("q", Mark.SUCCESS): NOW - LATE}))
+    assert on_time["freshness q"].state is OK
     nobody = {(name, Mark.SUCCESS): NOW - DAY for name in "pq"}
     assert found(well(datasets=both, marks=nobody))["freshness q"].state is OK, "that is for the process to answer"
 
