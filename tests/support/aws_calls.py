@@ -34,10 +34,13 @@ def understood(method: str, path: str, headers: Any, body: bytes) -> Call:
         return Call(f"secretsmanager:{target.split('.')[1]}", f"secret:{json.loads(body)['SecretId']}-AbCdEf")
     if "/monitoring/" in headers.get("Authorization", ""):
         return Call("cloudwatch:PutMetricData", "*")
+    if "/sts/" in headers.get("Authorization", ""):
+        return Call(f"sts:{parse_qs(body.decode())['Action'][0]}", "*")
     url = urlsplit(path)
     bucket, _, key = unquote(url.path.lstrip("/")).partition("/")
     if not key:
-        return Call("s3:ListBucket" if "list-type" in parse_qs(url.query) else f"s3:?{method}{path}", bucket)
+        lists = method == "HEAD" or "list-type" in parse_qs(url.query)
+        return Call("s3:ListBucket" if lists else f"s3:?{method}{path}", bucket)
     if method == "DELETE":
         return Call("s3:AbortMultipartUpload" if "uploadId" in url.query else "s3:DeleteObject", f"{bucket}/{key}")
     return Call(S3[method], f"{bucket}/{key}")
