@@ -76,7 +76,7 @@ snowflake-tables: setup ## Remake the tables of deploy/snowflake from the code
 		snowflake = Settings().model_copy(update={'etl_destination': 'snowflake'}); \
 		print(script(configure.ddl(snowflake)), end='')" >> $(TABLES)
 
-dashboard: setup ## Remake the Grafana dashboard from its code
+dashboard: setup ## Remake the Grafana dashboard from deploy/grafana/panels.toml
 	@$(PY) deploy/grafana/dashboard.py
 
 clean: ## Remove .venv and what tools leave behind

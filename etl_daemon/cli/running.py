@@ -15,6 +15,10 @@ def show(document: dict[str, Any]) -> None:
     console().print(table(f"{document['holder']}, since {document['started']}", HEADS, rows))
     for reason in document["reasons"]:
         console().print(f"{reason['reason']}: {reason['detail']}", soft_wrap=True, markup=False)
+    failing = {name: of["last_error"] for name, of in document["datasets"].items() if of["failing"]}
+    for name, error in {"all datasets": document["last_error"], **failing}.items():
+        if error and error["hint"]:
+            console().print(f"Hint for {name}: {error['hint']}", soft_wrap=True, markup=False)
 
 
 def _cells(of: dict[str, Any]) -> list[object]:

@@ -147,7 +147,10 @@ def test_a_failing_source_is_told_and_recovered_from(shell: Shell) -> None:
         assert daemon.samples()["etl_dependency_up", "local"] == 0
         assert daemon.samples()["etl_errors_total", "SetupError"] >= 3
         assert daemon.samples()["etl_dataset_failing", "anomalies"] == daemon.samples()["etl_not_ready", "failing"] == 1
-        assert "mkdir" in daemon.status()["datasets"]["anomalies"]["last_error"]["hint"]
+        hint = daemon.status()["datasets"]["anomalies"]["last_error"]["hint"]
+        assert "mkdir" in hint
+        told = shell.run("status", ETL_HTTP_PORT=daemon.port, ETL_LOCAL_DIR=shell.folder).out
+        assert f"Hint for anomalies: {hint}\n" in told
         (shell.folder / "away").rename(bucket)
         daemon.until(lambda: daemon.probe("/readyz") == (200, []))
         assert daemon.samples()["etl_dependency_up", "local"] == 1
