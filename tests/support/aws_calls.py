@@ -36,6 +36,10 @@ def understood(method: str, path: str, headers: Any, body: bytes) -> Call:
         return Call("cloudwatch:PutMetricData", "*")
     if "/sts/" in headers.get("Authorization", ""):
         return Call(f"sts:{parse_qs(body.decode())['Action'][0]}", "*")
+    return _of_s3(method, path)
+
+
+def _of_s3(method: str, path: str) -> Call:
     url = urlsplit(path)
     bucket, _, key = unquote(url.path.lstrip("/")).partition("/")
     if not key:
