@@ -163,6 +163,7 @@ def test_every_kind_of_alert_is_documented_with_its_severity() -> None:
 
 def test_every_check_of_the_monitor_is_documented() -> None:
     text = (ROOT / "docs" / "monitoring.md").read_text("utf-8").partition("## The hourly check")[2]
+    text = text.partition("\n## ")[0]
     prices = datasets(Settings())[0]
     seen = Seen(datetime(2026, 1, 1, tzinfo=UTC), (prices,), spaces=(Space("/var", ("state",), 1, 2),))
     names = {each.name.replace(prices.name, "DATASET") for each in judged(seen, limits(Settings()))}
