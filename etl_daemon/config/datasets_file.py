@@ -34,8 +34,14 @@ NEEDED = ("prefix", "table")
 TABLE = "table"
 """The kind of a dataset that names none: any columns."""
 
-TABLE_ONLY = ("primary_key", "timestamp_column", "types", "drift", "extra_columns")
+TABLE_ONLY = ("primary_key", "timestamp_column", "types", "drift", "extra_columns", "raw")
 """Options that datasets of other kinds do not have."""
+
+NOT_RAW = (*TABLE_ONLY[:-1], "columns", "symbol_from_key", "timestamp_formats", "thousands_separators")
+"""Options that mean nothing where JSON stays as it is."""
+
+RAW_MODES = ("APPEND", "FULL", "TRUNCATE_INSERT")
+"""Modes that compare no rows."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
@@ -79,6 +85,9 @@ class DatasetOptions(BaseModel):
     )
     extra_columns: Annotated[Literal["ignore", "refuse"], LOWER] | None = Field(
         None, description="What a frozen table does with further columns: ignore or refuse."
+    )
+    raw: Annotated[Literal["document", "records"], LOWER] | None = Field(
+        None, description="Keep JSON as it is, in one column: a row per document, or per record in it."
     )
     immutable_keys: bool | None = Field(None, description="Whether keys only grow and objects never change.")
 
@@ -126,11 +135,23 @@ def _options(name: str, table: object, origin: str) -> tuple[DatasetOptions | No
     problems += _column_problems(kind, table.get("columns"), origin)
     if kind in BUILT_IN:
         problems += [f"{key}{origin}: is for datasets of kind table only." for key in TABLE_ONLY if key in table]
+    problems += _raw_problems(table, origin)
     try:
         options = DatasetOptions.model_validate({key: value for key, value in table.items() if key in fields})
     except ValidationError as error:
         return None, problems + wrong_values(error, fields, dict.fromkeys(fields, origin))
     return options, problems
+
+
+def _raw_problems(table: Mapping[str, object], origin: str) -> list[str]:
+    """A line for each option that does not go with ``raw``."""
+    if "raw" not in table:
+        return []
+    problems = [f"{key}{origin}: means nothing with raw, which keeps JSON as it is." for key in NOT_RAW if key in table]
+    mode = str(table.get("mode", RAW_MODES[0])).upper()
+    if mode in {"UPSERT", "INCREMENTAL"}:
+        problems.append(f"mode={mode!r}{origin}: a raw table has no keys; should be one of {', '.join(RAW_MODES)}.")
+    return problems
 
 
 def _column_problems(kind: str, columns: object, origin: str) -> list[str]:

@@ -18,7 +18,7 @@ from etl_daemon.core.monitor.seen import Limits
 from etl_daemon.core.policy import SYMBOL_PATTERNS, ReadLimits, RetryPolicy, Rules
 from etl_daemon.core.sql.dialect import DIALECTS, Dialect
 from etl_daemon.core.sql.tables import CONTROL_SCHEMA, creating
-from etl_daemon.core.tables.options import option_problems, table_options
+from etl_daemon.core.tables.options import option_problems, table_options, usual_mode
 from etl_daemon.errors import ConfigError
 
 MIB = 2**20
@@ -203,7 +203,7 @@ def _built_in(settings: Settings, kind: Kind) -> dict[str, Any]:
 def _dataset(name: str, values: Mapping[str, Any], settings: Settings) -> Dataset:
     typed = {
         "kind": Kind(values.get("kind", Kind.TABLE)),
-        "mode": Mode(values.get("mode", Mode.UPSERT)),
+        "mode": usual_mode(values),
         "table": full_table_name(values["table"], settings),
         **table_options(values),
     }
@@ -213,7 +213,7 @@ def _dataset(name: str, values: Mapping[str, Any], settings: Settings) -> Datase
 
 def _mode_problems(name: str, values: Mapping[str, Any]) -> list[str]:
     """Options that mean nothing in the dataset's mode."""
-    mode = Mode(values.get("mode", Mode.UPSERT))
+    mode = usual_mode(values)
     problems = []
     if values.get("truncate_before_insert", mode.replaces) is not mode.replaces:
         says = "always replaces its table" if mode.replaces else "never empties its table"

@@ -39,6 +39,13 @@ class Extra(StrEnum):
     REFUSE = "refuse"
 
 
+class Raw(StrEnum):
+    """What a row of a raw table holds: a JSON document as it came, or each record in it."""
+
+    DOCUMENT = "document"
+    RECORDS = "records"
+
+
 class Mode(StrEnum):
     """How accepted rows meet the rows that the target has."""
 
@@ -152,6 +159,12 @@ RESCUED = "_RESCUED"
 """The column of values that did not fit, under ``Drift.RESCUE``: a JSON object per row, column name to text."""
 
 
+RAW_COLUMN = "DATA"
+"""The column of a raw table that holds JSON."""
+
+INSERTED = "INSERT_DTS"
+"""The column of a raw table that holds the time of the commit, as ``_LOADED_AT`` does."""
+
 ROW_ORDER = ("_OBJECT_MODIFIED", "_OBJECT_KEY", "_OBJECT_ROW")
 """The order of rows with one key and timestamp: the greater is the later."""
 
@@ -175,7 +188,7 @@ class Dataset:
     old as is usual at that time of the week.
 
     For the kind ``table`` only: ``types`` maps target names to the types that their values must have, whatever the
-    object says.
+    object says. With ``raw`` the table has one column of its own, ``DATA``, with JSON as it came, and ``INSERT_DTS``.
     """
 
     name: str
@@ -199,6 +212,7 @@ class Dataset:
     types: Mapping[str, pa.DataType] = field(default_factory=dict)
     drift: Drift = Drift.EVOLVE
     extra_columns: Extra = Extra.IGNORE
+    raw: Raw | None = None
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -221,6 +235,11 @@ class Dataset:
         """Whether only rows beyond the latest timestamp of the target are inserted."""
         wanted = self.incremental_by == "timestamp_column" or not self.key
         return self.mode is Mode.INCREMENTAL and wanted
+
+    @property
+    def stamps(self) -> tuple[str, ...]:
+        """The target columns that hold the time of the commit."""
+        return ("_LOADED_AT", INSERTED) if self.raw else ("_LOADED_AT",)
 
     @property
     def cursor_name(self) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from etl_daemon.config import settings_from
 from etl_daemon.core.configure import datasets
-from etl_daemon.core.datasets import Dataset, Drift, Extra, Kind, Mode
+from etl_daemon.core.datasets import Dataset, Drift, Extra, Kind, Mode, Raw
 from etl_daemon.errors import ConfigError
 
 
@@ -69,6 +69,9 @@ def test_what_is_not_said_has_a_default(path: Path) -> None:
         ("mode = 'append'\ndrift = 'bend'", "drift='bend'"),
         ("mode = 'append'\nextra_columns = 'drop'", "extra_columns='drop'"),
         ("mode = 'append'\ncolumns = { a = '_batch_id' }", "mine: columns a='_batch_id': is kept for the daemon"),
+        ("raw = 'records'\nprimary_key = ['id']", "[datasets.mine]): means nothing with raw"),
+        ("raw = 'document'\nmode = 'upsert'", "[datasets.mine]): a raw table has no keys; should be one of APPEND"),
+        ("kind = 'price_data'\nraw = 'records'", "[datasets.mine]): is for datasets of kind table only."),
         ("kind = 'price_data'\ndrift = 'freeze'", "[datasets.mine]): is for datasets of kind table only."),
     ],
 )
@@ -77,3 +80,9 @@ def test_what_is_wrong_is_said(path: Path, options: str, said: str) -> None:
         configured(path, options)
     assert said in str(caught.value)
     assert caught.value.exit_code == 78
+
+
+def test_a_raw_table_has_one_column_of_json_and_no_keys(path: Path) -> None:
+    dataset = configured(path, "raw = 'RECORDS'")
+    assert (dataset.raw, dataset.mode, dataset.types) == (Raw.RECORDS, Mode.APPEND, {"DATA": pa.json_()})
+    assert configured(path, "raw = 'document'\nmode = 'FULL'").mode is Mode.FULL

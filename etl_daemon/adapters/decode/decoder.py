@@ -18,6 +18,7 @@ from etl_daemon.adapters.decode.ndjson import JsonLines
 from etl_daemon.adapters.decode.parquet import parquet_pieces
 from etl_daemon.adapters.decode.pieces import Piece, regroup
 from etl_daemon.adapters.decode.plan import Keys, require
+from etl_daemon.adapters.decode.raw_lines import RawLines
 from etl_daemon.adapters.decode.scratch import Workshop
 from etl_daemon.adapters.decode.sniff import Format
 from etl_daemon.adapters.decode.splitter import Splitter
@@ -26,7 +27,7 @@ from etl_daemon.adapters.decode.table_lines import TableLines
 from etl_daemon.adapters.decode.typed import typed
 from etl_daemon.core import arrow
 from etl_daemon.core.columns import match_columns
-from etl_daemon.core.datasets import Dataset, Kind
+from etl_daemon.core.datasets import Dataset, Kind, Raw
 from etl_daemon.core.model import SLICE_ROWS, ObjectRef, RawSlice
 from etl_daemon.core.policy import ReadLimits
 from etl_daemon.core.tables.naming import SYMBOL
@@ -82,6 +83,8 @@ class ObjectDecoder:
         codec = sniff.codec(bytes(body[:4]))
         head, blocks = self._begun(body, codec)
         if head.startswith(b"PAR1"):
+            if dataset.raw:
+                raise DataError("unsupported_format", "A raw table takes JSON, and the object is Parquet.")
             whole = body if codec is None else b"".join(blocks)
             return parquet_pieces(whole, dataset, self._limits)
         if dataset.kind is Kind.TABLE:
@@ -98,6 +101,8 @@ class ObjectDecoder:
         if not head.strip():
             return self._nothing(blocks)
         format_ = sniff.text_format(head[:HEAD_BYTES], ref.key, whole=len(head) <= HEAD_BYTES)
+        if dataset.raw and format_ is Format.CSV:
+            format_ = Format.LINES  # a JSON text without brackets, or no JSON at all
         read: dict[Format, Callable[[Iterator[Block], bytes, Dataset], Iterator[Piece]]] = {
             Format.LINES: self._lines,
             Format.DOCUMENT: self._document,
@@ -124,6 +129,9 @@ class ObjectDecoder:
             path.check()
 
     def _of_lines(self, chunks: Iterable[Block], dataset: Dataset) -> Iterator[Piece]:
+        if dataset.raw:
+            yield from RawLines(self._workshop, self._limits.max_record_bytes).pieces(chunks)
+            return
         if dataset.kind is Kind.TABLE:
             yield from self._of_any_lines(chunks, dataset)
             return
@@ -144,7 +152,7 @@ class ObjectDecoder:
             require(match_columns(reader.names, dataset), reader.names, nested=True)
 
     def _document(self, blocks: Iterator[Block], head: bytes, dataset: Dataset) -> Iterator[Piece]:
-        if head.lstrip().startswith(b"["):
+        if head.lstrip().startswith(b"[") and dataset.raw is not Raw.DOCUMENT:
             return map(compact, self._array(blocks, dataset))
         text = b"".join(blocks)
         lines = Splitter(self._limits.max_nesting, members=False)

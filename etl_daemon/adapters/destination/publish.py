@@ -41,7 +41,7 @@ def publish(work: Work, restated: Counter[str]) -> Published:
     elif published.replaced or restated:
         _remove(work, plan, keys, beaten=bool(published.replaced))
     insertion = plan.insertion(work.batch.target, only_new=bool(published.left_out))
-    work.session.run(insertion, *work.stamp)
+    work.session.run(insertion, work.batch.plan.batch_id, *[work.now] * len(work.dataset.stamps))
     return published
 
 

@@ -172,7 +172,8 @@ class _Commit:
 
     def _stamped(self, ref: ObjectRef, rows: list[Row]) -> list[Row]:
         place = {"_OBJECT_KEY": ref.key, "_OBJECT_MODIFIED": ref.modified.replace(tzinfo=None)}
-        more = {**place, "_BATCH_ID": self.plan.batch_id, "_LOADED_AT": self.now.replace(tzinfo=None)}
+        stamps = dict.fromkeys(self.dataset.stamps, self.now.replace(tzinfo=None))
+        more = {**place, "_BATCH_ID": self.plan.batch_id, **stamps}
         return [{**row, **more} for row in rows]
 
     def _remove(self, rows: list[Row]) -> None:

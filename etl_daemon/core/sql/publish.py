@@ -84,7 +84,7 @@ class Publish:
         )
 
     def insertion(self, columns: pa.Schema, *, only_new: bool) -> str:
-        """Put staged rows into the target; bound first: batch id and time of the commit.
+        """Put staged rows into the target; bound first: batch id, and the time of the commit for each of its stamps.
 
         ``columns`` are the target's own. With ``only_new`` only rows whose key the target lacks, or that lie beyond
         its latest timestamp.
@@ -96,9 +96,11 @@ class Publish:
             fresh = f"WHERE NOT EXISTS (SELECT 1 FROM {self.dataset.table} AS t WHERE {self._same_key()})"
         fields = [*columns, *(SYSTEM_COLUMNS.field(name) for name in ROW_ORDER)]
         values = ", ".join(self.dialect.staged(f's."{field.name}"', field.type) for field in fields)
+        stamps = self.dataset.stamps
+        times = ", ".join([f"CAST(? AS {self.dialect.timestamp})"] * len(stamps))
         return (
-            f"INSERT INTO {self.dataset.table} ({quoted(field.name for field in fields)}, _BATCH_ID, _LOADED_AT) "
-            f"SELECT {values}, CAST(? AS VARCHAR), CAST(? AS {self.dialect.timestamp}) "
+            f"INSERT INTO {self.dataset.table} ({quoted(field.name for field in fields)}, _BATCH_ID, "
+            f"{', '.join(stamps)}) SELECT {values}, CAST(? AS VARCHAR), {times} "
             f"FROM {self.staged} AS s {fresh}"
         )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from etl_daemon.core.datasets import RESCUED, SYSTEM_COLUMNS, Dataset, Drift, Extra
+from etl_daemon.core.datasets import INSERTED, INSTANT, RESCUED, SYSTEM_COLUMNS, Dataset, Drift, Extra
 from etl_daemon.core.model import CleanSlice, ObjectRef, Refusal
 from etl_daemon.core.sql.dialect import SNOWFLAKE
 from etl_daemon.core.tables.canonical import canonical
@@ -51,7 +51,7 @@ def fit(slices: Sequence[CleanSlice], present: pa.Schema | None, dataset: Datase
     under ``Drift.RESCUE``, goes to ``_RESCUED``. Columns that the table lacks are added, or under ``Drift.FREEZE``
     left out or refused (``extra_columns``), or rescued. An absent table gets the columns of the batch.
     """
-    table = _own(present)
+    table = _own(present, dataset)
     arrivals = [_Arrival(part, _canonical(part)) for part in slices]
     refusals: dict[ObjectRef, Refusal] = {}
     while True:
@@ -64,18 +64,19 @@ def fit(slices: Sequence[CleanSlice], present: pa.Schema | None, dataset: Datase
         goals[RESCUED] = pa.field(RESCUED, JSON)
     schema = pa.schema(list(goals.values()))
     there = set(present.names if present is not None else ())
+    stamps = [pa.field(INSERTED, INSTANT)] if dataset.raw else []
     widened = [field for name, field in goals.items() if name in table and not field.equals(table[name], True)]
     return Fitted(
         schema,
-        pa.schema([field for name, field in goals.items() if name not in there]),
+        pa.schema([field for field in (*goals.values(), *stamps) if field.name not in there]),
         pa.schema(widened),
         tuple(_fitted(each, schema, dataset) for each in left),
         tuple(refusals.values()),
     )
 
 
-def _own(present: pa.Schema | None) -> dict[str, pa.Field]:
-    kept = {*SYSTEM_COLUMNS.names, RESCUED}
+def _own(present: pa.Schema | None, dataset: Dataset) -> dict[str, pa.Field]:
+    kept = {*SYSTEM_COLUMNS.names, *dataset.stamps, RESCUED}
     return {field.name: field for field in present or () if field.name not in kept}
 
 

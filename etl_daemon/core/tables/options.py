@@ -7,11 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from etl_daemon.core.datasets import Drift, Extra, Kind, Mode
+from etl_daemon.core.datasets import RAW_COLUMN, Drift, Extra, Kind, Mode, Raw
 from etl_daemon.core.sql.dialect import arrow_type
 from etl_daemon.core.tables.naming import MAX_NAME, RESERVED, target_name
+from etl_daemon.core.tables.plaintext import JSON
 
-_MADE = {"drift": Drift, "extra_columns": Extra}
+_MADE = {"drift": Drift, "extra_columns": Extra, "raw": Raw}
 
 
 def table_options(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -25,7 +26,14 @@ def table_options(values: Mapping[str, Any]) -> dict[str, Any]:
     if "types" in values:
         types = {target_name(name, columns): _type(text) for name, text in values["types"].items()}
         made["types"] = {name: type_ for name, type_ in types.items() if isinstance(type_, pa.DataType)}
+    if "raw" in values:
+        made["types"] = {RAW_COLUMN: JSON}
     return made
+
+
+def usual_mode(values: Mapping[str, Any]) -> Mode:
+    """The mode that the options say; a raw table has no keys to compare."""
+    return Mode(values.get("mode", Mode.APPEND if "raw" in values else Mode.UPSERT))
 
 
 def option_problems(name: str, values: Mapping[str, Any]) -> list[str]:
@@ -48,7 +56,7 @@ def option_problems(name: str, values: Mapping[str, Any]) -> list[str]:
 
 def _key_problems(name: str, values: Mapping[str, Any]) -> list[str]:
     """What the mode needs to tell rows apart."""
-    mode, keyed = Mode(values.get("mode", Mode.UPSERT)), bool(values.get("primary_key"))
+    mode, keyed = usual_mode(values), bool(values.get("primary_key"))
     dated, by = bool(values.get("timestamp_column")), values.get("incremental_by", "")
     if mode is Mode.UPSERT and not keyed:
         return [f'{name}: primary_key: must be set for mode UPSERT: primary_key = ["id"], or say mode = "APPEND".']
