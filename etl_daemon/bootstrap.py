@@ -25,6 +25,7 @@ from etl_daemon.core.events import Event, Retried, SettingDiscouraged
 from etl_daemon.core.lease import Claim
 from etl_daemon.daemon import Daemon
 from etl_daemon.errors import SetupError
+from etl_daemon.inbox import Stop
 from etl_daemon.leasing import LeaseKeeper, Tenure
 from etl_daemon.operations.claim import Operator
 from etl_daemon.pipeline import Corridor, Grace, Intake, Reach, Tolerance
@@ -53,7 +54,7 @@ class Runtime:
     corridor: Corridor
     clock: Clock
     holder: str
-    stop: Signal
+    stop: Stop
     review: Review
     statements: Callable[[], int]
     vault: Vault
@@ -131,7 +132,7 @@ def build(settings: Settings, observers: Sequence[Observer] = (), clock: Clock |
     from etl_daemon.adapters.destination.destination import SqlDestination
     from etl_daemon.adapters.destination.review import SqlReview
 
-    stop = Signal()
+    stop = Stop()
     datasets, clock = configure.datasets(settings), clock or SystemClock()
     listening = list(observers)
 

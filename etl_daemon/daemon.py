@@ -11,7 +11,7 @@ from threading import Event as Signal
 from etl_daemon.core import discovery
 from etl_daemon.core.datasets import Dataset, Mode
 from etl_daemon.core.discovery import Discovery
-from etl_daemon.core.events import CycleBegan, CycleEnded, CyclePlanned, DatasetFailed, DatasetSettled
+from etl_daemon.core.events import CycleBegan, CycleEnded, CyclePlanned, DatasetFailed, DatasetSettled, ObjectsNamed
 from etl_daemon.core.knowledge import learned
 from etl_daemon.core.model import BatchPlan, Cursor, Fence, Known, ObjectRef, Receipt
 from etl_daemon.core.pacing import Turn
@@ -25,7 +25,7 @@ from etl_daemon.errors import (
     SetupError,
 )
 from etl_daemon.leasing import LeaseKeeper
-from etl_daemon.pipeline import Corridor, Timed, discover, load
+from etl_daemon.pipeline import Corridor, Look, Timed, discover, load, look_up
 from etl_daemon.ports import Clock
 
 PLANS = 3
@@ -38,7 +38,8 @@ UNHURRIED = Turn()
 class DatasetReport:
     """What a cycle did for one dataset. ``ignored`` objects are older than the window and were never loaded.
 
-    ``left`` objects had to wait, because the dataset had had its share of the loop's time.
+    ``left`` objects had to wait, because the dataset had had its share of the loop's time. Of the keys that were named
+    those are ``done`` whose objects are in the ledger as they are, or are nothing to load.
     """
 
     dataset: str
@@ -47,6 +48,7 @@ class DatasetReport:
     receipts: tuple[Receipt, ...] = ()
     error: EtlError | None = None
     left: int = 0
+    done: frozenset[str] = frozenset()
 
     @property
     def failed(self) -> bool:
@@ -90,7 +92,7 @@ class Daemon:
         self._known.clear()
 
     def cycle(self, stop: Signal | None = None, turn: Turn = UNHURRIED) -> list[DatasetReport]:
-        """Load what has arrived, for every dataset whose turn it is.
+        """Load what has arrived, or what the turn names, for every dataset whose turn it is.
 
         Raises:
             LeaseLostError, BusyError: someone else is at work; nothing of the batch in hand was committed.
@@ -99,7 +101,7 @@ class Daemon:
         started = time.perf_counter()
         self.corridor.tell(CycleBegan("", _cycle_id(self.clock.now(), self.holder)))
         self._recall()
-        due = [dataset for dataset in self.datasets if dataset.name not in turn.paused]
+        due = [dataset for dataset in self.datasets if turn.has(dataset.name)]
         reports = [self._attempt(dataset, stop, turn) for dataset in due if not (stop and stop.is_set())]
         self.corridor.tell(CycleEnded("", time.perf_counter() - started))
         return reports
@@ -149,40 +151,44 @@ class Daemon:
 
     def _bring_up(self, dataset: Dataset, stop: Signal | None, turn: Turn) -> DatasetReport:
         self._recall()  # a dataset before this one may have found that another run has committed
-        now, began = self.clock.now(), self.elapsed()
-        known = self._known[dataset.name]
-        sweep = self.own_cursor and discovery.sweep_due(known.cursor, now, self.corridor.reach.sweep_every)
-        found = self._discover(dataset, known, now, sweep=sweep)
+        began, look = self.elapsed(), self._look(dataset, turn)
+        found = self._discover(look) if look.listed else self._look_up(look)
         receipts: list[Receipt] = []
-        plans = list(discovery.plan_batches(dataset, found, self.corridor.reach.batch, known.cursor, now))
+        plans = look.plans(found, self.corridor.reach.batch)
         if plans and dataset.name in turn.wary:
             with Timed(self.corridor.tell, dataset.name, "recall"):  # no use reading for a destination that is down
                 self.corridor.destination.recall([dataset], self.corridor.bucket)
         while plans and not (stop and stop.is_set()) and not (receipts and self.elapsed() - began >= turn.seconds):
-            receipts.append(self._load(_held(plans.pop(0), receipts, known.cursor)))
-        if sweep and sum(len(receipt.objects) for receipt in receipts) == len(found.pending) + len(found.superseded):
-            self._swept(dataset, now)
+            receipts.append(self._load(_held(plans.pop(0), receipts, look.known.cursor), look))
         left = [ref for plan in plans for ref in plan.objects]
-        if not (stop and stop.is_set()):
-            self.corridor.tell(_settled(dataset, receipts, left))
-        return DatasetReport(dataset.name, len(found.pending), found.ignored, tuple(receipts), left=len(left))
+        if look.listed:
+            self._note(look, found, receipts)
+            if not (stop and stop.is_set()):
+                self.corridor.tell(_settled(dataset, receipts, left))
+        done = frozenset(turn.keys(dataset.name)) - _open(found, receipts)
+        return DatasetReport(
+            dataset.name, len(found.pending), found.ignored, tuple(receipts), left=len(left), done=done
+        )
 
-    def _discover(self, dataset: Dataset, known: Known, now: datetime, *, sweep: bool) -> Discovery:
+    def _look(self, dataset: Dataset, turn: Turn) -> Look:
+        """Where the table is replaced, a key that is named means no more than that it is time to look."""
+        known, now = self._known[dataset.name], self.clock.now()
+        if turn.named is not None and not dataset.mode.replaces:
+            return Look(dataset, known, now, tuple(turn.keys(dataset.name)), listed=False)
+        sweep = self.own_cursor and discovery.sweep_due(known.cursor, now, self.corridor.reach.sweep_every)
+        return Look(dataset, known, now, sweep=sweep)
+
+    def _discover(self, look: Look) -> Discovery:
         source = self.corridor.intake.source
         before = source.list_requests
-        found = discover(dataset, self._seen(dataset, known), self.corridor, now, sweep=sweep)
-        self.corridor.tell(
-            CyclePlanned(
-                dataset.name,
-                len(found.pending),
-                sum(ref.size for ref in found.pending),
-                found.ignored,
-                found.pending[0].modified if found.pending else None,
-                sweep,
-                known.cursor.watermark,
-                source.list_requests - before,
-            )
-        )
+        seen = self._seen(look.dataset, look.known)
+        found = discover(look.dataset, seen, self.corridor, look.now, sweep=look.sweep)
+        self.corridor.tell(look.told(CyclePlanned, found, source.list_requests - before))
+        return found
+
+    def _look_up(self, look: Look) -> Discovery:
+        found = look_up(look, self._seen(look.dataset, look.known), self.corridor)
+        self.corridor.tell(look.told(ObjectsNamed, found, len(look.keys)))
         return found
 
     def _seen(self, dataset: Dataset, known: Known) -> Known:
@@ -193,7 +199,7 @@ class Daemon:
             return known
         return replace(known, versions={key: of for key, of in known.versions.items() if key not in known.refused})
 
-    def _load(self, plan: BatchPlan) -> Receipt:
+    def _load(self, plan: BatchPlan, look: Look) -> Receipt:
         name = plan.dataset.name
         plan = plan if self.own_cursor else replace(plan, watermark=None)
         try:
@@ -201,14 +207,22 @@ class Daemon:
         except SetupError:
             self._known.clear()  # tables may be gone, and with them what the ledger said
             raise
-        self._known[name] = learned(self._known[name], receipt, plan.dataset.mode)
+        self._known[name] = learned(self._known[name], receipt, plan.dataset.mode, listed=look.listed)
         return receipt
 
-    def _swept(self, dataset: Dataset, at: datetime) -> None:
-        with Timed(self.corridor.tell, dataset.name, "sweep"):
-            self.corridor.destination.mark_swept(dataset, self._fence(dataset.name), at)
-        known = self._known[dataset.name]
-        self._known[dataset.name] = replace(known, cursor=replace(known.cursor, swept_at=at))
+    def _note(self, look: Look, found: Discovery, receipts: Sequence[Receipt]) -> None:
+        """If nothing of a listing is left, say how far it confirms the dataset, and after a sweep when it began."""
+        complete = sum(len(receipt.objects) for receipt in receipts) == len(found.pending) + len(found.superseded)
+        if complete and look.sweep:
+            with Timed(self.corridor.tell, look.dataset.name, "sweep"):
+                self.corridor.destination.mark_swept(look.dataset, self._fence(look.dataset.name), look.now)
+        known = self._known[look.dataset.name]
+        self._known[look.dataset.name] = replace(
+            known,
+            confirmed=discovery.confirmed(found, known.cursor, look.now) if complete else None,
+            cursor=replace(known.cursor, swept_at=look.now) if complete and look.sweep else known.cursor,
+            settled_key=max(known.settled_key, found.last_key) if complete else known.settled_key,
+        )
 
 
 def _cycle_id(at: datetime, holder: str) -> str:
@@ -227,3 +241,8 @@ def _held(plan: BatchPlan, receipts: Sequence[Receipt], cursor: Cursor) -> Batch
     """An object that an earlier batch of the cycle put off holds the watermark of the later ones too."""
     late = [item.ref for receipt in receipts for item in receipt.deferrals]
     return replace(plan, watermark=discovery.held_back(plan.watermark, late, cursor))
+
+
+def _open(found: Discovery, receipts: Sequence[Receipt]) -> set[str]:
+    """Keys of what is still to be loaded."""
+    return {ref.key for ref in found.pending} - {line.ref.key for receipt in receipts for line in receipt.objects}

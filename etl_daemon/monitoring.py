@@ -14,7 +14,7 @@ from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.health import Identity, Moment, not_live, not_ready
-from etl_daemon.core.progress import begun
+from etl_daemon.core.progress import LEASE, QUEUE, begun
 from etl_daemon.ports import Clock, Observer
 from etl_daemon.server import Listener, Sight, pages, site
 
@@ -38,9 +38,9 @@ def listen(watched: Watched) -> tuple[Listener, tuple[Observer, ...]]:
         SetupError: the address cannot be listened on.
     """
     settings, clock = watched.settings, watched.clock
-    leased = configure.lease_url(settings) != "none"
     names = [each.name for each in watched.datasets]
-    progress = ProgressObserver(begun(settings.etl_source, settings.etl_destination, names, leased=leased), clock)
+    more = [LEASE] * (configure.lease_url(settings) != "none") + [QUEUE] * bool(settings.etl_events_queue_url)
+    progress = ProgressObserver(begun(settings.etl_source, settings.etl_destination, names, more), clock)
     identity = Identity(
         settings.etl_daemon_name, version("etl_daemon"), watched.holder, clock.now(), configure.place(settings)
     )

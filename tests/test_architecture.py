@@ -78,6 +78,8 @@ def tree(tmp_path: Path) -> Path:
         ("layers", "daemon/offender", "import etl_daemon.bootstrap"),
         ("layers", "helpers", "import json"),
         ("adapters", "adapters/local/offender", "import etl_daemon.adapters.s3"),
+        ("adapters", "adapters/sqs/offender", "import etl_daemon.adapters.s3"),
+        ("layers", "inbox/offender", "import etl_daemon.adapters.sqs"),
         ("adapters", "adapters/duckdb/offender", "import etl_daemon.adapters.decode"),
         ("pure-core", "core/offender", "import duckdb"),
         ("pure-core", "core/offender", "import boto3"),
@@ -117,6 +119,7 @@ def test_a_crossed_contract_fails(tree: Path, contract: str, module: str, line: 
         ("adapters/s3/newcomer", "import boto3, obstore"),
         ("adapters/ssm/newcomer", "import botocore.exceptions\nfrom etl_daemon.adapters import aws"),
         ("adapters/cloudwatch/newcomer", "import botocore.exceptions\nfrom etl_daemon.adapters import aws"),
+        ("adapters/sqs/newcomer", "import boto3, botocore"),
         ("adapters/decode/newcomer", "import duckdb"),
         ("adapters/duckdb/newcomer", "import duckdb\nfrom etl_daemon.adapters import spool"),
         ("adapters/snowflake/newcomer", "import cryptography, snowflake.connector"),
@@ -135,7 +138,7 @@ def test_each_technology_has_its_folder(tree: Path, module: str, line: str) -> N
 def test_core_imports_numpy_pyarrow_pandas_and_nothing_else() -> None:
     allowed = {"numpy", "pyarrow", "pandas", "etl_daemon"} | sys.stdlib_module_names
     found = set()
-    for path in [*(PACKAGE / "core").rglob("*.py"), PACKAGE / "ports.py"]:
+    for path in [*(PACKAGE / "core").rglob("*.py"), *(PACKAGE / "ports").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Import):
                 found |= {alias.name.split(".")[0] for alias in node.names}

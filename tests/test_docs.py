@@ -32,7 +32,7 @@ from etl_daemon.core.monitor.judgement import judged
 from etl_daemon.core.monitor.seen import Seen
 from etl_daemon.core.overrides import overridden
 from etl_daemon.core.policy import Rules
-from etl_daemon.core.progress import BATCH_OUTCOMES, OBJECT_OUTCOMES, ROW_OUTCOMES, SEVERITIES, STAGES
+from etl_daemon.core.progress import BATCH_OUTCOMES, MESSAGE_OUTCOMES, OBJECT_OUTCOMES, ROW_OUTCOMES, SEVERITIES, STAGES
 from etl_daemon.core.reasons import CODES
 from etl_daemon.core.sql.dialect import DUCKDB
 from etl_daemon.core.table_counts import MEASURES
@@ -134,7 +134,7 @@ def test_metrics_paths_and_reasons_are_documented() -> None:
     given = set(re.findall(r'Reason\("(\w+)"', (ROOT / "etl_daemon/core/health.py").read_text("utf-8")))
     assert given == set(REASONS)
     assert given == set(re.findall(r"^\| `([a-z_]+)` \| [^|]*\|$", text, re.MULTILINE)) - {row[0] for row in rows}
-    for name in (*STAGES, *OBJECT_OUTCOMES, *ROW_OUTCOMES, *BATCH_OUTCOMES, *SEVERITIES):
+    for name in (*STAGES, *OBJECT_OUTCOMES, *ROW_OUTCOMES, *BATCH_OUTCOMES, *MESSAGE_OUTCOMES, *SEVERITIES):
         assert f"`{name}`" in text, name
 
 

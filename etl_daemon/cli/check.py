@@ -82,6 +82,8 @@ def _findings() -> Iterator[Finding]:
         yield from store(patient, SystemClock())
         yield from _source(runtime, seen)
         yield _attempted("lease", lambda: _lease(runtime))
+    if settings.etl_events_queue_url:
+        yield _attempted("events", lambda: _events(patient))
     if settings.etl_destination == "snowflake":
         yield from map(_finding, bootstrap.connection(patient))
     else:
@@ -95,7 +97,7 @@ def _attempted(name: str, attempt: Callable[[], Finding]) -> Finding:
     try:
         return attempt()
     except EtlError as error:
-        where = "AWS_ENDPOINT_URL and the network" if name.startswith("source") else "ETL_DUCKDB_PATH"
+        where = "AWS_ENDPOINT_URL and the network" if name.startswith(("source", "events")) else "ETL_DUCKDB_PATH"
         return Finding(name, State.FAIL, error.detail, error.hint or f"check {where}")
 
 
@@ -130,6 +132,17 @@ def _read(runtime: Runtime, ref: ObjectRef) -> Finding:
     except (DataError, ObjectChangedError) as error:
         return Finding("source read", State.WARN, error.detail, error.hint or "try again")
     return Finding("source read", State.OK, f"{ref.key} can be read.")
+
+
+def _events(settings: Settings) -> Finding:
+    from etl_daemon.queueing import standing
+
+    found = standing(settings)
+    detail = f"The queue answers: {found.waiting:,} messages wait, {found.in_hand:,} are in hand."
+    if found.redrives or settings.etl_events_dlq_url:
+        return Finding("events", State.OK, detail)
+    hint = "set ETL_EVENTS_DLQ_URL, or give the queue a redrive policy: what cannot be understood comes again for days"
+    return Finding("events", State.WARN, f"{detail} There is no dead-letter queue.", hint)
 
 
 def _lease(runtime: Runtime) -> Finding:

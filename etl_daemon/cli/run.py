@@ -10,6 +10,7 @@ import structlog
 
 from etl_daemon.adapters.systemd.notify import Notifier, notifier
 from etl_daemon.adapters.systemd.observer import Patience, SystemdObserver
+from etl_daemon.bootstrap import Runtime
 from etl_daemon.cli.orders import STOPPERS, Orders, at_signals
 from etl_daemon.cli.start import working_runtime
 from etl_daemon.config import Settings
@@ -17,6 +18,7 @@ from etl_daemon.core import configure
 from etl_daemon.core.events import WorkFailed
 from etl_daemon.core.pacing import Pacing
 from etl_daemon.errors import EtlError
+from etl_daemon.inbox import Inbox
 from etl_daemon.loop import Loop
 from etl_daemon.vault import load_settings
 
@@ -58,13 +60,27 @@ def _work(settings: Settings, orders: Orders) -> Settings | None:
         try:
             runtime.serve()
             log.info("started", holder=runtime.holder, datasets=[each.name for each in runtime.datasets])
-            Loop(runtime.daemon(lease=runtime.lease()), Pacing(settings.etl_poll_interval_seconds)).run(runtime.stop)
+            daemon, pacing = runtime.daemon(lease=runtime.lease()), Pacing(settings.etl_poll_interval_seconds)
+            with _attended(runtime) as inbox:
+                Loop(daemon, pacing, inbox).run(runtime.stop)
         except EtlError as error:
             runtime.corridor.tell(WorkFailed("", error))
             raise
         following = orders.taken()
         log.info("reloading" if following else "stopped")
     return following
+
+
+@contextmanager
+def _attended(runtime: Runtime) -> Iterator[Inbox | None]:
+    """The queue of S3 events, if there is to be one; it is let go before the lease."""
+    if not runtime.settings.etl_events_queue_url:
+        yield None
+        return
+    from etl_daemon.queueing import inbox  # boto3, which a local source needs nothing of
+
+    with inbox(runtime.settings, runtime.datasets, runtime.corridor.tell, runtime.stop) as attended:
+        yield attended
 
 
 def _systemd(settings: Settings, told: Notifier) -> SystemdObserver:

@@ -104,6 +104,7 @@ def validated(given: Given, *, needs_source: bool = False, needs_login: bool = T
     if needs_login:
         problems += _missing_login(given)
     problems += _missing_mail(given.values)
+    problems += _idle_queue(given.values)
     settings: Settings | None = None
     try:
         settings = Settings.model_validate({name.lower(): value for name, value in given.values.items()})
@@ -122,6 +123,15 @@ def _missing_source(values: Mapping[str, object]) -> list[str]:
     source = str(values.get("ETL_SOURCE", "s3")).lower()
     needed = {"s3": "S3_BUCKET", "local": "ETL_LOCAL_DIR"}.get(source)
     return [f"{needed}: must be set when ETL_SOURCE is {source}."] if needed and not values.get(needed) else []
+
+
+def _idle_queue(values: Mapping[str, object]) -> list[str]:
+    local = str(values.get("ETL_SOURCE", "s3")).lower() == "local"
+    lonely = values.get("ETL_EVENTS_DLQ_URL") and not values.get("ETL_EVENTS_QUEUE_URL")
+    problems = ["ETL_EVENTS_QUEUE_URL: has a meaning when ETL_SOURCE is s3 only."]
+    return problems * bool(local and values.get("ETL_EVENTS_QUEUE_URL")) + [
+        "ETL_EVENTS_DLQ_URL: has a meaning beside ETL_EVENTS_QUEUE_URL only."
+    ] * bool(lonely)
 
 
 def _missing_login(given: Given) -> list[str]:

@@ -48,6 +48,16 @@ def log_file(value: Path) -> Path:
     return value
 
 
+def queue_url(value: str) -> str:
+    """The address of a queue, as SQS gives it."""
+    if not re.fullmatch(r"https?://[^/\s@]+/\S+", value):
+        raise ValueError("must be the queue's URL, such as https://sqs.eu-west-1.amazonaws.com/123456789012/etl-events")
+    if value.endswith(".fifo"):
+        raise ValueError("is a FIFO queue, to which S3 sends nothing")
+    return value
+
+
 LeaseUrl = Annotated[str, AfterValidator(lease_url)]
 LineageUrl = Annotated[str, AfterValidator(lineage_url)]
 LogFile = Annotated[Path, AfterValidator(log_file)]
+QueueUrl = Annotated[str, AfterValidator(queue_url)]

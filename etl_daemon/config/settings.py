@@ -27,7 +27,7 @@ from etl_daemon.config.checks import (
     Whole,
 )
 from etl_daemon.config.endpoints import EndpointSettings
-from etl_daemon.config.places import LeaseUrl, LineageUrl, LogFile
+from etl_daemon.config.places import LeaseUrl, LineageUrl, LogFile, QueueUrl
 
 Mode = Annotated[Literal["APPEND", "UPSERT", "INCREMENTAL", "FULL", "TRUNCATE_INSERT"], UPPER]
 MODES = "UPSERT, APPEND, INCREMENTAL, FULL or TRUNCATE_INSERT"
@@ -76,6 +76,18 @@ class Settings(EndpointSettings):
     )
     etl_timeout: float = Field(
         300, gt=0, le=86_400, description="How long a call, its retries or a wait for a lock may take (seconds)."
+    )
+    etl_events_queue_url: QueueUrl | None = Field(
+        None, description="SQS queue of the bucket's events: what it names is loaded at once; empty: listing only."
+    )
+    etl_events_dlq_url: QueueUrl | None = Field(
+        None, description="Queue for messages that cannot be understood; empty: they are left to the policy of theirs."
+    )
+    etl_events_visibility_seconds: float = Field(
+        120, ge=3, le=43_200, description="How long after a crash messages in hand come again (seconds)."
+    )
+    etl_events_gather_seconds: float = Field(
+        0, ge=0, le=3_600, description="How long events are gathered before what they name is loaded (seconds)."
     )
     etl_stop_seconds: float = Field(
         10, ge=0, le=3_600, description="How long the batch in hand may go on when the process is to end (seconds)."

@@ -24,12 +24,14 @@ from etl_daemon.core.events import (
     LoopTurned,
     ObjectDeferred,
     ObjectRefused,
+    ObjectsNamed,
     Retried,
     StageEnded,
 )
 from etl_daemon.core.model import Outcome
 from etl_daemon.core.progress import (
     LEASE,
+    QUEUE,
     ROW_OUTCOMES,
     Backlog,
     DatasetProgress,
@@ -38,6 +40,7 @@ from etl_daemon.core.progress import (
     Tally,
     Trouble,
 )
+from etl_daemon.core.side_events import MessagesMoved
 from etl_daemon.errors import AbandonedError, DataError, EtlError, ObjectChangedError, SetupError, TransientError
 
 Fold = Callable[[Progress, Any, datetime], Progress]
@@ -62,6 +65,18 @@ def _planned(progress: Progress, event: CyclePlanned, _at: datetime) -> Progress
         return replace(of, backlog=backlog, watermark=event.watermark or of.watermark, list_requests=requests)
 
     return replace(_changed(progress, event.dataset, change), planned=True, trouble=None)
+
+
+def _named(progress: Progress, event: ObjectsNamed, _at: datetime) -> Progress:
+    """What the last listing left is still there: at least so much is pending."""
+
+    def change(of: DatasetProgress) -> DatasetProgress:
+        there = of.backlog
+        oldest = min((each for each in (there.oldest, event.oldest_pending) if each), default=None)
+        backlog = Backlog(max(there.objects, event.pending), max(there.bytes, event.pending_bytes), oldest)
+        return replace(of, backlog=backlog, list_requests=of.list_requests + event.list_requests)
+
+    return replace(_changed(progress, event.dataset, change), trouble=None)
 
 
 def _stage_ended(progress: Progress, event: StageEnded, _at: datetime) -> Progress:
@@ -136,6 +151,11 @@ def _retried(progress: Progress, event: Retried, _at: datetime) -> Progress:
     return _dependency(progress, event.dependency, up=False)
 
 
+def _messages(progress: Progress, event: MessagesMoved, _at: datetime) -> Progress:
+    moved = replace(progress, messages=plus(progress.messages, {event.outcome: event.messages}))
+    return _dependency(moved, QUEUE, up=True)
+
+
 def _awaited(progress: Progress, event: LeaseAwaited, _at: datetime) -> Progress:
     progress = _dependency(_off(progress), LEASE, up=True) if event.holder else _off(progress)
     return replace(progress, generation=None, waiting=shown("detail", event.detail))
@@ -175,6 +195,7 @@ def plus(tally: Tally, more: Mapping[str, int]) -> Tally:
 
 FOLDS: Mapping[type[Event], Fold] = {
     CyclePlanned: _planned,
+    ObjectsNamed: _named,
     StageEnded: _stage_ended,
     BatchCommitted: _committed,
     ObjectDeferred: _deferred,
@@ -182,6 +203,7 @@ FOLDS: Mapping[type[Event], Fold] = {
     DatasetSettled: _settled,
     DatasetFailed: _failed,
     Retried: _retried,
+    MessagesMoved: _messages,
     LeaseAwaited: _awaited,
     LeaseTaken: _taken,
     LeaseRenewed: _taken,

@@ -43,7 +43,7 @@ class Discovery:
     ``pending`` objects are to be loaded, sorted by (modified, key). ``settled`` holds the distinct LastModified of the
     listed objects that the ledger has as they are, ascending. ``ignored`` objects are older than ``since`` and were
     never loaded; ``listed`` counts all objects seen, ignored ones included. ``superseded`` objects are new, but
-    parts of deliveries older than the newest.
+    parts of deliveries older than the newest. ``last_key`` is the greatest key seen.
     """
 
     since: datetime
@@ -52,6 +52,7 @@ class Discovery:
     listed: int = 0
     ignored: int = 0
     superseded: tuple[ObjectRef, ...] = ()
+    last_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,11 @@ def sweep_bound(cursor: Cursor, bound: datetime, lookback: timedelta) -> datetim
     return bound if cursor.swept_at is None else min(bound, _before(cursor.swept_at, lookback))
 
 
+def below(template: str, key: str) -> bool:
+    """Whether a sweep of the prefix would come to an object with that key."""
+    return key.startswith(static_prefix(template)) and not key.startswith(OWN_PREFIX)
+
+
 def static_prefix(template: str) -> str:
     """What a sweep lists: the template up to its first placeholder, or all of it, closed, if it has none."""
     return re.split(_PLACEHOLDER, template)[0] if _PLACEHOLDER.search(template) else _closed(template)
@@ -122,10 +128,12 @@ def pending(listing: Iterable[ObjectRef], known: Mapping[str, str], since: datet
     due: list[ObjectRef] = []
     settled: set[datetime] = set()
     listed = ignored = 0
+    last_key = ""
     for ref in listing:
         if ref.key.startswith(OWN_PREFIX):
             continue
         listed += 1
+        last_key = max(last_key, ref.key)
         version = known.get(ref.key)
         if version == ref.version:
             settled.add(ref.modified)
@@ -133,7 +141,7 @@ def pending(listing: Iterable[ObjectRef], known: Mapping[str, str], since: datet
             ignored += 1
         else:
             due.append(ref)
-    return Discovery(since, tuple(sorted(due)), tuple(sorted(settled)), listed, ignored)
+    return Discovery(since, tuple(sorted(due)), tuple(sorted(settled)), listed, ignored, last_key=last_key)
 
 
 def starting_watermark(since: datetime) -> datetime:
@@ -153,16 +161,25 @@ def plan_batches(
     that fails, and pass the watermark through ``held_back`` where objects were deferred. It is never before the
     cursor's. Modes that replace the table take everything in one batch.
     """
-    floor = cursor.watermark or starting_watermark(discovery.since)
     start = 0
     everything = [len(discovery.pending)] if discovery.pending or discovery.superseded else []
     for end in everything if dataset.mode.replaces else _cuts(discovery.pending, limits):
         batch = discovery.pending[start:end]
         open_from = discovery.pending[end].modified if end < len(discovery.pending) else None
         reached = _greatest_below(discovery, end, open_from)
-        # A LastModified ahead of our clock must not carry the watermark, and so the lower bound, into the future.
-        yield BatchPlan(dataset, batch, max(floor, min(reached or floor, now)), discovery.superseded)
+        yield BatchPlan(dataset, batch, _watermark(reached, discovery, cursor, now), discovery.superseded)
         start = end
+
+
+def confirmed(discovery: Discovery, cursor: Cursor, now: datetime) -> datetime:
+    """The watermark that holds once everything pending is settled, be there a commit to carry it or not."""
+    return _watermark(_greatest_below(discovery, len(discovery.pending), None), discovery, cursor, now)
+
+
+def _watermark(reached: datetime | None, discovery: Discovery, cursor: Cursor, now: datetime) -> datetime:
+    """Never before the cursor's; a LastModified ahead of our clock must not carry it into the future."""
+    floor = cursor.watermark or starting_watermark(discovery.since)
+    return max(floor, min(reached or floor, now))
 
 
 def held_back(watermark: datetime | None, deferred: Iterable[ObjectRef], cursor: Cursor) -> datetime | None:

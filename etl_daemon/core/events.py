@@ -43,6 +43,11 @@ class CyclePlanned(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ObjectsNamed(CyclePlanned):
+    """Objects that messages of the queue name were looked at; what else there is was not listed."""
+
+
+@dataclass(frozen=True, slots=True)
 class StageEnded(Event):
     """One piece of a step is over: a listing, one object fetched, one slice decoded or cleaned, a batch staged, ..."""
 

@@ -8,12 +8,15 @@ from etl_daemon.core.datasets import Mode
 from etl_daemon.core.model import Known, Outcome, Receipt
 
 
-def learned(known: Known, receipt: Receipt, mode: Mode) -> Known:
-    """What is known after a commit; versions are entered in place, since there may be millions."""
+def learned(known: Known, receipt: Receipt, mode: Mode, *, listed: bool = True) -> Known:
+    """What is known after a commit; versions are entered in place, since there may be millions.
+
+    Objects that were named, not ``listed``, say nothing of the keys before theirs.
+    """
     _enter(known, receipt, mode)
     marks = [mark for mark in (known.cursor.watermark, receipt.watermark) if mark]
     watermark = max(marks, default=None)
-    keys = [line.ref.key for line in receipt.objects if watermark and line.ref.modified <= watermark]
+    keys = [line.ref.key for line in receipt.objects if watermark and line.ref.modified <= watermark and listed]
     cursor = replace(known.cursor, watermark=watermark)
     return replace(known, cursor=cursor, settled_key=max([known.settled_key, *keys]))
 

@@ -268,7 +268,8 @@ class Known:
     ``refused`` holds the keys whose latest version was refused. ``modified`` is each key's latest LastModified, kept in
     mode TRUNCATE_INSERT only: it says how old a delivery is that lies in the bucket no more.
     ``settled_key`` is the greatest key whose object is not above the watermark: where keys only grow, nothing new comes
-    before it.
+    before it. ``confirmed`` is the watermark that the last listing would allow, if everything that it showed is
+    settled: the next commit carries it, also where it brings in objects that no listing has shown yet.
     """
 
     versions: dict[str, str] = field(default_factory=dict)
@@ -276,3 +277,4 @@ class Known:
     refused: set[str] = field(default_factory=set)
     settled_key: str = ""
     modified: dict[str, datetime] = field(default_factory=dict)
+    confirmed: datetime | None = None

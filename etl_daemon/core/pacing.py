@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 LONGEST_BACKOFF_SECONDS, LONGEST_BACKOFF_CYCLES = 600.0, 10
@@ -23,12 +23,22 @@ class Turn:
     """What a cycle goes by.
 
     ``paused`` datasets are left alone; of ``wary`` ones, which failed last time, nothing is read before the destination
-    answers; each may go on with batch after batch for so many ``seconds`` before it is the next one's turn.
+    answers; each may go on with batch after batch for so many ``seconds`` before it is the next one's turn. Where keys
+    are ``named``, by dataset, those are looked at and nothing else; None: everything is listed.
     """
 
     paused: frozenset[str] = frozenset()
     wary: frozenset[str] = frozenset()
     seconds: float = math.inf
+    named: Mapping[str, Collection[str]] | None = None
+
+    def has(self, dataset: str) -> bool:
+        """Whether it is this dataset's turn too."""
+        return dataset not in self.paused and (self.named is None or dataset in self.named)
+
+    def keys(self, dataset: str) -> Collection[str]:
+        """The keys of it that are named."""
+        return (self.named or {}).get(dataset, ())
 
 
 @dataclass(frozen=True, slots=True)

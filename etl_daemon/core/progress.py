@@ -18,7 +18,9 @@ STAGES = ("recall", "list", "get", "decode", "transform", "stage", "commit", "sw
 ERROR_KINDS = tuple(
     name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.EtlError)
 )
+MESSAGE_OUTCOMES = ("received", "ignored", "deleted", "extended", "given_back", "dead_lettered", "left")
 LEASE = "lease"
+QUEUE = "sqs"
 
 Tally = Mapping[str, int]
 """Counts by name; every known name is in it from the start."""
@@ -92,15 +94,16 @@ class Progress:
     up: Mapping[str, bool]
     retries: Tally
     errors: Tally
+    messages: Tally
     generation: int | None = None
     waiting: str = ""
     planned: bool = False
     trouble: Trouble | None = None
 
 
-def begun(source: str, destination: str, datasets: Iterable[str], *, leased: bool = True) -> Progress:
-    """Where a daemon over these datasets begins; ``leased``: it works under a lease."""
-    dependencies = (source, destination, LEASE) if leased else (source, destination)
+def begun(source: str, destination: str, datasets: Iterable[str], more: Iterable[str] = (LEASE,)) -> Progress:
+    """Where a daemon over these datasets begins; ``more`` names what else it depends on."""
+    dependencies = (source, destination, *more)
     return Progress(
         source,
         destination,
@@ -108,4 +111,5 @@ def begun(source: str, destination: str, datasets: Iterable[str], *, leased: boo
         dict.fromkeys(dependencies, False),
         zeros(dependencies),
         zeros(ERROR_KINDS),
+        zeros(MESSAGE_OUTCOMES),
     )

@@ -1,4 +1,4 @@
-"""Events of what works beside the corridor: secrets, counts."""
+"""Events of what works beside the corridor: secrets, counts, the queue of S3 events."""
 
 from __future__ import annotations
 
@@ -36,3 +36,20 @@ class CountsResumed(Event):
     """Counts are sent again; ``lost`` are those for which there was no room meanwhile."""
 
     lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesMoved(Event):
+    """The queue gave messages, or they were dealt with; ``outcome`` says how."""
+
+    outcome: str  # received | ignored | deleted | extended | given_back | dead_lettered | left
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRejected(Event):
+    """A message says nothing that can be understood. It is in the dead-letter queue, or left to the queue's policy."""
+
+    message_id: str
+    reason: str
+    dead_lettered: bool

@@ -38,6 +38,7 @@ from etl_daemon.core.model import (
     StagedBatch,
 )
 from etl_daemon.pipeline.intake import Intake, Tolerance, Transform, ahead, parts, reject_share, results
+from etl_daemon.pipeline.lookup import Look, look_up
 from etl_daemon.pipeline.timing import Grace, Timed
 from etl_daemon.ports import Destination
 
@@ -45,12 +46,14 @@ __all__ = [
     "Corridor",
     "Grace",
     "Intake",
+    "Look",
     "Reach",
     "Timed",
     "Tolerance",
     "commit",
     "discover",
     "load",
+    "look_up",
     "read",
     "stage",
     "transform",

@@ -21,6 +21,8 @@ _HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "keep-alive"
 class Fault:
     """What befalls the next ``times`` requests whose line, such as ``GET /bucket/key``, matches.
 
+    Where AWS names the operation in a header, it is behind the path: ``POST / AmazonSQS.DeleteMessageBatch``.
+
     ``status`` answers in the server's place, with ``code`` as S3 would put it; ``cut_after`` resets the connection
     once that many bytes of the body went out; ``short_by`` leaves bytes out of an answer that looks whole; ``silent``
     never answers; with ``lost`` the server does what was asked, and the answer does not arrive;
@@ -86,7 +88,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        fault = self.faults.next_fault(f"{self.command} {self.path}")
+        target = self.headers.get("X-Amz-Target", "")
+        fault = self.faults.next_fault(f"{self.command} {self.path} {target}".rstrip())
         if fault.silent:
             self.faults.closing.wait()
             self.close_connection = True

@@ -572,3 +572,24 @@ def test_where_the_lease_lies(given, url):
 def test_a_lease_that_cannot_be(name, value):
     with pytest.raises(ConfigError, match=name):
         settings_from({name: value})
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("etl-events", "must be the queue's URL"),
+        ("https://sqs.eu-west-1.amazonaws.com", "must be the queue's URL"),
+        ("https://sqs.eu-west-1.amazonaws.com/1/q.fifo", "FIFO"),
+    ],
+)
+def test_a_queue_is_named_by_its_url(url: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=f"ETL_EVENTS_QUEUE_URL.*{said}"):
+        settings_from({"S3_BUCKET": "b", "ETL_EVENTS_QUEUE_URL": url})
+
+
+def test_a_queue_needs_a_bucket_and_a_dead_letter_queue_a_queue() -> None:
+    url = "https://sqs.eu-west-1.amazonaws.com/1/q"
+    with pytest.raises(ConfigError, match="ETL_SOURCE is s3 only"):
+        settings_from({"ETL_SOURCE": "local", "ETL_LOCAL_DIR": "/", "ETL_EVENTS_QUEUE_URL": url})
+    with pytest.raises(ConfigError, match="beside ETL_EVENTS_QUEUE_URL only"):
+        settings_from({"S3_BUCKET": "b", "ETL_EVENTS_DLQ_URL": url})

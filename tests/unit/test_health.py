@@ -178,7 +178,7 @@ def test_one_that_stands_by_says_nothing_of_what_is_pending_or_fails():
 
 
 def test_without_a_lease_there_is_no_such_dependency():
-    assert begun("s3", "duckdb", "p", leased=False).up == {"s3": False, "duckdb": False}
+    assert begun("s3", "duckdb", "p", ()).up == {"s3": False, "duckdb": False}
 
 
 def test_the_status_is_a_plain_document():

@@ -14,13 +14,15 @@ from etl_daemon.core.events import (
     CyclePlanned,
     DatasetFailed,
     LeaseTaken,
+    ObjectsNamed,
     Retried,
     StageEnded,
 )
 from etl_daemon.core.health import REASONS
 from etl_daemon.core.model import Counts, ObjectReceipt, Outcome, Receipt
-from etl_daemon.core.progress import STAGES, begun
+from etl_daemon.core.progress import MESSAGE_OUTCOMES, STAGES, begun
 from etl_daemon.core.reasons import CODES
+from etl_daemon.core.side_events import MessagesMoved
 from etl_daemon.errors import TransientError
 from tests.support.corridor import HandClock
 from tests.support.rows import NOW, ref
@@ -34,6 +36,7 @@ PROMISED = {
     "etl_batches_total": ("counter", ("dataset", "outcome")),
     "etl_stage_duration_seconds": ("histogram", ("stage",)),
     "etl_cycle_duration_seconds": ("histogram", ()),
+    "etl_queue_messages_total": ("counter", ("outcome",)),
     "etl_retries_total": ("counter", ("dependency",)),
     "etl_errors_total": ("counter", ("kind",)),
     "etl_dependency_up": ("gauge", ("dependency",)),
@@ -160,3 +163,24 @@ def test_only_the_loop_counts_as_a_sign_of_life(watched):
     assert watched.progress.silent_seconds() == 50
     watched.hear(StageEnded("p", "decode", 1.0))
     assert watched.progress.silent_seconds() == 0
+
+
+def test_messages_of_the_queue_are_counted_and_show_that_it_is_there(watched):
+    assert ("etl_dependency_up", "sqs") not in watched.samples(), "there is none"
+    watched.hear(MessagesMoved("", "received", 7), MessagesMoved("", "deleted", 6), MessagesMoved("", "received", 0))
+    samples = watched.samples()
+    assert {name: samples["etl_queue_messages_total", name] for name in MESSAGE_OUTCOMES} == {
+        **dict.fromkeys(MESSAGE_OUTCOMES, 0),
+        "received": 7,
+        "deleted": 6,
+    }
+    assert samples["etl_dependency_up", "sqs"] == 1
+    watched.hear(Retried("", "sqs", 1, "503"))
+    assert watched.samples()["etl_dependency_up", "sqs"] == 0
+
+
+def test_what_is_named_adds_to_the_backlog_only_what_the_listing_did_not_know(watched):
+    watched.hear(CyclePlanned("p", 2, 200, 0, NOW, False), ObjectsNamed("p", 5, 50, 0, NOW, False, None, 5))
+    samples = watched.samples()
+    assert (samples["etl_pending_objects", "p"], samples["etl_pending_bytes", "p"]) == (5, 200)
+    assert samples["etl_list_requests_total", "p"] == 5

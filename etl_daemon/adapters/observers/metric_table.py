@@ -119,6 +119,13 @@ READ = (
         _tallies(lambda of: of.batches),
     ),
     Read(
+        "etl_queue_messages_total",
+        "counter",
+        ("outcome",),
+        "Messages of the queue of S3 events by what was done with them.",
+        _tally(lambda progress: progress.messages),
+    ),
+    Read(
         "etl_retries_total",
         "counter",
         ("dependency",),

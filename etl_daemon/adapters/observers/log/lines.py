@@ -39,6 +39,7 @@ from etl_daemon.core.events import (
     LoopTurned,
     ObjectDeferred,
     ObjectRefused,
+    ObjectsNamed,
     RejectShareHigh,
     Retried,
     RowsFiltered,
@@ -49,7 +50,14 @@ from etl_daemon.core.events import (
     WorkFailed,
 )
 from etl_daemon.core.model import ObjectRef, Outcome
-from etl_daemon.core.side_events import CountsResumed, CountsUnsent, SecretsRead, SecretsRenewed
+from etl_daemon.core.side_events import (
+    CountsResumed,
+    CountsUnsent,
+    MessageRejected,
+    MessagesMoved,
+    SecretsRead,
+    SecretsRenewed,
+)
 from etl_daemon.errors import AbandonedError, EtlError
 
 NAME = "etl_daemon"
@@ -175,6 +183,9 @@ GRAVITY = {"ok": logging.DEBUG, "warn": logging.WARNING, "fail": logging.ERROR}
 LINES: Mapping[type[Event], tuple[str, int, Callable[[Any], Fields]]] = {
     CycleBegan: ("cycle_began", logging.DEBUG, _plain),
     CyclePlanned: ("cycle_planned", logging.INFO, _plain),
+    ObjectsNamed: ("objects_named", logging.INFO, _plain),
+    MessagesMoved: ("messages_moved", logging.DEBUG, _plain),
+    MessageRejected: ("message_rejected", logging.WARNING, _plain),
     StageEnded: ("stage_ended", logging.DEBUG, _plain),
     DatasetSettled: ("dataset_settled", logging.DEBUG, _plain),
     CycleEnded: ("cycle_ended", logging.DEBUG, _plain),

@@ -17,6 +17,7 @@ from etl_daemon.core.lease import Lease, Stored
 from etl_daemon.core.model import CleanBatch, Fence, Known, ObjectRef, RawSlice, Receipt, StagedBatch
 from etl_daemon.core.review import AuditLine, Balance, LedgerLine, QuarantinedRow, RejectedIn, Selection
 from etl_daemon.core.secret import Secrets
+from etl_daemon.ports.queue import EventQueue as EventQueue
 
 Ints = np.ndarray[Any, Any]
 T = TypeVar("T")
