@@ -19,10 +19,9 @@ from moto.s3.models import s3_backends
 from moto.sqs.models import sqs_backends
 
 from etl_daemon.config import settings_from
-from etl_daemon.core.side_events import MessagesMoved
 from tests.support.command import COMMAND, Shell
 from tests.support.corridor import ndjson
-from tests.support.event_daemon import FOLDER, Heard, Place, attending, committed, place
+from tests.support.event_daemon import FOLDER, Heard, Place, attending, place
 from tests.support.faultproxy import Fault, fault_proxy
 from tests.support.messages import put, through_eventbridge, through_sns
 from tests.support.rows import price
@@ -85,18 +84,14 @@ def test_whatever_the_queue_says_the_table_equals_the_bucket(site, events):
         rows = filled(site, keys)
         began = time.monotonic()
         told(site, list(rows), events, random.Random(20_260_105))
-        heard.until(lambda: committed(heard) == set(rows))
-        heard.until(lambda: dealt_with(heard, "deleted", "dead_lettered") >= events)
+        heard.until(lambda: len(heard.committed) == len(rows))
+        heard.until(lambda: heard.moved["deleted"] + heard.moved["dead_lettered"] >= events)
         print(f"{events} events in {time.monotonic() - began:.1f} s")
     assert held(site.url, site.queue) == 0
     assert dict(site.ask("SELECT _OBJECT_KEY, COUNT(*) FROM MARKET_DATA.PRICE_DATA GROUP BY ALL")) == rows
     ledger = site.ask("SELECT KEY, OUTCOME FROM ETL_CONTROL.ETL_OBJECTS")
     assert Counter(ledger) == Counter((key, "loaded") for key in rows)
-    assert held(site.url, site.dead) == dealt_with(heard, "dead_lettered") == events // 100
-
-
-def dealt_with(heard: Heard, *outcomes: str) -> int:
-    return sum(event.messages for event in heard.of(MessagesMoved) if event.outcome in outcomes)
+    assert held(site.url, site.dead) == heard.moved["dead_lettered"] == events // 100
 
 
 def test_an_object_is_in_the_table_soon_after_it_was_put(site, record_property):
@@ -109,7 +104,7 @@ def test_an_object_is_in_the_table_soon_after_it_was_put(site, record_property):
             key = f"{FOLDER}/{number}.json"
             began = time.monotonic()
             client.put_object(Bucket=site.bucket, Key=key, Body=ndjson([price(timestamp=1_700_000_000 + number)]))
-            heard.until(lambda key=key: key in committed(heard))
+            heard.until(lambda key=key: key in heard.committed)
             assert site.ask(f"SELECT COUNT(*) FROM MARKET_DATA.PRICE_DATA WHERE _OBJECT_KEY = '{key}'") == [(1,)]
             seconds.append(time.monotonic() - began)
     median = statistics.median(seconds)

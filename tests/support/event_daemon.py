@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,9 +14,10 @@ from uuid import uuid4
 import duckdb
 
 from etl_daemon.bootstrap import build
-from etl_daemon.config import Settings, settings_from
+from etl_daemon.config import Settings
 from etl_daemon.core.events import BatchCommitted, DatasetSettled, Event
 from etl_daemon.core.pacing import Pacing
+from etl_daemon.core.side_events import MessagesMoved
 from etl_daemon.loop import Loop
 from etl_daemon.queueing import inbox
 from tests.support.s3_servers import s3_client
@@ -27,22 +29,28 @@ FOLDER = "processed/price_data"
 
 @dataclass
 class Heard:
-    """An observer that keeps everything, and wakes who waits."""
+    """An observer that counts what tests ask for, and wakes who waits."""
 
-    events: list[Event] = field(default_factory=list)
+    settled: int = 0
+    committed: set[str] = field(default_factory=set)
+    moved: Counter[str] = field(default_factory=Counter)
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def notice(self, event: Event) -> None:
         with self.changed:
-            self.events.append(event)
+            if isinstance(event, BatchCommitted):
+                self.committed |= {line.ref.key for line in event.receipt.objects}
+            elif isinstance(event, MessagesMoved):
+                self.moved[event.outcome] += event.messages
+            elif isinstance(event, DatasetSettled):
+                self.settled += 1
+            else:
+                return
             self.changed.notify_all()
 
     def until(self, holds: Callable[[], object]) -> None:
         with self.changed:
             assert self.changed.wait_for(holds, PATIENCE_SECONDS)
-
-    def of(self, kind: type) -> list:
-        return [event for event in self.events if type(event) is kind]
 
 
 @dataclass(frozen=True)
@@ -99,16 +107,9 @@ def attending(settings: Settings, heard: Heard) -> Iterator[None]:
         thread = threading.Thread(target=work)
         thread.start()
         try:
-            heard.until(lambda: len(heard.of(DatasetSettled)) >= len(runtime.datasets))
+            heard.until(lambda: heard.settled >= len(runtime.datasets))
             yield
         finally:
             runtime.stop.set()
             thread.join(30)
         assert not thread.is_alive()
-
-
-def committed(heard: Heard) -> set[str]:
-    return {line.ref.key for event in heard.of(BatchCommitted) for line in event.receipt.objects}
-
-
-__all__ = ["FOLDER", "Heard", "Place", "attending", "committed", "place", "settings_from"]
