@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 from urllib.request import urlopen
 from uuid import uuid4
@@ -37,10 +38,25 @@ def moto_server() -> Iterator[str]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
+    assert server._server
+    server._server.app = _one_by_one(server._server.app)
     try:
         yield f"http://{host}:{port}"
     finally:
         server.stop()
+
+
+def _one_by_one(app: Any) -> Any:
+    """moto looks at a condition first and writes after that: of many threads at once more than one would win."""
+    writing = Lock()
+
+    def answer(environ: dict[str, Any], start: Any) -> Any:
+        if not {"HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"} & set(environ) or environ["REQUEST_METHOD"] != "PUT":
+            return app(environ, start)
+        with writing:
+            return app(environ, start)
+
+    return answer
 
 
 def s3_client(url: str) -> S3Client:
