@@ -28,6 +28,7 @@ QUIET = {
     "Reasons not to work",
     "Longest wait",
     "Oldest object that waits",
+    "Messages",
     "Objects that wait",
     "Bytes that wait",
     "Retries",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import cfnlint
 import pytest
@@ -25,7 +26,7 @@ from tests.support.snowflake import Emulator
 
 FOLDER = Path(__file__).parents[2] / "deploy/aws"
 TEMPLATES = sorted(FOLDER.glob("*.yaml"))
-BUCKET = "market-data"
+BUCKET = f"market-data-{uuid4().hex[:8]}"  # one moto serves all tests of a process
 SNOWFLAKE_USER = "arn:aws:iam::999999999999:user/snowflake"
 KNOWN = {"SNOWFLAKE_ACCOUNT": "emulated", "SNOWFLAKE_USERNAME": "tester", "SNOWFLAKE_ROLE": "SYSADMIN"}
 PRICES = b"symbol,timestamp,open,high,low,close,volume\nAAPL,2026-01-02,10,12,9,11,100\n"

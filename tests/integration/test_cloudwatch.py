@@ -104,8 +104,8 @@ def sums(moto: str, namespace: str, name: str, **dimensions: str) -> dict[str, f
         Namespace=namespace,
         MetricName=name,
         Dimensions=[{"Name": each, "Value": value} for each, value in dimensions.items()],
-        StartTime=AT - timedelta(minutes=5),
-        EndTime=AT + timedelta(minutes=5),
+        StartTime=AT - timedelta(hours=1),
+        EndTime=datetime.now(UTC) + timedelta(hours=1),
         Period=3600,
         Statistics=["Sum", "SampleCount"],
     )["Datapoints"]

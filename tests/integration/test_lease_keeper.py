@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
@@ -23,8 +22,10 @@ from etl_daemon.core.events import (
 )
 from etl_daemon.core.lease import Claim
 from etl_daemon.core.model import Fence
+from etl_daemon.core.pacing import Pacing
 from etl_daemon.errors import BusyError, LeaseLostError, TransientError
 from etl_daemon.leasing import LeaseKeeper, Tenure
+from etl_daemon.loop import Loop
 from tests.support.corridor import HandClock, House
 from tests.support.leases import document
 from tests.support.rows import price
@@ -215,7 +216,7 @@ def test_run_stands_by_takes_over_and_stands_by_again(tmp_path, keepers):
     house = House(tmp_path / "market.duckdb", source=source, events=told, holder="a")
     house.put(KEY, [price()])
     house.daemon.lease, _ = keepers("a", leaser=MemoryLeaser(shared), told=told)
-    running = threading.Thread(target=house.daemon.run, args=(stop, timedelta(seconds=0.05)))
+    running = threading.Thread(target=Loop(house.daemon, Pacing(0.05)).run, args=(stop,))
     running.start()
     try:
         told.until(LeaseAwaited)

@@ -197,7 +197,6 @@ def test_what_every_login_says(server: LoginServer) -> None:
         "ABORT_DETACHED_QUERY": "true",
     }
     assert {name: sent["SESSION_PARAMETERS"].get(name) for name in expected} == expected
-    assert json.loads(sent["SESSION_PARAMETERS"]["QUERY_TAG"])["app"] == "etl_daemon"
 
 
 def test_no_cloud_is_asked_whether_we_run_there(server: LoginServer, monkeypatch: pytest.MonkeyPatch) -> None:
