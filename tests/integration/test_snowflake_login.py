@@ -197,6 +197,7 @@ def test_what_every_login_says(server: LoginServer) -> None:
         "ABORT_DETACHED_QUERY": "true",
     }
     assert {name: sent["SESSION_PARAMETERS"].get(name) for name in expected} == expected
+    assert "QUERY_TAG" not in sent["SESSION_PARAMETERS"]  # it travels with each statement
 
 
 def test_no_cloud_is_asked_whether_we_run_there(server: LoginServer, monkeypatch: pytest.MonkeyPatch) -> None:
