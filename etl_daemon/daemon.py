@@ -26,7 +26,7 @@ from etl_daemon.errors import (
 )
 from etl_daemon.leasing import LeaseKeeper
 from etl_daemon.pipeline import Corridor, Look, Timed, discover, load, look_up
-from etl_daemon.ports import Clock
+from etl_daemon.ports import Clock, Upstream
 
 PLANS = 3
 """How often a cycle plans a dataset while others commit to it."""
@@ -66,6 +66,8 @@ class DatasetReport:
 class Daemon:
     """Keeps the destination up with the source. ``holder`` names this process in the fence.
 
+    An ``upstream`` makes new objects before they are looked for.
+
     With a ``lease`` commits carry the lease's generation; without one each process takes the generation after the one
     that it finds.
 
@@ -83,6 +85,7 @@ class Daemon:
     own_cursor: bool = True
     force: bool = False
     lease: LeaseKeeper | None = None
+    upstream: Upstream | None = None
     elapsed: Callable[[], float] = time.monotonic
     _known: dict[str, Known] = field(default_factory=dict)
     _fences: dict[str, Fence] = field(default_factory=dict)
@@ -150,6 +153,7 @@ class Daemon:
             return self._replanned(dataset, stop, turn, plans_left - 1)
 
     def _bring_up(self, dataset: Dataset, stop: Signal | None, turn: Turn) -> DatasetReport:
+        dataset = self.upstream.pull(dataset) if self.upstream else dataset
         self._recall()  # a dataset before this one may have found that another run has committed
         began, look = self.elapsed(), self._look(dataset, turn)
         found = self._discover(look) if look.listed else self._look_up(look)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from etl_daemon.cli import operate
+from etl_daemon.cli import bring, operate
 from etl_daemon.cli.options import taking
 
 app = typer.Typer(
@@ -167,3 +167,4 @@ app.command("init")(_init)
 app.command("status")(_status)
 app.command("validate")(taking(ValidateOptions, _validate))
 operate.add(app)
+bring.add(app)

@@ -20,6 +20,7 @@ from etl_daemon.cli.start import chosen, counted, logging_runtime
 from etl_daemon.core.model import Outcome
 from etl_daemon.operations.backfill import Progress, Span
 from etl_daemon.operations.backfill import backfill as load_older
+from etl_daemon.upstream import with_types
 from etl_daemon.vault import load_settings
 
 AGAIN = "Run the same command again: it goes on where it was."
@@ -37,7 +38,7 @@ def backfill(options: BackfillOptions) -> None:
         raise typer.BadParameter("Both ends are needed.", param_hint="--since, --until")
     tally = Tally()
     with _runtime(tally) as runtime:
-        dataset, operator = chosen(runtime.datasets, options.dataset), runtime.operator(who())
+        dataset, operator = chosen(with_types(runtime).datasets, options.dataset), runtime.operator(who())
         steps = load_older(dataset, Span(since, until), runtime.corridor, operator)
         with stopping(operator.stop), closing(steps), _bar() as show:
             progress = Progress(0, 0)

@@ -14,6 +14,7 @@ from etl_daemon.core import configure
 from etl_daemon.core.events import WorkFailed
 from etl_daemon.daemon import DatasetReport
 from etl_daemon.errors import BusyError, EtlError
+from etl_daemon.upstream import fed
 from etl_daemon.vault import load_settings
 
 
@@ -48,7 +49,8 @@ def _cycle(runtime: Runtime, options: OnceOptions) -> list[DatasetReport]:
     try:
         if lease:
             lease.take(runtime.stop)
-        return runtime.daemon(again=options.since is not None, force=options.force, lease=lease).cycle()
+        daemon = runtime.daemon(again=options.since is not None, force=options.force, lease=lease)
+        return fed(daemon, runtime, extracting=False).cycle()
     except EtlError as error:
         if not (isinstance(error, BusyError) and lease and not lease.held):  # somebody else is at work, as should be
             runtime.corridor.tell(WorkFailed("", error))

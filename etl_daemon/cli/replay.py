@@ -24,6 +24,7 @@ from etl_daemon.operations.reload import ReloadReport
 from etl_daemon.operations.reload import reload as read_again
 from etl_daemon.operations.replay import ReplayReport
 from etl_daemon.operations.replay import replay as try_again
+from etl_daemon.upstream import with_types
 from etl_daemon.vault import load_settings
 
 ROW_HEADS = ["dataset", "#replayed", "#loaded", "#still unfit", "#changed", "#unread"]
@@ -55,7 +56,8 @@ def replay(options: ReplayOptions) -> None:
         typer.Exit: with 1 where an object could not be read.
         EtlError: settings are wrong, or someone else is at work.
     """
-    with logging_runtime(load_settings()) as runtime:
+    with logging_runtime(load_settings()) as bare:
+        runtime = with_types(bare)
         named = {each.name: each for each in runtime.datasets}
         selected = selection(options, named)
         doing = Doing(runtime, runtime.operator(who()), options.dry_run)

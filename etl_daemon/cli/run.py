@@ -20,6 +20,7 @@ from etl_daemon.core.pacing import Pacing
 from etl_daemon.errors import EtlError
 from etl_daemon.inbox import Inbox
 from etl_daemon.loop import Loop
+from etl_daemon.upstream import fed
 from etl_daemon.vault import load_settings
 
 
@@ -60,7 +61,8 @@ def _work(settings: Settings, orders: Orders) -> Settings | None:
         try:
             runtime.serve()
             log.info("started", holder=runtime.holder, datasets=[each.name for each in runtime.datasets])
-            daemon, pacing = runtime.daemon(lease=runtime.lease()), Pacing(settings.etl_poll_interval_seconds)
+            daemon = fed(runtime.daemon(lease=runtime.lease()), runtime, extracting=True)
+            pacing = Pacing(settings.etl_poll_interval_seconds)
             with _attended(runtime) as inbox:
                 Loop(daemon, pacing, inbox).run(runtime.stop)
         except EtlError as error:

@@ -19,6 +19,7 @@ from etl_daemon.config.checks import LOWER, Hours, KeyPattern, Pattern, PrefixTe
 from etl_daemon.config.connections import Connection, read_connections
 from etl_daemon.config.problems import unknown, wrong_values
 from etl_daemon.config.settings import MODES, Mode
+from etl_daemon.config.sql_options import SqlOptions, read_sql_options, spelled
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "price_data": ("symbol", "timestamp", "open", "high", "low", "close", "volume", "source"),
@@ -90,6 +91,7 @@ class DatasetOptions(BaseModel):
         None, description="Keep JSON as it is, in one column: a row per document, or per record in it."
     )
     immutable_keys: bool | None = Field(None, description="Whether keys only grow and objects never change.")
+    sql: SqlOptions | None = Field(None, description="The database that the rows are taken from.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,14 @@ def _options(name: str, table: object, origin: str) -> tuple[DatasetOptions | No
     if not isinstance(table, dict):
         return None, [f"{name}{origin}: should be a table [datasets.{name}]."]
     fields = DatasetOptions.model_fields
-    problems = [unknown(key, fields, origin) for key in table if key not in fields]
+    table, problems = spelled(table, origin)
+    if "sql" in table:
+        table["sql"], wrong = read_sql_options(table["sql"], name, origin.replace("]", ".sql]"))
+        problems += wrong
+        if "prefix" in table:
+            problems.append(f"prefix{origin}: is where the extraction writes; leave it out.")
+        table["prefix"] = table["sql"].folder(name) if table["sql"] else name
+    problems += [unknown(key, fields, origin) for key in table if key not in fields]
     needed = () if name in BUILT_IN or table.get("enabled") is False else NEEDED
     missing = [key for key in needed if key not in table]
     problems += [f"{key}{origin}: must be set for a dataset that is not built in." for key in missing]

@@ -23,6 +23,7 @@ from etl_daemon.core.events import (
     LeaseTaken,
     LoopTurned,
     ObjectDeferred,
+    ObjectExtracted,
     ObjectRefused,
     ObjectsNamed,
     Retried,
@@ -45,7 +46,9 @@ from etl_daemon.errors import AbandonedError, DataError, EtlError, ObjectChanged
 
 Fold = Callable[[Progress, Any, datetime], Progress]
 
-MOVES = (BatchCommitted, CycleEnded, CyclePlanned, DatasetFailed, DatasetSettled, LoopTurned, StageEnded)
+MOVES = (
+    *(BatchCommitted, CycleEnded, CyclePlanned, DatasetFailed, DatasetSettled, LoopTurned, ObjectExtracted, StageEnded),
+)
 """Events that show the loop to advance; those of the thread that renews the lease do not."""
 
 SOURCE_STAGES = frozenset({"list", "get"})

@@ -13,8 +13,10 @@ from etl_daemon.core.alerting.board import AlertPolicy
 from etl_daemon.core.alerting.situation import LEASE, Scene
 from etl_daemon.core.datasets import SCHEMAS, Dataset, Kind, Mode
 from etl_daemon.core.discovery import OWN_PREFIX
+from etl_daemon.core.extraction import loading
 from etl_daemon.core.health import Patience
 from etl_daemon.core.monitor.seen import Limits
+from etl_daemon.core.origins import EVERYTHING_HOURS, origin_problems
 from etl_daemon.core.policy import SYMBOL_PATTERNS, ReadLimits, RetryPolicy, Rules
 from etl_daemon.core.sql.dialect import DIALECTS, Dialect
 from etl_daemon.core.sql.tables import CONTROL_SCHEMA, creating
@@ -129,6 +131,7 @@ def datasets(settings: Settings) -> tuple[Dataset, ...]:
     problems = [*file.problems, *_table_problems(found, settings)]
     problems += [line for name, values in enabled.items() for line in _mode_problems(name, values)]
     problems += [line for name, values in enabled.items() for line in option_problems(name, values)]
+    problems += [line for name, values in enabled.items() for line in origin_problems(name, values)]
     if not found:
         problems.append(f"every dataset is disabled in {path}.")
     if problems:
@@ -207,8 +210,10 @@ def _dataset(name: str, values: Mapping[str, Any], settings: Settings) -> Datase
         "table": full_table_name(values["table"], settings),
         **table_options(values),
     }
-    known = {key: value for key, value in values.items() if key != "truncate_before_insert"}
-    return Dataset(name, **{**known, **typed})
+    known = {key: value for key, value in values.items() if key not in {"truncate_before_insert", "sql"}}
+    if "sql" not in values:
+        return Dataset(name, **{**known, **typed})
+    return loading(Dataset(name, **{"window_hours": EVERYTHING_HOURS, **known, **typed, "extracted": True}))
 
 
 def _mode_problems(name: str, values: Mapping[str, Any]) -> list[str]:

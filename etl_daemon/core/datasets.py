@@ -184,8 +184,9 @@ class Dataset:
     not fit. ``primary_key`` and ``timestamp_column`` are target columns, where they differ from the kind's.
     ``incremental_by`` is ``primary_key`` or ``timestamp_column``; empty: the key, if there is one. ``snapshot_group``
     is a regular expression on the key: objects for which it finds the same are one delivery. ``cursor`` names a cursor
-    of its own, for loading beside the daemon. ``fresh_hours`` is how old the last rows may be for the monitor; None: as
-    old as is usual at that time of the week.
+    of its own, for loading beside the daemon. ``extracted`` objects were written by an extraction: a quoted empty cell
+    is text, and one object holds all rows where the table is replaced. ``fresh_hours`` is how old the last rows may be
+    for the monitor; None: as old as is usual at that time of the week.
 
     For the kind ``table`` only: ``types`` maps target names to the types that their values must have, whatever the
     object says. With ``raw`` the table has one column of its own, ``DATA``, with JSON as it came, and ``INSERT_DTS``.
@@ -208,6 +209,7 @@ class Dataset:
     incremental_by: str = ""
     snapshot_group: str | None = None
     cursor: str = ""
+    extracted: bool = False
     fresh_hours: float | None = None
     types: Mapping[str, pa.DataType] = field(default_factory=dict)
     drift: Drift = Drift.EVOLVE

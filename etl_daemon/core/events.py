@@ -95,6 +95,16 @@ class ObjectRefused(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ObjectExtracted(Event):
+    """Rows of a database were put into the bucket, in so many ``seconds`` once they were read; ``size`` is in bytes."""
+
+    key: str
+    rows: int
+    size: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectDeferred(Event):
     """An object could not be read now; it stays pending. ``changed``: it was only replaced after it was listed."""
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from etl_daemon.core.datasets import Dataset, Mode
+from etl_daemon.core.extraction import loading
 
 EXAMPLE = '{"MARKET_DATA.PRICE_DATA":"INCREMENTAL;_DELTA"}'
 _SUFFIX = re.compile(r"[A-Z0-9_$]+")
@@ -59,6 +60,7 @@ def _changed(dataset: Dataset, value: str, taken: Collection[str]) -> Dataset:
     if word not in list(Mode):
         raise ValueError(f"There is no mode {word or repr(value)} for {dataset.name}; there are {', '.join(Mode)}.")
     changed = replace(dataset, mode=Mode(word))
+    changed = loading(changed) if dataset.extracted else changed
     dated = changed.by_timestamp and bool(changed.instant)
     if changed.mode in {Mode.UPSERT, Mode.INCREMENTAL} and not (changed.key or dated):
         raise ValueError(f"{word} needs a primary_key, which {dataset.name} has not.")

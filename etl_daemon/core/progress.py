@@ -14,7 +14,7 @@ SEVERITIES = ("low", "medium", "high", "critical")
 OBJECT_OUTCOMES = (*(str(outcome) for outcome in Outcome), "deferred")
 ROW_OUTCOMES = ("loaded", "quarantined", "superseded", "filtered")
 BATCH_OUTCOMES = ("committed", "failed")
-STAGES = ("recall", "list", "get", "decode", "transform", "stage", "commit", "sweep")
+STAGES = ("extract", "recall", "list", "get", "decode", "transform", "stage", "commit", "sweep")
 ERROR_KINDS = tuple(
     name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.EtlError)
 )

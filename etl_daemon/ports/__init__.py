@@ -91,6 +91,17 @@ class Store(Protocol):
         """Let go of connections and files."""
 
 
+class Upstream(Protocol):
+    """Where objects are made of rows that lie elsewhere, before they are discovered."""
+
+    def pull(self, dataset: Dataset) -> Dataset:
+        """Put what is new into the bucket, if it is time; the dataset with the types that its source has.
+
+        Raises:
+            EtlError: the source or the bucket did not answer, or the process is to end; the dataset has to wait.
+        """
+
+
 class Decoder(Protocol):
     """How bytes become rows."""
 

@@ -57,7 +57,7 @@ def _last_record_end(text: bytes) -> int:
 
 def parse(block: bytes, dialect: Dialect, wanted: Iterable[int] | None = None) -> Rows:
     """The rows of a block as text; an empty cell is null. ``wanted`` limits the columns to these positions."""
-    if not block.strip():
+    if not block.strip(b"" if dialect.quoted_empty else None):
         return Rows(pa.table({}), {})
     columns = [f"c{index}" for index in (range(len(dialect.names)) if wanted is None else wanted)]
     refused: list[arrow_csv.InvalidRow] = []
@@ -69,8 +69,8 @@ def parse(block: bytes, dialect: Dialect, wanted: Iterable[int] | None = None) -
     try:
         table = _read(block, dialect, columns, refuse)
     except pa.ArrowInvalid:
-        return _recover(block, dialect, columns)
-    if b'"' in block and _count_lines(block) != table.num_rows + len(refused):
+        return (_salvage if dialect.quoted_empty else _recover)(block, dialect, columns)
+    if not dialect.quoted_empty and b'"' in block and _count_lines(block) != table.num_rows + len(refused):
         return _recover(block, dialect, columns)  # a cell goes over a line's end: by intent, or its quote never closed
     malformed: dict[int, str] = {}
     blank = 0
@@ -91,14 +91,17 @@ def _read(block: bytes, dialect: Dialect, columns: list[str], refuse: object) ->
             block_size=len(block) + 1,
         ),
         parse_options=arrow_csv.ParseOptions(
-            delimiter=dialect.delimiter, newlines_in_values=b'"' in block, invalid_row_handler=refuse
+            delimiter=dialect.delimiter,
+            newlines_in_values=b'"' in block,
+            invalid_row_handler=refuse,
+            ignore_empty_lines=not dialect.quoted_empty,  # a null in the only column
         ),
         convert_options=arrow_csv.ConvertOptions(
             column_types=dict.fromkeys(columns, pa.string()),
             include_columns=columns,
             null_values=[""],
             strings_can_be_null=True,
-            quoted_strings_can_be_null=True,
+            quoted_strings_can_be_null=not dialect.quoted_empty,
         ),
     )
 
@@ -135,6 +138,23 @@ def _recover(block: bytes, dialect: Dialect, columns: list[str]) -> Rows:
     return Rows(pa.table({name: pa.array(values, pa.string()) for name, values in cells.items()}), malformed)
 
 
+def _salvage(block: bytes, dialect: Dialect, columns: list[str]) -> Rows:
+    """Without the lines that do not parse; the others by Arrow, which tells a quoted empty cell from none."""
+    lines = block.splitlines(keepends=True)
+    whole: list[bytes] = []
+    malformed: dict[int, str] = {}
+    at = row = 0
+    while at < len(lines):
+        used, fields = _record(lines, at, dialect)
+        if fields is None and lines[at].strip():
+            malformed[row] = lines[at].rstrip(b"\r\n").decode("utf-8", "backslashreplace")
+        else:
+            whole += lines[at : at + used]
+        at, row = at + used, row + 1
+    table = _read(b"".join(whole), dialect, columns, lambda _: "error")
+    return Rows(_with_gaps(table, malformed), malformed)
+
+
 def _record(lines: list[bytes], at: int, dialect: Dialect) -> tuple[int, list[str] | None]:
     """The record that begins at a line, and how many lines it takes; no fields where the line is malformed."""
     text = (lines[index].decode("utf-8") for index in range(at, min(at + MAX_RECORD_LINES, len(lines))))
@@ -159,7 +179,7 @@ class CsvBlocks:
         """The rows of a block; a repeated header line is malformed."""
         rows = parse(block, self._dialect, list(self._index.values()))
         columns = {name: rows.table[f"c{index}"] for name, index in self._index.items() if rows.table.num_columns}
-        headers = self._repeated_headers(columns)
+        headers = np.zeros(0, np.int64) if self._dialect.quoted_empty else self._repeated_headers(columns)
         if len(headers):
             columns = {name: _nulled(column, headers) for name, column in columns.items()}
         malformed = np.union1d(np.fromiter(rows.malformed, np.int64), headers)

@@ -14,12 +14,16 @@ DELIMITERS = ",;\t|"
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """A delimiter, the header's names as written, and the position in the text after the header line."""
+    """A delimiter, the header's names as written, and the position in the text after the header line.
+
+    With ``quoted_empty`` a quoted empty cell is text, and only one without quotes is null.
+    """
 
     delimiter: str
     names: tuple[str, ...]
     body_at: int
     matching: Matching
+    quoted_empty: bool = False
 
 
 def detect(head: bytes, dataset: Dataset) -> Dialect:
@@ -31,13 +35,14 @@ def detect(head: bytes, dataset: Dataset) -> Dialect:
     start = len(head) - len(head.lstrip(b"\r\n \t" if b"\t" not in head[:4096] else b"\r\n "))
     end = _record_end(head, start)
     line = head[start:end].decode("utf-8", "backslashreplace").rstrip("\r\n")
-    candidates = [(delimiter, _fields(line, delimiter)) for delimiter in DELIMITERS]
+    delimiters = "," if dataset.extracted else DELIMITERS
+    candidates = [(delimiter, _fields(line, delimiter)) for delimiter in delimiters]
     delimiter, names = max(candidates, key=lambda one: (_matches(one[1], dataset), len(one[1])))
     matching = match_columns(names, dataset)
     doubled = [name for found in matching.found.values() for name in found if names.count(name) > 1]
     if doubled:
         raise DataError("ambiguous_columns", f"Column {doubled[0]!r} comes more than once in the header.")
-    return Dialect(delimiter, tuple(names), end, matching)
+    return Dialect(delimiter, tuple(names), end, matching, dataset.extracted)
 
 
 def _record_end(text: bytes, start: int) -> int:

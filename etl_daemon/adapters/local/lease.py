@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from etl_daemon.adapters.local.document import FileDocument, opened
+from etl_daemon.core.documents import Written
 from etl_daemon.core.lease import Lease, Stored, from_text, to_text
-from etl_daemon.errors import EtlError, SetupError, TransientError
+from etl_daemon.errors import SetupError
 
 _HINT = "set ETL_LEASE_URL to a file in a folder that can be written"
 
@@ -21,29 +20,17 @@ class FileLeaser:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._document = FileDocument(path, hint=_HINT)
 
     def read(self) -> Stored | None:
         """As the port says."""
-        try:
-            text = self._path.read_text("utf-8")
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise _failure(f"Reading {self._path}", error) from error
-        lease = from_text(text, str(self._path))
-        return Stored(lease, lease.nonce)
+        there = self._document.read()
+        return Stored(from_text(there.text, str(self._path)), there.tag) if there else None
 
     def write(self, lease: Lease, over: Stored | None) -> bool:
         """As the port says."""
-        try:
-            with self._guarded():
-                there = self.read()
-                if (there.tag if there else None) != (over.tag if over else None):
-                    return False
-                self._replace(to_text(lease))
-        except OSError as error:
-            raise _failure(f"Writing {self._path}", error) from error
-        return True
+        self.read()  # what is no lease is not written over
+        return self._document.write(to_text(lease), Written(to_text(over.lease), over.tag) if over else None)
 
     def probe(self) -> None:
         """As the port says: the document, if there is one, can be read, and its folder written or made."""
@@ -54,25 +41,6 @@ class FileLeaser:
 
     def close(self) -> None:
         """Nothing to let go of."""
-
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        """One writer at a time, from its comparison to its rename; a writer that dies lets go."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = _open(self._path.with_name(f"{self._path.name}.guard"))
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
-
-    def _replace(self, text: str) -> None:
-        beside = self._path.with_name(f"{self._path.name}.next")
-        with beside.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())  # generations must not go back after a power cut
-        beside.replace(self._path)
 
 
 class HostLock:
@@ -96,7 +64,7 @@ class HostLock:
             return True
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = _open(self.path)
+            descriptor = opened(self.path)
         except OSError as error:
             hint = "set ETL_STATE_DIR to a folder that can be written"
             raise SetupError(f"Cannot make {self.path}: {error}.", hint=hint) from error
@@ -113,16 +81,6 @@ class HostLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-
-
-def _failure(what: str, error: OSError) -> EtlError:
-    """Rights and places do not mend themselves; a full disk or a silent file server may."""
-    lasting = isinstance(error, PermissionError | NotADirectoryError | IsADirectoryError | FileExistsError)
-    return (SetupError if lasting or error.errno == errno.EROFS else TransientError)(f"{what}: {error}.", hint=_HINT)
-
-
-def _open(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
 def _identity(descriptor: int) -> str:

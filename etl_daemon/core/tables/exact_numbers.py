@@ -38,9 +38,10 @@ def without_separators(text: pa.Array | pa.ChunkedArray) -> pa.Array | pa.Chunke
 def exact_numbers(array: pa.Array, type_: pa.DataType, separators: bool) -> pa.Array:
     """Numbers, or their text, as integers or decimals; null where the type does not hold them exactly.
 
-    By way of text, not of wider decimals: Arrow's division of decimal256 is wrong for some values.
+    Arrow reads them at once where all fit; else it goes by way of text, not of wider decimals: Arrow's division of
+    decimal256 is wrong for some values.
     """
-    if pa.types.is_integer(array.type) or pa.types.is_decimal(array.type):
+    if pa.types.is_integer(array.type) or pa.types.is_decimal(array.type) or _plain(array, type_):
         try:
             return array.cast(type_)
         except pa.ArrowInvalid:
@@ -53,6 +54,18 @@ def exact_numbers(array: pa.Array, type_: pa.DataType, separators: bool) -> pa.A
         return fit
     low, high = (pa.scalar(limit, decimal) for limit in _limits(type_))
     return kept(fit, pc.and_(pc.greater_equal(fit, low), pc.less_equal(fit, high))).cast(type_)
+
+
+def _plain(array: pa.Array, type_: pa.DataType) -> bool:
+    """Whether Arrow may read the text, which it does twenty times as fast.
+
+    It takes 0x10 for an integer, and decimals that outgrow 128 bits while it gives them their scale come out wrong.
+    """
+    mark = "[eE]" if pa.types.is_decimal(type_) else "[xX]"
+    if not pa.types.is_string(array.type) or pc.any(pc.match_substring_regex(array, mark)).as_py():
+        return False
+    longest = pc.max(pc.binary_length(array)).as_py() or 0
+    return not pa.types.is_decimal(type_) or longest + type_.scale <= 38
 
 
 def _decimals(text: pa.StringArray, type_: pa.DataType) -> pa.Array:

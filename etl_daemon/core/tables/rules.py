@@ -77,7 +77,9 @@ def _read(table: pa.Table, dataset: Dataset, rules: Rules) -> Cells:
         given = canonical(given)
         columns[name] = given
         if name in dataset.types:
-            cast = exact_cast(_present(given, dataset.types[name]), dataset.types[name], forms, declared=True)
+            cast = exact_cast(given, dataset.types[name], forms, declared=True)
+            if cast.misfit.any():
+                cast = exact_cast(_present(given, dataset.types[name]), dataset.types[name], forms, declared=True)
             columns[name], truncated = cast.values, truncated + cast.truncated
             misfits.append((name, given, cast.misfit))
     return Cells(columns, invalid, tuple(misfits), truncated)

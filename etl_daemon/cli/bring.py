@@ -1,0 +1,40 @@
+"""The words that bring rows from elsewhere into the bucket; each imports what it needs when it is called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from etl_daemon.cli.options import taking
+
+
+@dataclass(frozen=True, slots=True)
+class SqlExtractOptions:
+    """What `extract sql` is asked to do."""
+
+    dataset: Annotated[
+        list[str] | None, typer.Option("--dataset", metavar="NAME", help="This dataset only; may be repeated.")
+    ] = None
+    obj: Annotated[
+        str | None,
+        typer.Option(metavar="JSON", help='Other modes for this run: {"SCHEMA.TABLE": "MODE"} or "MODE;TABLE_SUFFIX".'),
+    ] = None
+    full: Annotated[bool, typer.Option("--full", help="Take all rows, whatever was taken before.")] = False
+    load: Annotated[bool, typer.Option("--load", help="Load what was extracted at once.")] = False
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")] = False
+
+
+def _sql(options: SqlExtractOptions) -> None:
+    """Put what is new in databases into the bucket, once."""
+    from etl_daemon.cli.extract_sql import extract_sql
+
+    extract_sql(options)
+
+
+def add(app: typer.Typer) -> None:
+    """Give the application these words."""
+    extract = typer.Typer(no_args_is_help=True, help="Rows from elsewhere into the bucket, for the daemon to load.")
+    extract.command("sql")(taking(SqlExtractOptions, _sql))
+    app.add_typer(extract, name="extract")
