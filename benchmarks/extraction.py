@@ -20,7 +20,7 @@ import duckdb
 import psycopg
 
 from etl_daemon.bootstrap import build
-from etl_daemon.upstream import fed
+from etl_daemon.feeding import fed
 from etl_daemon.vault import settings_from
 from tests.conftest import AWS_ENVIRONMENT
 from tests.support.databases import empty_postgresql, postgresql, run_postgresql

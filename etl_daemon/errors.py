@@ -35,6 +35,14 @@ class TransientError(EtlError):
     """A dependency did not answer as it should: the same call may succeed later."""
 
 
+class TryLaterError(TransientError):
+    """A server asks to be left alone for so many ``seconds``."""
+
+    def __init__(self, detail: str, seconds: float, *, hint: str = "") -> None:
+        super().__init__(detail, hint=hint)
+        self.seconds = seconds
+
+
 class OutcomeUnknownError(TransientError):
     """The answer to a COMMIT did not come: the ledger tells whether it took effect."""
 

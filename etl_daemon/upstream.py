@@ -3,54 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 
+from etl_daemon import bucket
 from etl_daemon.bootstrap import Runtime
-from etl_daemon.config import Settings
-from etl_daemon.core import configure, extraction
+from etl_daemon.core import extraction
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.discovery import OWN_PREFIX
-from etl_daemon.core.events import Event, Retried, StageEnded
 from etl_daemon.core.extraction import Mark, Origin
 from etl_daemon.core.origins import origins
-from etl_daemon.daemon import Daemon
-from etl_daemon.errors import AbandonedError
 from etl_daemon.extraction import Extraction, Extractor, Places
+from etl_daemon.extraction.extractor import MARKS
 from etl_daemon.extraction.journal import Journal
 from etl_daemon.extraction.needs import Document, Snapshot
+from etl_daemon.extraction.pulse import Pulse
 from etl_daemon.leasing import LeaseKeeper
 from etl_daemon.pipeline import Grace
 from etl_daemon.ports import Store
 from etl_daemon.vault import Vault, open_vault
-
-BEAT_SECONDS = 5.0
-_MARKS = f"{OWN_PREFIX}extract/"
-
-
-@dataclass(slots=True)
-class Pulse:
-    """Called while rows come: says now and then that they do, and ends it when the process is to end."""
-
-    dataset: str
-    tell: Callable[[Event], None]
-    grace: Grace
-    _beat_at: float = field(default_factory=time.monotonic)
-
-    def __call__(self) -> None:
-        """Raises AbandonedError when the time after a stop is over."""
-        if self.grace.over():
-            raise AbandonedError(f"{self.dataset}: the process is to end; the extraction begins anew next time.")
-        self.beat()
-
-    def beat(self) -> None:
-        """Say that work goes on."""
-        now = time.monotonic()
-        if now - self._beat_at >= BEAT_SECONDS:
-            self.tell(StageEnded(self.dataset, "extract", now - self._beat_at))
-            self._beat_at = now
 
 
 @dataclass
@@ -83,7 +54,8 @@ class SqlUpstream:
 
         origin, settings = placed(self.origins[dataset.name], dataset), self.runtime.settings
         self._tried[dataset.cursor_name] = time.monotonic()
-        pulse = Pulse(dataset.name, self.runtime.corridor.tell, Grace(self.runtime.stop, settings.etl_stop_seconds))
+        grace = Grace(self.runtime.stop, settings.etl_stop_seconds)
+        pulse = Pulse(dataset.name, self.runtime.corridor.tell, grace.over)
 
         def attempt(secret: Mapping[str, str]) -> Snapshot:
             return snapshot(origin, secret, settings.etl_timeout, pulse)
@@ -123,29 +95,13 @@ class SqlUpstream:
 
     @cached_property
     def _store(self) -> Store:
-        settings, tell = self.runtime.settings, self.runtime.corridor.tell
-        if settings.etl_source == "local":
-            from etl_daemon.adapters.local.store import LocalStore
+        return bucket.store(self.runtime)
 
-            return LocalStore(settings.etl_local_dir or Path.cwd())
-        from etl_daemon.adapters.s3.clients import Endpoint
-        from etl_daemon.adapters.s3.retry import Retries
-        from etl_daemon.adapters.s3.store import S3Store
-
-        def notice(attempt: int, error: BaseException) -> None:
-            tell(Retried("", "s3", attempt, str(error)))
-
-        retries = Retries(configure.retry_policy(settings), self.runtime.stop, notice)
-        store = S3Store(settings.s3_bucket or "", retries, Endpoint(region=settings.s3_region))
-        self.runtime.attach(store.close)
-        return store
-
-    def _journal(self, dataset: Dataset) -> Journal:
+    def _journal(self, dataset: Dataset) -> Journal[Mark]:
         name = dataset.cursor_name
         if name not in self._documents:
-            self._documents[name] = _document(self.runtime.settings, f"{_MARKS}{name}.json")
-            self.runtime.attach(self._documents[name].close)
-        return Journal(self._documents[name], name)
+            self._documents[name] = bucket.mark(self.runtime, name)
+        return Journal(self._documents[name], name, MARKS)
 
     @cached_property
     def _vault(self) -> Vault:
@@ -158,21 +114,6 @@ class SqlUpstream:
         return {}
 
 
-def _document(settings: Settings, key: str) -> Document:
-    if settings.etl_source == "local":
-        from etl_daemon.adapters.local.document import FileDocument
-
-        hint = "let this user write below ETL_LOCAL_DIR"
-        return FileDocument((settings.etl_local_dir or Path.cwd()) / key, hint=hint)
-    from etl_daemon.adapters.s3.clients import Endpoint
-    from etl_daemon.adapters.s3.document import S3Document
-
-    hint = "take a store that knows conditional writes"
-    return S3Document(
-        settings.s3_bucket or "", key, settings.etl_timeout, Endpoint(region=settings.s3_region), hint=hint
-    )
-
-
 def placed(origin: Origin, dataset: Dataset) -> Origin:
     """The origin of a dataset that a run has given a table beside its own: its objects lie beside the others too."""
     suffix = dataset.cursor.partition(";")[2]
@@ -183,12 +124,6 @@ def upstream(runtime: Runtime, lease: LeaseKeeper | None, *, extracting: bool = 
     """What datasets are taken from; None: no dataset has a database."""
     found = origins(runtime.settings, runtime.datasets)
     return SqlUpstream(runtime, found, lease, extracting) if found else None
-
-
-def fed(daemon: Daemon, runtime: Runtime, *, extracting: bool) -> Daemon:
-    """The daemon with its upstream."""
-    daemon.upstream = upstream(runtime, daemon.lease, extracting=extracting)
-    return daemon
 
 
 def with_types(runtime: Runtime) -> Runtime:

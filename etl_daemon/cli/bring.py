@@ -26,6 +26,18 @@ class SqlExtractOptions:
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")] = False
 
 
+@dataclass(frozen=True, slots=True)
+class ApiExtractOptions:
+    """What `extract api` is asked to do."""
+
+    dataset: Annotated[
+        list[str] | None, typer.Option("--dataset", metavar="NAME", help="This dataset only; may be repeated.")
+    ] = None
+    full: Annotated[bool, typer.Option("--full", help="Put the responses even if they are those of last time.")] = False
+    load: Annotated[bool, typer.Option("--load", help="Load what was extracted at once.")] = False
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")] = False
+
+
 def _sql(options: SqlExtractOptions) -> None:
     """Put what is new in databases into the bucket, once."""
     from etl_daemon.cli.extract_sql import extract_sql
@@ -33,8 +45,16 @@ def _sql(options: SqlExtractOptions) -> None:
     extract_sql(options)
 
 
+def _api(options: ApiExtractOptions) -> None:
+    """Put what HTTP APIs answer into the bucket, once, if it is new."""
+    from etl_daemon.cli.extract_api import extract_api
+
+    extract_api(options)
+
+
 def add(app: typer.Typer) -> None:
     """Give the application these words."""
     extract = typer.Typer(no_args_is_help=True, help="Rows from elsewhere into the bucket, for the daemon to load.")
     extract.command("sql")(taking(SqlExtractOptions, _sql))
+    extract.command("api")(taking(ApiExtractOptions, _api))
     app.add_typer(extract, name="extract")

@@ -19,8 +19,9 @@ from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.events import DatasetFailed
 from etl_daemon.errors import ConfigError, EtlError, LeaseLostError
 from etl_daemon.extraction import Extraction
+from etl_daemon.feeding import fed
 from etl_daemon.pipeline import discover
-from etl_daemon.upstream import SqlUpstream, fed, placed, upstream
+from etl_daemon.upstream import SqlUpstream, placed, upstream
 from etl_daemon.vault import load_settings
 
 

@@ -14,7 +14,7 @@ from etl_daemon.core import configure
 from etl_daemon.core.events import WorkFailed
 from etl_daemon.daemon import DatasetReport
 from etl_daemon.errors import BusyError, EtlError
-from etl_daemon.upstream import fed
+from etl_daemon.feeding import fed
 from etl_daemon.vault import load_settings
 
 

@@ -18,9 +18,9 @@ from etl_daemon.core import configure
 from etl_daemon.core.events import WorkFailed
 from etl_daemon.core.pacing import Pacing
 from etl_daemon.errors import EtlError
+from etl_daemon.feeding import fed
 from etl_daemon.inbox import Inbox
 from etl_daemon.loop import Loop
-from etl_daemon.upstream import fed
 from etl_daemon.vault import load_settings
 
 

@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from etl_daemon.config.api_options import ApiOptions, read_api_options
 from etl_daemon.config.checks import LOWER, Hours, KeyPattern, Pattern, PrefixTemplate, TableName, TimestampFormat
 from etl_daemon.config.connections import Connection, read_connections
 from etl_daemon.config.problems import unknown, wrong_values
@@ -91,6 +92,7 @@ class DatasetOptions(BaseModel):
         None, description="Keep JSON as it is, in one column: a row per document, or per record in it."
     )
     immutable_keys: bool | None = Field(None, description="Whether keys only grow and objects never change.")
+    api: ApiOptions | None = Field(None, description="The HTTP API that the objects are taken from.")
     sql: SqlOptions | None = Field(None, description="The database that the rows are taken from.")
 
 
@@ -129,13 +131,21 @@ def _options(name: str, table: object, origin: str) -> tuple[DatasetOptions | No
     if not isinstance(table, dict):
         return None, [f"{name}{origin}: should be a table [datasets.{name}]."]
     fields = DatasetOptions.model_fields
-    table, problems = spelled(table, origin)
+    given = table
+    table, problems = spelled(given, origin)
     if "sql" in table:
         table["sql"], wrong = read_sql_options(table["sql"], name, origin.replace("]", ".sql]"))
         problems += wrong
         if "prefix" in table:
             problems.append(f"prefix{origin}: is where the extraction writes; leave it out.")
         table["prefix"] = table["sql"].folder(name) if table["sql"] else name
+    if "api" in table:
+        table["api"], wrong = read_api_options(table["api"], name, origin)
+        problems += wrong
+        problems += [
+            f"{key}{origin}: does not go with api." for key in ("prefix", "sql", "snapshot_group") if key in given
+        ]
+        table["prefix"] = ApiOptions.folder(name)
     problems += [unknown(key, fields, origin) for key in table if key not in fields]
     needed = () if name in BUILT_IN or table.get("enabled") is False else NEEDED
     missing = [key for key in needed if key not in table]

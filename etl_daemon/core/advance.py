@@ -31,6 +31,7 @@ from etl_daemon.core.events import (
 )
 from etl_daemon.core.model import Outcome
 from etl_daemon.core.progress import (
+    API,
     LEASE,
     QUEUE,
     ROW_OUTCOMES,
@@ -151,7 +152,7 @@ def _failed(progress: Progress, event: DatasetFailed, at: datetime) -> Progress:
 
 def _retried(progress: Progress, event: Retried, _at: datetime) -> Progress:
     progress = replace(progress, retries=plus(progress.retries, {event.dependency: 1}))
-    return _dependency(progress, event.dependency, up=False)
+    return _dependency(progress, event.dependency, up=False) if event.dependency != API else progress
 
 
 def _messages(progress: Progress, event: MessagesMoved, _at: datetime) -> Progress:

@@ -21,6 +21,7 @@ from etl_daemon.core.policy import SYMBOL_PATTERNS, ReadLimits, RetryPolicy, Rul
 from etl_daemon.core.sql.dialect import DIALECTS, Dialect
 from etl_daemon.core.sql.tables import CONTROL_SCHEMA, creating
 from etl_daemon.core.tables.options import option_problems, table_options, usual_mode
+from etl_daemon.core.web.notes import answered
 from etl_daemon.errors import ConfigError
 
 MIB = 2**20
@@ -210,10 +211,11 @@ def _dataset(name: str, values: Mapping[str, Any], settings: Settings) -> Datase
         "table": full_table_name(values["table"], settings),
         **table_options(values),
     }
-    known = {key: value for key, value in values.items() if key not in {"truncate_before_insert", "sql"}}
-    if "sql" not in values:
+    known = {key: value for key, value in values.items() if key not in {"truncate_before_insert", "sql", "api"}}
+    if not values.keys() & {"sql", "api"}:
         return Dataset(name, **{**known, **typed})
-    return loading(Dataset(name, **{"window_hours": EVERYTHING_HOURS, **known, **typed, "extracted": True}))
+    made = loading(Dataset(name, **{"window_hours": EVERYTHING_HOURS, **known, **typed, "extracted": True}))
+    return answered(made) if "api" in values else made
 
 
 def _mode_problems(name: str, values: Mapping[str, Any]) -> list[str]:

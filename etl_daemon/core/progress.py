@@ -21,6 +21,8 @@ ERROR_KINDS = tuple(
 MESSAGE_OUTCOMES = ("received", "ignored", "deleted", "extended", "given_back", "dead_lettered", "left")
 LEASE = "lease"
 QUEUE = "sqs"
+API = "api"
+"""All APIs together: each is one dataset's, which fails with it."""
 
 Tally = Mapping[str, int]
 """Counts by name; every known name is in it from the start."""

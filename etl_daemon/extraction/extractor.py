@@ -15,10 +15,13 @@ from etl_daemon.core.datasets import Dataset, Mode
 from etl_daemon.core.events import Event, ObjectExtracted
 from etl_daemon.core.extraction import Intent, Mark, Origin, Part, Span
 from etl_daemon.errors import SetupError
-from etl_daemon.extraction.journal import Journal
+from etl_daemon.extraction.journal import Form, Journal
 from etl_daemon.extraction.needs import Snapshot
 from etl_daemon.extraction.spool import Spooled, reading, spooled, workplace
 from etl_daemon.ports import Store
+
+MARKS = Form(extraction.to_text, extraction.from_text, Mark())
+"""How marks are kept in journals."""
 
 READERS = 4
 """Parts that are read at the same time."""
@@ -64,7 +67,7 @@ class Extractor:
 
     dataset: Dataset
     origin: Origin
-    journal: Journal
+    journal: Journal[Mark]
     places: Places
     open: Callable[[], Snapshot]
 

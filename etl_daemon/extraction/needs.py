@@ -8,6 +8,7 @@ from typing import Protocol
 
 from etl_daemon.core.documents import Written
 from etl_daemon.core.extraction import Part, Span
+from etl_daemon.core.web.endpoint import Request, Response, Validators
 
 
 class Document(Protocol):
@@ -70,3 +71,20 @@ class Snapshot(Protocol):
 
     def close(self) -> None:
         """Let go of the connection."""
+
+
+class Web(Protocol):
+    """An HTTP API."""
+
+    def fetch(self, request: Request, validators: Validators, into: Path) -> Response | None:
+        """Have the body of the answer written to a file; None: it is the one that the validators stand for.
+
+        Raises:
+            TransientError: there is no answer, or none that can be used, however often it was asked.
+            TryLaterError: it asks to be left alone for longer than retries may take.
+            SetupError: the answer is not what the settings expect: a refusal, too large, no JSON, somewhere else.
+            AbandonedError: the process is to end.
+        """
+
+    def close(self) -> None:
+        """Let go of connections."""

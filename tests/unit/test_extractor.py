@@ -22,6 +22,7 @@ from etl_daemon.core.events import ObjectExtracted
 from etl_daemon.core.extraction import By, Format, Mark, Origin, Part, Span, cuts
 from etl_daemon.errors import LeaseLostError, SetupError, TransientError
 from etl_daemon.extraction import Extraction, Extractor, Places
+from etl_daemon.extraction.extractor import MARKS
 from etl_daemon.extraction.journal import Journal
 
 DATASET = Dataset("orders", Kind.TABLE, "sql/shop/orders/", "A.B.ORDERS", mode=Mode.APPEND, extracted=True)
@@ -163,7 +164,7 @@ class World:
         document = FusedDocument(FileDocument(self.folder / "mark.json", hint=""), self.fuse)
         places = Places(store, self.folder / "spool", lambda *_: None, self.events.append, self.now, self.fence)
         opened = lambda: TableSnapshot(self.table, self.origin, self.fuse)  # noqa: E731
-        return Extractor(self.dataset, self.origin, Journal(document, "orders"), places, opened)
+        return Extractor(self.dataset, self.origin, Journal(document, "orders", MARKS), places, opened)
 
     def extract(self, **more: Any) -> Extraction:
         return self.extractor().extract(**more)
@@ -284,12 +285,12 @@ def test_two_processes_do_not_extract_at_the_same_time(world: World) -> None:
 def test_a_mark_that_changed_meanwhile_is_not_written_over(world: World) -> None:
     world.table.ids = [1]
     document = FileDocument(world.folder / "mark.json", hint="")
-    first, second = Journal(document, "orders"), Journal(document, "orders")
+    first, second = Journal(document, "orders", MARKS), Journal(document, "orders", MARKS)
     assert first.read() == second.read() == Mark()
     first.write(Mark(cursor="1"))
     with pytest.raises(TransientError, match="Another process extracts orders"):
         second.write(Mark(cursor="2"))
-    assert Journal(document, "orders").read().cursor == "1"
+    assert Journal(document, "orders", MARKS).read().cursor == "1"
 
 
 def test_appended_rows_are_never_taken_anew(world: World) -> None:

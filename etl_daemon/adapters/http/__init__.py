@@ -1,0 +1,1 @@
+"""HTTP APIs, by httpx."""

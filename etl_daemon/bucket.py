@@ -1,0 +1,57 @@
+"""The bucket, or the folder that stands for it, as what extraction and uploads write into."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from etl_daemon.bootstrap import Runtime
+from etl_daemon.config import Settings
+from etl_daemon.core import configure
+from etl_daemon.core.discovery import OWN_PREFIX
+from etl_daemon.core.events import Retried
+from etl_daemon.extraction.needs import Document
+from etl_daemon.ports import Store
+
+_MARKS = f"{OWN_PREFIX}extract/"
+
+
+def store(runtime: Runtime) -> Store:
+    """Where objects are put; closed with the runtime."""
+    settings, tell = runtime.settings, runtime.corridor.tell
+    if settings.etl_source == "local":
+        from etl_daemon.adapters.local.store import LocalStore
+
+        return LocalStore(settings.etl_local_dir or Path.cwd())
+    from etl_daemon.adapters.s3.clients import Endpoint
+    from etl_daemon.adapters.s3.retry import Retries
+    from etl_daemon.adapters.s3.store import S3Store
+
+    def notice(attempt: int, error: BaseException) -> None:
+        tell(Retried("", "s3", attempt, str(error)))
+
+    retries = Retries(configure.retry_policy(settings), runtime.stop, notice)
+    made = S3Store(settings.s3_bucket or "", retries, Endpoint(region=settings.s3_region))
+    runtime.attach(made.close)
+    return made
+
+
+def mark(runtime: Runtime, name: str) -> Document:
+    """The document that says how far the extraction of that name has come; closed with the runtime."""
+    made = _document(runtime.settings, f"{_MARKS}{name}.json")
+    runtime.attach(made.close)
+    return made
+
+
+def _document(settings: Settings, key: str) -> Document:
+    if settings.etl_source == "local":
+        from etl_daemon.adapters.local.document import FileDocument
+
+        hint = "let this user write below ETL_LOCAL_DIR"
+        return FileDocument((settings.etl_local_dir or Path.cwd()) / key, hint=hint)
+    from etl_daemon.adapters.s3.clients import Endpoint
+    from etl_daemon.adapters.s3.document import S3Document
+
+    hint = "take a store that knows conditional writes"
+    return S3Document(
+        settings.s3_bucket or "", key, settings.etl_timeout, Endpoint(region=settings.s3_region), hint=hint
+    )

@@ -1,0 +1,1 @@
+"""What is taken from HTTP APIs: requests and answers as values, and what follows from them."""
