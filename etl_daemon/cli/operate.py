@@ -89,6 +89,29 @@ class BackfillOptions:
     json: Json = False
 
 
+@dataclass(frozen=True, slots=True)
+class UploadOptions:
+    """What `upload` is asked to put where."""
+
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files, folders, patterns, or - with --name.")]
+    dataset: Annotated[str, typer.Option(metavar="NAME", help="The dataset; its prefix is where they go.")]
+    layout: Annotated[
+        str,
+        typer.Option(
+            "--key-layout", metavar="FOLDERS", help="Between prefix and name; may hold {year} {month} {day} {hour}."
+        ),
+    ] = ""
+    date: Annotated[str | None, typer.Option(metavar="T", help=f"The date in the key. {INSTANT} [default: now]")] = None
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="What the one file is to be called.")] = None
+    replace: Annotated[bool, typer.Option("--replace", help="Put it also where there is an object already.")] = False
+    check: Annotated[bool, typer.Option("--check", help="Apply the rules first; what is unfit is not put.")] = False
+    wait: Annotated[bool, typer.Option("--wait", help="Until the ledger has them all, loaded or refused.")] = False
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0, max=604_800, help="How long to wait at most.")] = (
+        900
+    )
+    json: Json = False
+
+
 def _list(options: ListOptions) -> None:
     """List rejected rows, the latest first, or refused objects."""
     from etl_daemon.cli.quarantine import listing
@@ -141,6 +164,13 @@ def _backfill(options: BackfillOptions) -> None:
     backfill(options)
 
 
+def _upload(options: UploadOptions) -> None:
+    """Put local files where the daemon finds them; --wait tells what became of them."""
+    from etl_daemon.cli.upload import upload
+
+    upload(options)
+
+
 def _explain(code: Annotated[str, typer.Argument(metavar="REASON", help="A reason code.")], json: Json = False) -> None:
     """Say what a reason code means, and what to do about it."""
     from etl_daemon.cli.explain import explain
@@ -159,4 +189,5 @@ def add(app: typer.Typer) -> None:
     app.add_typer(quarantine, name="quarantine")
     app.command("audit")(taking(AuditOptions, _audit))
     app.command("backfill")(taking(BackfillOptions, _backfill))
+    app.command("upload")(taking(UploadOptions, _upload))
     app.command("explain")(_explain)

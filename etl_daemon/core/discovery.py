@@ -144,6 +144,11 @@ def pending(listing: Iterable[ObjectRef], known: Mapping[str, str], since: datet
     return Discovery(since, tuple(sorted(due)), tuple(sorted(settled)), listed, ignored, last_key=last_key)
 
 
+def filled(template: str, local: datetime) -> str:
+    """The prefix of the partition of that time, closed as listings have it; empty stays empty."""
+    return _closed(template, local)
+
+
 def starting_watermark(since: datetime) -> datetime:
     """The watermark of a dataset that has loaded nothing: just below the first lower bound.
 

@@ -209,8 +209,7 @@ class Inbox:
         if stay:
             self.queue.extend(stay, self.patience.visibility)
         with self._changed:
-            self._done = [each for each in self._done if each not in done]
-            self._given_back = [each for each in self._given_back if each not in back]
+            del self._done[: len(done)], self._given_back[: len(back)]  # others only add behind them
         self._moved("deleted", done)
         self._moved("given_back", back)
         self._moved("extended", stay)

@@ -179,6 +179,9 @@ class Review(Protocol):
     def log(self, line: AuditLine) -> None:
         """Leave a line in the audit log."""
 
+    def lines(self, dataset: Dataset, keys: Sequence[str]) -> list[LedgerLine]:
+        """What the ledger says of these keys, in whatever bucket; nothing of those that it does not know."""
+
     def refused(self, dataset: Dataset) -> list[LedgerLine]:
         """Objects whose latest version was refused."""
 

@@ -166,3 +166,21 @@ def test_a_backfill_loads_its_span_once(desk: Desk) -> None:
     assert [step.objects for step in desk.backfill(first, last)] == [0]
     assert desk.log()[0][3] == f"{first:%Y-%m-%dT%H:%M:%SZ} to {last:%Y-%m-%dT%H:%M:%SZ}: begun, 0 objects are due"
     assert {detail.rpartition(": ")[2] for *_, detail in desk.log()} >= {"done, 2 of 2 objects, 2 rows loaded"}
+
+
+def test_the_ledger_is_asked_for_single_keys(desk: Desk) -> None:
+    desk.put("a.ndjson", [price("A"), price("B"), price("n o")])
+    desk.put("b '.ndjson", b"\x00\x01 no rows at all")
+    desk.put("c.ndjson", [price("C")])
+    desk.cycle()
+    names = [f"{FOLDER}{name}" for name in ("a.ndjson", "b '.ndjson", "unknown")]
+    lines = {line.key: line for line in desk.review.lines(desk.dataset, names)}
+    assert sorted(lines) == names[:2]
+    refs = {ref.key: ref for ref in desk.source.list("", "")}
+    assert (lines[names[0]].outcome, lines[names[0]].rows, lines[names[0]].version) == (
+        "loaded",
+        2,
+        refs[names[0]].version,
+    )
+    assert (lines[names[1]].outcome, bool(lines[names[1]].reason)) == ("refused", True)
+    assert desk.review.lines(desk.dataset, []) == []

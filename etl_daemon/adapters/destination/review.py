@@ -72,6 +72,11 @@ class SqlReview:
         with self._engine.session() as session:
             session.run(self._sql.logged(), line.who, _naive(line.at), line.what, line.dataset, line.detail)
 
+    def lines(self, dataset: Dataset, keys: Sequence[str]) -> list[LedgerLine]:
+        """What the ledger says of these keys, in whatever bucket; nothing of those that it does not know."""
+        wanted = listed({"KEY": key} for key in keys)
+        return [_line(line) for line in self._asked(self._sql.lines(), [dataset.name, dataset.table, wanted])]
+
     def refused(self, dataset: Dataset) -> list[LedgerLine]:
         """Objects whose latest version was refused."""
         return [_line(line) for line in self._asked(self._sql.refused(), [dataset.name, dataset.table])]

@@ -106,6 +106,10 @@ class ReviewSql:
             f"SELECT ?, CAST(? AS {self._dialect.timestamp}), ?, ?, ?"
         )
 
+    def lines(self) -> str:
+        """The keys of a list, as ``LINE`` has it: dataset, target, JSON list of the keys."""
+        return self._latest(f"AND o.KEY IN (SELECT KEY FROM ({self._dialect.listed(KEYS)}) AS listed) ")
+
     def refused(self) -> str:
         """Keys whose latest version was refused, as ``LINE`` has it: dataset, target."""
         return f"{self._latest()} HAVING MAX_BY(o.OUTCOME, o.COMMITTED_AT) = 'refused' ORDER BY o.BUCKET, o.KEY"
@@ -133,7 +137,7 @@ class ReviewSql:
             f"FROM ({self._latest()}) AS l FULL OUTER JOIN ({held}) AS h ON l.KEY = h.HELD_KEY"
         )
 
-    def _latest(self) -> str:
+    def _latest(self, among: str = "") -> str:
         """Each key's latest line, and what it brought in less what gave way, over all its versions."""
         latest = ", ".join(
             f"MAX_BY(o.{name}, o.COMMITTED_AT) AS {name}" for name in ("VERSION", "OUTCOME", "REASON", "MODIFIED")
@@ -141,7 +145,7 @@ class ReviewSql:
         return (
             f"SELECT o.BUCKET, o.KEY, {latest}, MAX(o.COMMITTED_AT) AS COMMITTED_AT, "
             f"SUM(o.ROWS_LOADED - o.ROWS_REPLACED) AS PRESENT FROM {self._objects} AS o WHERE {MINE} "
-            "GROUP BY o.BUCKET, o.KEY"
+            f"{among}GROUP BY o.BUCKET, o.KEY"
         )
 
     def _selected(self, columns: str, selection: Selection, more: str) -> tuple[str, list[object]]:
