@@ -19,8 +19,8 @@ from pathlib import Path
 import duckdb
 import psycopg
 
-from etl_daemon.bootstrap import build
-from etl_daemon.feeding import fed
+from etl_daemon.bootstrap.runtime import build
+from etl_daemon.bootstrap.upstreams import fed
 from etl_daemon.vault import settings_from
 from tests.conftest import AWS_ENVIRONMENT
 from tests.support.databases import empty_postgresql, postgresql, run_postgresql

@@ -12,7 +12,7 @@ from typing import Any, Self, TypedDict
 import pandas as pd
 
 from etl_daemon.api.objects import Identity, Part, Row, identity_of, parts, records
-from etl_daemon.bootstrap import Runtime, build
+from etl_daemon.bootstrap.runtime import Runtime, build
 from etl_daemon.config import Settings
 from etl_daemon.core import discovery
 from etl_daemon.core.configure import full_table_name, table_dataset

@@ -10,7 +10,8 @@ from typing import Any
 
 import typer
 
-from etl_daemon.bootstrap import Runtime, build
+from etl_daemon.bootstrap.runtime import Runtime, build
+from etl_daemon.bootstrap.sql_upstream import with_types
 from etl_daemon.cli.operate import BackfillOptions
 from etl_daemon.cli.outcome import Tally, totals
 from etl_daemon.cli.printing import console, emit, say
@@ -20,7 +21,6 @@ from etl_daemon.cli.start import chosen, counted, logging_runtime
 from etl_daemon.core.model import Outcome
 from etl_daemon.operations.backfill import Progress, Span
 from etl_daemon.operations.backfill import backfill as load_older
-from etl_daemon.upstream import with_types
 from etl_daemon.vault import load_settings
 
 AGAIN = "Run the same command again: it goes on where it was."

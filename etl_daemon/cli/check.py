@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from etl_daemon import bootstrap
 from etl_daemon.adapters.local.clock import SystemClock
-from etl_daemon.bootstrap import Runtime
+from etl_daemon.bootstrap import destination
+from etl_daemon.bootstrap.runtime import Runtime, build
 from etl_daemon.cli.verdict import deliver
 from etl_daemon.config import Settings
 from etl_daemon.core import clock, configure
@@ -55,7 +55,7 @@ def check_alerts(*, as_json: bool) -> None:
 
 
 def _channels() -> Iterator[Finding]:
-    from etl_daemon.notifying import notifiers, rehearsal
+    from etl_daemon.bootstrap.alerts import notifiers, rehearsal
 
     channels = list(notifiers(load_settings()))
     if not channels:
@@ -71,12 +71,12 @@ def _channels() -> Iterator[Finding]:
 
 
 def _findings() -> Iterator[Finding]:
-    from etl_daemon.probing import machine, store
+    from etl_daemon.bootstrap.check import machine, store
 
     settings, seen = load_settings(), Seen()
     patience = min(settings.etl_timeout, PATIENCE_SECONDS)
     patient = settings.model_copy(update={"etl_max_retries": 0, "etl_timeout": patience})
-    with bootstrap.build(patient) as runtime:
+    with build(patient) as runtime:
         names = ", ".join(each.name for each in runtime.datasets)
         yield Finding("settings", State.OK, f"{len(runtime.datasets)} datasets: {names}")
         yield from store(patient, SystemClock())
@@ -85,7 +85,7 @@ def _findings() -> Iterator[Finding]:
     if settings.etl_events_queue_url:
         yield _attempted("events", lambda: _events(patient))
     if settings.etl_destination == "snowflake":
-        yield from map(_finding, bootstrap.connection(patient))
+        yield from map(_finding, destination.connection(patient))
     else:
         yield _attempted("destination", lambda: _destination(patient))
     yield _attempted("tables", lambda: _tables(patient, seen))
@@ -135,7 +135,7 @@ def _read(runtime: Runtime, ref: ObjectRef) -> Finding:
 
 
 def _events(settings: Settings) -> Finding:
-    from etl_daemon.queueing import standing
+    from etl_daemon.bootstrap.queue import standing
 
     found = standing(settings)
     detail = f"The queue answers: {found.waiting:,} messages wait, {found.in_hand:,} are in hand."
@@ -159,12 +159,12 @@ def _finding(step: Step) -> Finding:
 
 
 def _destination(settings: Settings) -> Finding:
-    bootstrap.probe(settings)
+    destination.probe(settings)
     return Finding("destination", State.OK, f"{settings.etl_duckdb_path} can be opened and written.")
 
 
 def _tables(settings: Settings, seen: Seen) -> Finding:
-    there = bootstrap.survey(settings)
+    there = destination.survey(settings)
     if there.missing:
         names = f"{len(there.missing)} of {len(there.tables)} tables are missing."
         return Finding("tables", State.WARN, names, "run etl-daemon init; once and run make them too")

@@ -17,7 +17,7 @@ import typer
 
 from etl_daemon.adapters.duckdb.session import DuckDBFile
 from etl_daemon.adapters.s3.clients import Endpoint, connect
-from etl_daemon.bootstrap import Runtime, build
+from etl_daemon.bootstrap.runtime import Runtime, build
 from etl_daemon.cli import demo_data, outcome
 from etl_daemon.cli.app import DemoOptions
 from etl_daemon.cli.demo_checks import miscounted, unaccounted

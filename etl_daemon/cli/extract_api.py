@@ -8,7 +8,9 @@ from typing import Any
 
 import typer
 
-from etl_daemon.bootstrap import Runtime
+from etl_daemon.bootstrap.api_upstream import ApiUpstream, api_upstream
+from etl_daemon.bootstrap.runtime import Runtime
+from etl_daemon.bootstrap.upstreams import fed
 from etl_daemon.cli import outcome
 from etl_daemon.cli.bring import ApiExtractOptions
 from etl_daemon.cli.printing import console, emit, table
@@ -19,8 +21,6 @@ from etl_daemon.core.events import DatasetFailed
 from etl_daemon.daemon import DatasetReport
 from etl_daemon.errors import ConfigError, EtlError, LeaseLostError
 from etl_daemon.extraction.responses import Put
-from etl_daemon.feeding import fed
-from etl_daemon.upstream_api import ApiUpstream, api_upstream
 from etl_daemon.vault import load_settings
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import typer
 
-from etl_daemon.bootstrap import Runtime
+from etl_daemon.bootstrap.runtime import Runtime
+from etl_daemon.bootstrap.sql_upstream import SqlUpstream, placed, upstream
+from etl_daemon.bootstrap.upstreams import fed
 from etl_daemon.cli import outcome
 from etl_daemon.cli.bring import SqlExtractOptions
 from etl_daemon.cli.printing import console, emit, table
@@ -19,9 +21,7 @@ from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.events import DatasetFailed
 from etl_daemon.errors import ConfigError, EtlError, LeaseLostError
 from etl_daemon.extraction import Extraction
-from etl_daemon.feeding import fed
 from etl_daemon.pipeline import discover
-from etl_daemon.upstream import SqlUpstream, placed, upstream
 from etl_daemon.vault import load_settings
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etl_daemon import bootstrap
+from etl_daemon.bootstrap import destination
 from etl_daemon.cli.printing import console, emit, table
 from etl_daemon.core import configure
 from etl_daemon.core.sql.tables import script
@@ -23,9 +23,9 @@ def init(*, print_only: bool, as_json: bool) -> None:
         else:
             print(script(statements), end="")
         return
-    missing = set(bootstrap.survey(settings).missing)
-    bootstrap.prepare(settings)
-    there = bootstrap.survey(settings)
+    missing = set(destination.survey(settings).missing)
+    destination.prepare(settings)
+    there = destination.survey(settings)
     if as_json:
         tables = {name: {"rows": rows, "created": name in missing} for name, rows in there.tables.items()}
         emit({"destination": there.place, "tables": tables})

@@ -24,7 +24,7 @@ def monitor(*, as_json: bool) -> None:
 
 
 def _findings() -> Iterator[Finding]:
-    from etl_daemon.inspection import inspect
+    from etl_daemon.bootstrap.monitor import inspect
 
     settings = load_settings(needs_source=False, needs_login=False)
     with _told(settings) as tell:
@@ -35,7 +35,7 @@ def _findings() -> Iterator[Finding]:
 def _told(settings: Settings) -> Iterator[Callable[[Event], None]]:
     """Who hears of what is found: the log has a line of what is not well, and operators are alerted."""
     from etl_daemon.adapters.observers.log import LogObserver, configure_logging
-    from etl_daemon.notifying import alerts
+    from etl_daemon.bootstrap.alerts import alerts
 
     configure_logging(settings.log_level, settings.log_format, settings.log_file)
     log = LogObserver()

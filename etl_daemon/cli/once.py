@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from etl_daemon.bootstrap import Runtime
+from etl_daemon.bootstrap.runtime import Runtime
+from etl_daemon.bootstrap.upstreams import fed
 from etl_daemon.cli import outcome
 from etl_daemon.cli.app import OnceOptions
 from etl_daemon.cli.memory import expect_short_run
@@ -14,7 +15,6 @@ from etl_daemon.core import configure
 from etl_daemon.core.events import WorkFailed
 from etl_daemon.daemon import DatasetReport
 from etl_daemon.errors import BusyError, EtlError
-from etl_daemon.feeding import fed
 from etl_daemon.vault import load_settings
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from etl_daemon.bootstrap import Runtime
+from etl_daemon.bootstrap.runtime import Runtime
 from etl_daemon.cli.operate import ListOptions
 from etl_daemon.cli.printing import console, emit, table
 from etl_daemon.cli.selecting import reviewing, selection

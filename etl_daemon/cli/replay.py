@@ -9,7 +9,8 @@ from typing import Any
 
 import typer
 
-from etl_daemon.bootstrap import Runtime
+from etl_daemon.bootstrap.runtime import Runtime
+from etl_daemon.bootstrap.sql_upstream import with_types
 from etl_daemon.cli.operate import ReplayOptions
 from etl_daemon.cli.printing import console, emit, say, table
 from etl_daemon.cli.quarantine import refused_objects
@@ -24,7 +25,6 @@ from etl_daemon.operations.reload import ReloadReport
 from etl_daemon.operations.reload import reload as read_again
 from etl_daemon.operations.replay import ReplayReport
 from etl_daemon.operations.replay import replay as try_again
-from etl_daemon.upstream import with_types
 from etl_daemon.vault import load_settings
 
 ROW_HEADS = ["dataset", "#replayed", "#loaded", "#still unfit", "#changed", "#unread"]

@@ -10,7 +10,8 @@ import structlog
 
 from etl_daemon.adapters.systemd.notify import Notifier, notifier
 from etl_daemon.adapters.systemd.observer import Patience, SystemdObserver
-from etl_daemon.bootstrap import Runtime
+from etl_daemon.bootstrap.runtime import Runtime
+from etl_daemon.bootstrap.upstreams import fed
 from etl_daemon.cli.orders import STOPPERS, Orders, at_signals
 from etl_daemon.cli.start import working_runtime
 from etl_daemon.config import Settings
@@ -18,7 +19,6 @@ from etl_daemon.core import configure
 from etl_daemon.core.events import WorkFailed
 from etl_daemon.core.pacing import Pacing
 from etl_daemon.errors import EtlError
-from etl_daemon.feeding import fed
 from etl_daemon.inbox import Inbox
 from etl_daemon.loop import Loop
 from etl_daemon.vault import load_settings
@@ -79,7 +79,7 @@ def _attended(runtime: Runtime) -> Iterator[Inbox | None]:
     if not runtime.settings.etl_events_queue_url:
         yield None
         return
-    from etl_daemon.queueing import inbox  # boto3, which a local source needs nothing of
+    from etl_daemon.bootstrap.queue import inbox  # boto3, which a local source needs nothing of
 
     with inbox(runtime.settings, runtime.datasets, runtime.corridor.tell, runtime.stop) as attended:
         yield attended

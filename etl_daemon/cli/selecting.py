@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import typer
 
-from etl_daemon.bootstrap import Runtime, build
+from etl_daemon.bootstrap.runtime import Runtime, build
 from etl_daemon.cli.operate import Filters
 from etl_daemon.core import explanations
 from etl_daemon.core.moments import instant

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import typer
 
-from etl_daemon.bootstrap import Runtime, build
+from etl_daemon.bootstrap.runtime import Runtime, build
 from etl_daemon.config import Settings
 from etl_daemon.core.datasets import Dataset, Mode
 from etl_daemon.core.overrides import overridden
@@ -31,8 +31,8 @@ def working_runtime(settings: Settings, word: str, *observers: Observer) -> Iter
     Raises:
         ConfigError: the datasets, or the channels of alerts, are wrong.
     """
-    from etl_daemon.notifying import alerts
-    from etl_daemon.recording import history
+    from etl_daemon.bootstrap.alerts import alerts
+    from etl_daemon.bootstrap.observers import history
 
     log = _log(settings)
     with counted(build(settings, [log, *observers])) as runtime:
@@ -47,7 +47,7 @@ def counted(runtime: Runtime) -> Runtime:
     """The runtime with its counts per table sent to CloudWatch, if the settings name a namespace there."""
     settings = runtime.settings
     if settings.cloudwatch_namespace:
-        from etl_daemon.counting import counts
+        from etl_daemon.bootstrap.observers import counts
 
         observer = counts(settings, runtime.datasets, runtime.clock, runtime.corridor.tell)
         runtime.attach(observer.close, observer)

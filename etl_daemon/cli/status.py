@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from etl_daemon import bootstrap
 from etl_daemon.adapters.local.daemon import running
+from etl_daemon.bootstrap.destination import survey
 from etl_daemon.cli.printing import console, emit, table
 from etl_daemon.cli.running import show
 from etl_daemon.vault import load_settings
@@ -41,7 +41,7 @@ def status(*, as_json: bool) -> None:
         else:
             show(document)
         return
-    there = bootstrap.survey(settings)
+    there = survey(settings)
     documents = {name: _document(state) for name, state in there.datasets.items()}
     ready = not there.missing
     if as_json:

@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from etl_daemon import bootstrap
-from etl_daemon.bootstrap import Runtime, build
+from etl_daemon.bootstrap.bucket import store
+from etl_daemon.bootstrap.runtime import Runtime, build
+from etl_daemon.bootstrap.source import decoder, intake
 from etl_daemon.cli.examining import Files, examine
 from etl_daemon.cli.finding import Finding
 from etl_daemon.cli.finding import show as show_findings
@@ -31,7 +32,6 @@ from etl_daemon.core.placing import is_listed
 from etl_daemon.core.review import LedgerLine
 from etl_daemon.errors import SetupError
 from etl_daemon.operations.upload import Delivery, Parcel, Result, Uploader, Waiting
-from etl_daemon.storing import store
 from etl_daemon.vault import load_settings
 
 Lines = Mapping[str, LedgerLine]
@@ -53,7 +53,7 @@ def upload(options: UploadOptions) -> None:
             _require_ledger(runtime, dataset)
         with parcels(options, dataset, at.astimezone(ZoneInfo(settings.partition_timezone))) as due:
             unfit = _checked(settings, dataset, due) if options.check else []
-            done = [] if unfit else _put(settings, due, options)
+            done = [] if unfit else _put(runtime, due, options)
         lines = _awaited(runtime, dataset, done, options.timeout) if options.wait and done else {}
     found = _document(options, done, lines, unfit)
     if options.json:
@@ -74,18 +74,17 @@ def _require_ledger(runtime: Runtime, dataset: Dataset) -> None:
 
 def _checked(settings: Settings, dataset: Dataset, due: Sequence[Parcel]) -> list[Finding]:
     """What would be refused; what else the rules say goes to standard error."""
-    with closing(bootstrap.decoder(settings)) as decoder:
+    with closing(decoder(settings)) as reader:
         files = Files({each.key: each.file for each in due})
-        findings = examine(bootstrap.intake(settings, files, decoder), dataset)
+        findings = examine(intake(settings, files, reader), dataset)
     show_findings(findings, console(stderr=True))
     return [each for each in findings if each.refused]
 
 
-def _put(settings: Settings, due: Sequence[Parcel], options: UploadOptions) -> list[Delivery]:
-    stop = Signal()
-    with closing(store(settings)) as place, stopping(stop), _bar(due) as (sent, ended):
+def _put(runtime: Runtime, due: Sequence[Parcel], options: UploadOptions) -> list[Delivery]:
+    with stopping(runtime.stop), _bar(due) as (sent, ended):
         done = []
-        for delivery in Uploader(place, options.replace, sent, stop).deliver(due):
+        for delivery in Uploader(store(runtime), options.replace, sent, runtime.stop).deliver(due):
             done.append(delivery)
             ended(delivery)
     return done

@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from etl_daemon import bootstrap
+from etl_daemon.bootstrap.source import decoder, intake
 from etl_daemon.cli.app import ValidateOptions
 from etl_daemon.cli.examining import Files, examine
 from etl_daemon.cli.finding import show, total
@@ -36,9 +36,9 @@ def validate(options: ValidateOptions) -> None:
     settings = load_settings(needs_source=False)
     dataset = _dataset(options, settings)
     rejects = Rejects(options.rejects) if options.rejects else nullcontext()
-    with closing(bootstrap.decoder(settings)) as decoder, rejects as out:
+    with closing(decoder(settings)) as reader, rejects as out:
         files = Files({str(path): path for path in options.files})
-        findings = examine(bootstrap.intake(settings, files, decoder), dataset, out)
+        findings = examine(intake(settings, files, reader), dataset, out)
     if options.json:
         emit(
             {

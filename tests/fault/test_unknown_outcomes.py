@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from etl_daemon.bootstrap import Runtime, build
+from etl_daemon.bootstrap.runtime import Runtime, build
 from etl_daemon.config import settings_from
 from etl_daemon.errors import EtlError
 from tests.support.chaos import world

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from etl_daemon.bootstrap import Runtime, build
+from etl_daemon.bootstrap.api_upstream import ApiUpstream, api_upstream
+from etl_daemon.bootstrap.runtime import Runtime, build
+from etl_daemon.bootstrap.upstreams import fed
 from etl_daemon.config import settings_from
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.events import Retried
 from etl_daemon.errors import TransientError, TryLaterError
-from etl_daemon.feeding import fed
-from etl_daemon.upstream_api import ApiUpstream, api_upstream
 from tests.support.api_server import Answer, Api, answer, api_server
 
 

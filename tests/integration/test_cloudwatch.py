@@ -17,7 +17,7 @@ import pytest
 
 from etl_daemon.adapters.cloudwatch.metrics import CloudWatchMetrics, UnfitCountsError
 from etl_daemon.adapters.cloudwatch.observer import CloudWatchObserver, Metrics, Pace
-from etl_daemon.bootstrap import build
+from etl_daemon.bootstrap.runtime import build
 from etl_daemon.cli.start import counted
 from etl_daemon.config import settings_from
 from etl_daemon.core.datasets import Dataset, Kind

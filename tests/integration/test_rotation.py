@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from etl_daemon.adapters.snowflake.session import SnowflakeSession
-from etl_daemon.bootstrap import build
+from etl_daemon.bootstrap.runtime import build
 from etl_daemon.core.events import Event
 from etl_daemon.core.side_events import SecretsRead, SecretsRenewed
 from etl_daemon.errors import ConfigError, EtlError, SetupError, TransientError

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from etl_daemon import bootstrap
 from etl_daemon.adapters.snowflake.probe import Finding, probe
 from etl_daemon.adapters.snowflake.session import SnowflakeSession
+from etl_daemon.bootstrap.runtime import build
 from etl_daemon.config import Settings, settings_from
 from etl_daemon.core.events import Event, SettingDiscouraged
 from etl_daemon.core.sql.dialect import SNOWFLAKE
@@ -125,12 +125,12 @@ def test_a_password_is_warned_about_once_at_the_start(emulator: Emulator, tmp_pa
 
     place = {"ETL_SOURCE": "local", "ETL_LOCAL_DIR": str(tmp_path), "ETL_STATE_DIR": str(tmp_path / "state")}
     listener = Listener()
-    bootstrap.build(settings(emulator, **place), [listener]).close()
+    build(settings(emulator, **place), [listener]).close()
     (event,) = listener.events
     assert isinstance(event, SettingDiscouraged)
     assert event.setting == "SNOWFLAKE_PASSWORD"
     assert "SNOWFLAKE_PRIVATE_KEY_PATH" in event.hint
     by_token = settings(emulator, SNOWFLAKE_PASSWORD=None, SNOWFLAKE_TOKEN="t", **place)
-    bootstrap.build(by_token, [listener]).close()
+    build(by_token, [listener]).close()
     assert len(listener.events) == 1
     assert emulator.statements() == []

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from etl_daemon.bootstrap import build
+from etl_daemon.bootstrap.runtime import build
+from etl_daemon.bootstrap.upstreams import fed
 from etl_daemon.core.events import ObjectExtracted
 from etl_daemon.errors import SetupError, TransientError
-from etl_daemon.feeding import fed
 from etl_daemon.vault import settings_from
 from tests.support.databases import empty_postgresql, postgresql, run_postgresql
 from tests.support.extraction import QUIET, Plant

@@ -13,13 +13,13 @@ from uuid import uuid4
 
 import duckdb
 
-from etl_daemon.bootstrap import build
+from etl_daemon.bootstrap.queue import inbox
+from etl_daemon.bootstrap.runtime import build
 from etl_daemon.config import Settings
 from etl_daemon.core.events import BatchCommitted, DatasetSettled, Event
 from etl_daemon.core.pacing import Pacing
 from etl_daemon.core.side_events import MessagesMoved
 from etl_daemon.loop import Loop
-from etl_daemon.queueing import inbox
 from tests.support.s3_servers import s3_client
 from tests.support.sqs import new_queue
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from etl_daemon.bootstrap.sql_upstream import placed
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.datasets import Dataset, Mode
@@ -13,7 +14,6 @@ from etl_daemon.core.extraction import By, Format, Origin, typed
 from etl_daemon.core.origins import origins
 from etl_daemon.core.overrides import overridden
 from etl_daemon.errors import ConfigError
-from etl_daemon.upstream import placed
 from etl_daemon.vault import settings_from
 
 SQL = '[datasets.orders.sql]\nurl = "postgresql://etl:hush@db/shop"\n'

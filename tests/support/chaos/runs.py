@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from signal import SIGKILL
 
-from etl_daemon.bootstrap import build
+from etl_daemon.bootstrap.runtime import build
 from etl_daemon.config import Settings, settings_from
 from etl_daemon.core.model import Receipt
 from tests.support.chaos import world

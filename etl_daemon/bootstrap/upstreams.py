@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from etl_daemon.bootstrap import Runtime
+from etl_daemon.bootstrap.api_upstream import api_upstream
+from etl_daemon.bootstrap.runtime import Runtime
+from etl_daemon.bootstrap.sql_upstream import upstream
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.daemon import Daemon
 from etl_daemon.ports import Upstream
-from etl_daemon.upstream import upstream
-from etl_daemon.upstream_api import api_upstream
 
 
 @dataclass(frozen=True, slots=True)

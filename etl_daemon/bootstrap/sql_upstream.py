@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from etl_daemon import bucket
-from etl_daemon.bootstrap import Runtime
+from etl_daemon.bootstrap import bucket
+from etl_daemon.bootstrap.runtime import Runtime
 from etl_daemon.core import extraction
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.extraction import Mark, Origin

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from etl_daemon.bootstrap import Runtime
+from etl_daemon.bootstrap.runtime import Runtime
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.discovery import OWN_PREFIX
@@ -21,7 +21,7 @@ def store(runtime: Runtime) -> Store:
     if settings.etl_source == "local":
         from etl_daemon.adapters.local.store import LocalStore
 
-        return LocalStore(settings.etl_local_dir or Path.cwd())
+        return LocalStore(_folder(settings), settings.s3_bucket or "")
     from etl_daemon.adapters.s3.clients import Endpoint
     from etl_daemon.adapters.s3.retry import Retries
     from etl_daemon.adapters.s3.store import S3Store
@@ -47,7 +47,7 @@ def _document(settings: Settings, key: str) -> Document:
         from etl_daemon.adapters.local.document import FileDocument
 
         hint = "let this user write below ETL_LOCAL_DIR"
-        return FileDocument((settings.etl_local_dir or Path.cwd()) / key, hint=hint)
+        return FileDocument(_folder(settings) / key, hint=hint)
     from etl_daemon.adapters.s3.clients import Endpoint
     from etl_daemon.adapters.s3.document import S3Document
 
@@ -55,3 +55,10 @@ def _document(settings: Settings, key: str) -> Document:
     return S3Document(
         settings.s3_bucket or "", key, settings.etl_timeout, Endpoint(region=settings.s3_region), hint=hint
     )
+
+
+def _folder(settings: Settings) -> Path:
+    """As the source has it: the folder of the bucket's name in the root if there is one, else the root itself."""
+    root = settings.etl_local_dir or Path.cwd()
+    inner = root / (settings.s3_bucket or "")
+    return inner if inner.is_dir() else root

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
-from etl_daemon import bucket
-from etl_daemon.bootstrap import Runtime
+from etl_daemon.bootstrap import bucket
+from etl_daemon.bootstrap.runtime import Runtime
 from etl_daemon.core import configure
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.events import Retried

@@ -1,0 +1,1 @@
+"""Settings become things that work: the only rooms that choose technologies."""

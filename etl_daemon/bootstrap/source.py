@@ -1,0 +1,62 @@
+"""Where objects come from, and what reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event as Signal
+from typing import TYPE_CHECKING
+
+from etl_daemon.bootstrap.machine import cores, state_dir
+from etl_daemon.config import Settings
+from etl_daemon.core import configure
+from etl_daemon.core.events import Event, Retried
+from etl_daemon.pipeline import Intake, Tolerance
+from etl_daemon.ports import Source
+
+if TYPE_CHECKING:
+    from etl_daemon.adapters.decode import ObjectDecoder
+
+
+def intake(
+    settings: Settings, source: Source, reader: ObjectDecoder, tell: Callable[[Event], None] = lambda _: None
+) -> Intake:
+    """Reading and the rules as the settings say."""
+    return Intake(
+        source,
+        reader,
+        configure.rules(settings),
+        Tolerance(settings.error_threshold, settings.refuse_above_share),
+        settings.max_concurrent_jobs,
+        settings.memory_limit_mb * 2**20 // 4,
+        tell,
+    )
+
+
+def open_source(settings: Settings, tell: Callable[[Event], None], stop: Signal) -> Source:
+    """The bucket, or the folder that stands for it. Nothing is asked of it yet.
+
+    Raises:
+        SetupError, ConfigError: the folder for spools cannot be made, or the settings of AWS are wrong.
+    """
+    spool = state_dir(settings)
+    if settings.etl_source == "local":
+        from etl_daemon.adapters.local.source import LocalSource
+
+        return LocalSource(settings.etl_local_dir or Path.cwd(), spool_directory=spool)
+    from etl_daemon.adapters.s3.clients import Endpoint
+    from etl_daemon.adapters.s3.retry import Retries
+    from etl_daemon.adapters.s3.source import S3Source
+
+    def notice(attempt: int, error: BaseException) -> None:
+        tell(Retried("", "s3", attempt, str(error)))
+
+    retries = Retries(configure.retry_policy(settings), stop, notice)
+    return S3Source(retries, Endpoint(region=settings.s3_region), spool_directory=spool)
+
+
+def decoder(settings: Settings) -> ObjectDecoder:
+    """The decoder alone, for commands that read local files; close it after use."""
+    from etl_daemon.adapters.decode import ObjectDecoder
+
+    return ObjectDecoder(configure.read_limits(settings), threads=cores(settings), timezone=settings.source_timezone)
