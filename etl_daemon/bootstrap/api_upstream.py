@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
@@ -17,9 +17,10 @@ from etl_daemon.core.web.endpoint import Endpoint
 from etl_daemon.core.web.endpoints import endpoints
 from etl_daemon.core.web.notes import Notes
 from etl_daemon.errors import TransientError, TryLaterError
+from etl_daemon.extraction import Bucket, Put
 from etl_daemon.extraction.journal import Form, Journal
 from etl_daemon.extraction.pulse import Pulse
-from etl_daemon.extraction.responses import ApiExtractor, Bucket, Put
+from etl_daemon.extraction.responses import ApiExtractor
 from etl_daemon.leasing import LeaseKeeper
 from etl_daemon.pipeline import Grace
 from etl_daemon.ports import Store
@@ -36,6 +37,11 @@ class ApiUpstream:
     lease: LeaseKeeper | None = None
     extracting: bool = True
     _not_before: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def names(self) -> Collection[str]:
+        """The datasets that it knows."""
+        return self.endpoints.keys()
 
     def pull(self, dataset: Dataset) -> Dataset:
         """As the port says."""
@@ -76,6 +82,13 @@ class ApiUpstream:
             raise
         finally:
             web.close()
+
+    def at_home(self, dataset: Dataset) -> Dataset:
+        """As extracting needs it: they lie where their dataset looks for them."""
+        return dataset
+
+    def cursor(self, dataset: Dataset) -> None:
+        """There is none: an API is asked for all that it has."""
 
     def _due(self, dataset: Dataset) -> bool:
         """By what this process has done, which costs nothing to ask, then by the notes, which every process sees."""

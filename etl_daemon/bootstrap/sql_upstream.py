@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -13,15 +13,14 @@ from etl_daemon.core import extraction
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.extraction import Mark, Origin
 from etl_daemon.core.origins import origins
-from etl_daemon.extraction import Extraction, Extractor, Places
-from etl_daemon.extraction.extractor import MARKS
+from etl_daemon.extraction import Bucket, Put
+from etl_daemon.extraction.extractor import MARKS, Extraction, Extractor
 from etl_daemon.extraction.journal import Journal
 from etl_daemon.extraction.needs import Document, Snapshot
 from etl_daemon.extraction.pulse import Pulse
 from etl_daemon.leasing import LeaseKeeper
 from etl_daemon.pipeline import Grace
 from etl_daemon.ports import Store
-from etl_daemon.vault import Vault, open_vault
 
 
 @dataclass
@@ -34,23 +33,40 @@ class SqlUpstream:
     extracting: bool = True
     _tried: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def names(self) -> Collection[str]:
+        """The datasets that it knows."""
+        return self.origins.keys()
+
     def pull(self, dataset: Dataset) -> Dataset:
         """As the port says."""
         if dataset.name not in self.origins:
             return dataset
         mark = self.mark(dataset)
         if self.extracting and self._due(dataset, mark):
-            mark = self.extract(dataset).mark
+            mark = self._extraction(dataset).mark
         return extraction.typed(dataset, mark.types)
 
-    def extract(self, dataset: Dataset, *, anew: bool = False) -> Extraction:
+    def extract(self, dataset: Dataset, *, anew: bool = False) -> tuple[Put, ...]:
         """Extract it, due or not.
 
         Raises:
             EtlError: as ``Extractor.extract``.
         """
+        return self._extraction(dataset, anew=anew).objects
+
+    def at_home(self, dataset: Dataset) -> Dataset:
+        """As extracting needs it: with the folder that its objects are put into as its prefix."""
+        return replace(dataset, prefix=placed(self.origins[dataset.name], dataset).folder)
+
+    def cursor(self, dataset: Dataset) -> str | None:
+        """How far it has come, as text of the column that it grows by."""
+        return self.mark(dataset).cursor
+
+    def _extraction(self, dataset: Dataset, *, anew: bool = False) -> Extraction:
         from etl_daemon.adapters.sql.connect import snapshot
         from etl_daemon.adapters.sql.failures import LoginRefusedError
+        from etl_daemon.adapters.sql.parquet import to_parquet
 
         origin, settings = placed(self.origins[dataset.name], dataset), self.runtime.settings
         self._tried[dataset.cursor_name] = time.monotonic()
@@ -63,11 +79,11 @@ class SqlUpstream:
         def opened() -> Snapshot:
             if origin.url:
                 return attempt({})
-            return self._vault.with_secret(origin.secret, attempt, lambda error: isinstance(error, LoginRefusedError))
+            refused = lambda error: isinstance(error, LoginRefusedError)  # noqa: E731
+            return self.runtime.vault.with_secret(origin.secret, attempt, refused)
 
-        return Extractor(dataset, origin, self._journal(dataset), self._places(dataset, pulse), opened).extract(
-            anew=anew
-        )
+        bucket = self._bucket(dataset, pulse)
+        return Extractor(dataset, origin, self._journal(dataset), bucket, opened, to_parquet).extract(anew=anew)
 
     def mark(self, dataset: Dataset) -> Mark:
         """How far it has come."""
@@ -80,13 +96,10 @@ class SqlUpstream:
         early = tried is not None and time.monotonic() - tried < every
         return mark.intent is not None or (not early and mark.due(every, self.runtime.clock.now()))
 
-    def _places(self, dataset: Dataset, pulse: Pulse) -> Places:
-        from etl_daemon.adapters.sql.parquet import to_parquet
-
-        return Places(
+    def _bucket(self, dataset: Dataset, pulse: Pulse) -> Bucket:
+        return Bucket(
             self._store,
             self.runtime.settings.etl_state_dir / "extract" / dataset.cursor_name,
-            to_parquet,
             self.runtime.corridor.tell,
             self.runtime.clock.now,
             self.lease.fence if self.lease else lambda: None,
@@ -104,12 +117,6 @@ class SqlUpstream:
         return Journal(self._documents[name], name, MARKS)
 
     @cached_property
-    def _vault(self) -> Vault:
-        vault = open_vault(self.runtime.settings, self.runtime.corridor.tell)
-        self.runtime.attach(vault.close)
-        return vault
-
-    @cached_property
     def _documents(self) -> dict[str, Document]:
         return {}
 
@@ -120,7 +127,7 @@ def placed(origin: Origin, dataset: Dataset) -> Origin:
     return replace(origin, folder=f"{origin.folder[:-1]}{suffix}/") if suffix else origin
 
 
-def upstream(runtime: Runtime, lease: LeaseKeeper | None, *, extracting: bool = True) -> SqlUpstream | None:
+def sql_upstream(runtime: Runtime, lease: LeaseKeeper | None, *, extracting: bool = True) -> SqlUpstream | None:
     """What datasets are taken from; None: no dataset has a database."""
     found = origins(runtime.settings, runtime.datasets)
     return SqlUpstream(runtime, found, lease, extracting) if found else None
@@ -132,5 +139,5 @@ def with_types(runtime: Runtime) -> Runtime:
     Raises:
         EtlError: the bucket did not answer.
     """
-    knowing = upstream(runtime, None, extracting=False)
+    knowing = sql_upstream(runtime, None, extracting=False)
     return replace(runtime, datasets=tuple(map(knowing.pull, runtime.datasets))) if knowing else runtime

@@ -11,43 +11,37 @@ from etl_daemon.cli.options import taking
 
 
 @dataclass(frozen=True, slots=True)
-class SqlExtractOptions:
-    """What `extract sql` is asked to do."""
+class ExtractOptions:
+    """What `extract` is asked to do."""
 
     dataset: Annotated[
         list[str] | None, typer.Option("--dataset", metavar="NAME", help="This dataset only; may be repeated.")
     ] = None
-    obj: Annotated[
-        str | None,
-        typer.Option(metavar="JSON", help='Other modes for this run: {"SCHEMA.TABLE": "MODE"} or "MODE;TABLE_SUFFIX".'),
-    ] = None
-    full: Annotated[bool, typer.Option("--full", help="Take all rows, whatever was taken before.")] = False
+    full: Annotated[bool, typer.Option("--full", help="Take all of it, whatever was taken before.")] = False
     load: Annotated[bool, typer.Option("--load", help="Load what was extracted at once.")] = False
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")] = False
 
 
 @dataclass(frozen=True, slots=True)
-class ApiExtractOptions:
-    """What `extract api` is asked to do."""
+class SqlExtractOptions(ExtractOptions):
+    """What `extract sql` is asked to do."""
 
-    dataset: Annotated[
-        list[str] | None, typer.Option("--dataset", metavar="NAME", help="This dataset only; may be repeated.")
+    obj: Annotated[
+        str | None,
+        typer.Option(metavar="JSON", help='Other modes for this run: {"SCHEMA.TABLE": "MODE"} or "MODE;TABLE_SUFFIX".'),
     ] = None
-    full: Annotated[bool, typer.Option("--full", help="Put the responses even if they are those of last time.")] = False
-    load: Annotated[bool, typer.Option("--load", help="Load what was extracted at once.")] = False
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")] = False
 
 
 def _sql(options: SqlExtractOptions) -> None:
     """Put what is new in databases into the bucket, once."""
-    from etl_daemon.cli.extract_sql import extract_sql
+    from etl_daemon.cli.extract import extract_sql
 
-    extract_sql(options)
+    extract_sql(options, options.obj)
 
 
-def _api(options: ApiExtractOptions) -> None:
+def _api(options: ExtractOptions) -> None:
     """Put what HTTP APIs answer into the bucket, once, if it is new."""
-    from etl_daemon.cli.extract_api import extract_api
+    from etl_daemon.cli.extract import extract_api
 
     extract_api(options)
 
@@ -56,5 +50,5 @@ def add(app: typer.Typer) -> None:
     """Give the application these words."""
     extract = typer.Typer(no_args_is_help=True, help="Rows from elsewhere into the bucket, for the daemon to load.")
     extract.command("sql")(taking(SqlExtractOptions, _sql))
-    extract.command("api")(taking(ApiExtractOptions, _api))
+    extract.command("api")(taking(ExtractOptions, _api))
     app.add_typer(extract, name="extract")

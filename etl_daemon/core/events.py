@@ -96,7 +96,7 @@ class ObjectRefused(Event):
 
 @dataclass(frozen=True, slots=True)
 class ObjectExtracted(Event):
-    """Rows of a database were put into the bucket, in so many ``seconds`` once they were read; ``size`` is in bytes."""
+    """What a source gave is in the bucket, put there in ``seconds``; ``size`` in bytes, ``rows`` where counted."""
 
     key: str
     rows: int

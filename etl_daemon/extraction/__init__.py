@@ -1,5 +1,5 @@
-"""Rows of databases into the bucket, each once, before the corridor takes them from there."""
+"""From databases and APIs into the bucket, each row once, before the corridor takes them from there."""
 
-from etl_daemon.extraction.extractor import Extracted, Extraction, Extractor, Places
+from etl_daemon.extraction.bucket import Bucket, Put
 
-__all__ = ["Extracted", "Extraction", "Extractor", "Places"]
+__all__ = ["Bucket", "Put"]

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 
 from etl_daemon.core import extraction
 from etl_daemon.core.datasets import Dataset, Mode
-from etl_daemon.core.events import Event, ObjectExtracted
 from etl_daemon.core.extraction import Intent, Mark, Origin, Part, Span
 from etl_daemon.errors import SetupError
+from etl_daemon.extraction.bucket import Bucket, Put
 from etl_daemon.extraction.journal import Form, Journal
 from etl_daemon.extraction.needs import Snapshot
 from etl_daemon.extraction.spool import Spooled, reading, spooled, workplace
-from etl_daemon.ports import Store
 
 MARKS = Form(extraction.to_text, extraction.from_text, Mark())
 """How marks are kept in journals."""
@@ -28,48 +25,26 @@ READERS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """Where objects go, the folder in which they are made, and who hears of it.
-
-    ``fence`` raises where it is not our turn any more. ``parquet`` makes a Parquet file of a CSV file, given the types
-    of its columns. ``beat`` is called while an object is on its way.
-    """
-
-    store: Store
-    spool: Path
-    parquet: Callable[[Path, Mapping[str, str], Path], None]
-    tell: Callable[[Event], None]
-    now: Callable[[], datetime]
-    fence: Callable[[], object] = lambda: None
-    beat: Callable[[], None] = lambda: None
-
-
-@dataclass(frozen=True, slots=True)
-class Extracted:
-    """An object that was put."""
-
-    key: str
-    rows: int
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
 class Extraction:
     """What came of it. ``objects`` is empty where nothing was new."""
 
-    objects: tuple[Extracted, ...]
+    objects: tuple[Put, ...]
     mark: Mark
 
 
 @dataclass(frozen=True, slots=True)
 class Extractor:
-    """Extracts one dataset; ``open`` gives a snapshot of its rows."""
+    """Extracts one dataset; ``open`` gives a snapshot of its rows.
+
+    ``parquet`` makes a Parquet file of a CSV file, given the types of its columns.
+    """
 
     dataset: Dataset
     origin: Origin
     journal: Journal[Mark]
-    places: Places
+    bucket: Bucket
     open: Callable[[], Snapshot]
+    parquet: Callable[[Path, Mapping[str, str], Path], None]
 
     def extract(self, *, anew: bool = False) -> Extraction:
         """Put what is new; ``anew`` takes all rows, whatever was taken before.
@@ -81,7 +56,7 @@ class Extractor:
         """
         mark = self.journal.read()
         self._check(mark, anew=anew)
-        with workplace(self.places.spool) as folder, closing(self.open()) as snapshot:
+        with workplace(self.bucket.spool) as folder, closing(self.open()) as snapshot:
             finished = self._parts(snapshot, mark, folder) if mark.intent else Extraction((), mark)
             if mark.intent and not anew:
                 return finished
@@ -101,7 +76,7 @@ class Extractor:
             return Extraction((), mark)
         types = extraction.target_types(snapshot.columns, self.dataset)
         cuts = self._cuts(snapshot) if span.after is None else [Part("")]
-        at = self.places.now()
+        at = self.bucket.now()
         if self.dataset.mode.replaces or len(cuts) == 1:
             part = Part(extraction.key_of(self.origin, at))
             mark = mark.begun(Intent(span, (part,)), types, self.origin.column)
@@ -140,17 +115,17 @@ class Extractor:
             mark = replace(mark, intent=replace(intent, digest=digest))
             self.journal.write(mark)
             put = self._put(intent.parts[0], made, snapshot.columns)
-        return self._settled(mark, (put,))
+        return self._settled(mark, (put,) if put else ())
 
     def _parts(self, snapshot: Snapshot, mark: Mark, folder: Path) -> Extraction:
         """The objects of an intent that are not there yet, some at a time."""
         intent = mark.intent or Intent(Span(), ())
-        missing = [part for part in intent.parts if not self.places.store.find(part.key)]
+        missing = [part for part in intent.parts if not self.bucket.store.find(part.key)]
         if not missing:
             return self._settled(mark, ())
         with reading(snapshot, min(READERS, len(missing))) as idle, ThreadPoolExecutor(len(idle)) as pool:
 
-            def take(part: Part) -> Extracted | None:
+            def take(part: Part) -> Put | None:
                 reader = idle.pop()
                 try:
                     with spooled([reader], intent.span, [part], folder) as made:
@@ -162,20 +137,15 @@ class Extractor:
             put = tuple(filter(None, pool.map(take, missing)))
         return self._settled(mark, put)
 
-    def _put(self, part: Part, made: Spooled, columns: Sequence[tuple[str, str]]) -> Extracted:
-        file, began = made.file, time.perf_counter()
+    def _put(self, part: Part, made: Spooled, columns: Sequence[tuple[str, str]]) -> Put | None:
+        file = made.file
         if part.key.endswith(extraction.Format.PARQUET):
             file = made.file.with_suffix(".parquet")
-            self.places.parquet(made.file, dict(columns), file)
-        self.places.fence()
-        size = file.stat().st_size
-        self.places.store.put(part.key, file, sent=lambda _: self.places.beat())
-        seconds = time.perf_counter() - began
-        self.places.tell(ObjectExtracted(self.dataset.name, part.key, made.rows, size, seconds))
-        return Extracted(part.key, made.rows, size)
+            self.parquet(made.file, dict(columns), file)
+        return self.bucket.put(self.dataset.name, part.key, file, made.rows)
 
-    def _settled(self, mark: Mark, put: tuple[Extracted, ...]) -> Extraction:
-        self.places.fence()
-        mark = mark.settled(self.places.now())
+    def _settled(self, mark: Mark, put: tuple[Put, ...]) -> Extraction:
+        self.bucket.fence()
+        mark = mark.settled(self.bucket.now())
         self.journal.write(mark)
         return Extraction(put, mark)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.events import Event, ObjectExtracted
 from etl_daemon.core.web.endpoint import MIB, NONE, Endpoint, Response, Validators, shown_url
 from etl_daemon.core.web.notes import Notes, Taken, digest, keys_of
 from etl_daemon.core.web.paging import Page, UnusableError, begun, following, parsed
 from etl_daemon.errors import SetupError
+from etl_daemon.extraction.bucket import Bucket, Put
 from etl_daemon.extraction.journal import Journal
 from etl_daemon.extraction.needs import Web
 from etl_daemon.extraction.spool import workplace
-from etl_daemon.ports import Store
 
 ATTEMPTS = 3
 """How often a run begins where pages change under it, or are no JSON."""
@@ -31,29 +28,6 @@ class Fetched:
     file: Path
     digest: str
     response: Response
-
-
-@dataclass(frozen=True, slots=True)
-class Put:
-    """An object that was put, ``size`` in bytes."""
-
-    key: str
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """Where responses go, the folder in which they wait for each other, and who hears of it.
-
-    ``fence`` raises where it is not our turn any more. ``beat`` is called while an object is on its way.
-    """
-
-    store: Store
-    spool: Path
-    tell: Callable[[Event], None]
-    now: Callable[[], datetime]
-    fence: Callable[[], object] = lambda: None
-    beat: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +104,8 @@ class ApiExtractor:
         if taken != notes.intent:
             notes = replace(notes, intent=taken)
             self.journal.write(notes)
-        done = []
-        for key, page in zip(taken.keys, fetched, strict=True):
-            began = time.perf_counter()
-            self.bucket.fence()
-            if self.bucket.store.put(key, page.file, sent=lambda _: self.bucket.beat()):
-                seconds, size = time.perf_counter() - began, page.response.size
-                self.bucket.tell(ObjectExtracted(self.dataset.name, key, 0, size, seconds))
-                done.append(Put(key, size))
+        pages = zip(taken.keys, fetched, strict=True)
+        put = [self.bucket.put(self.dataset.name, key, page.file) for key, page in pages]
         self.bucket.fence()
         self.journal.write(notes.settled(self.bucket.now()))
-        return tuple(done)
+        return tuple(filter(None, put))

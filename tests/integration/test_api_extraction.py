@@ -20,8 +20,9 @@ from etl_daemon.core.web import notes
 from etl_daemon.core.web.endpoint import By, Endpoint, Limits, Paging, Request, Response, Validators
 from etl_daemon.core.web.notes import Notes
 from etl_daemon.errors import EtlError, LeaseLostError, SetupError, TransientError
+from etl_daemon.extraction import Bucket, Put
 from etl_daemon.extraction.journal import Form, Journal
-from etl_daemon.extraction.responses import ApiExtractor, Bucket, Put
+from etl_daemon.extraction.responses import ApiExtractor
 
 DATASET = Dataset("x", Kind.TABLE, "data/x/", "D.S.T", mode=Mode.APPEND)
 ONE = Endpoint(Request("https://api.example.org/x"), "data/x/")

@@ -21,8 +21,8 @@ from etl_daemon.core.documents import Written
 from etl_daemon.core.events import ObjectExtracted
 from etl_daemon.core.extraction import By, Format, Mark, Origin, Part, Span, cuts
 from etl_daemon.errors import LeaseLostError, SetupError, TransientError
-from etl_daemon.extraction import Extraction, Extractor, Places
-from etl_daemon.extraction.extractor import MARKS
+from etl_daemon.extraction import Bucket
+from etl_daemon.extraction.extractor import MARKS, Extraction, Extractor
 from etl_daemon.extraction.journal import Journal
 
 DATASET = Dataset("orders", Kind.TABLE, "sql/shop/orders/", "A.B.ORDERS", mode=Mode.APPEND, extracted=True)
@@ -162,9 +162,9 @@ class World:
     def extractor(self) -> Extractor:
         store = FusedStore(self.source, self.fuse)
         document = FusedDocument(FileDocument(self.folder / "mark.json", hint=""), self.fuse)
-        places = Places(store, self.folder / "spool", lambda *_: None, self.events.append, self.now, self.fence)
+        bucket = Bucket(store, self.folder / "spool", self.events.append, self.now, self.fence)
         opened = lambda: TableSnapshot(self.table, self.origin, self.fuse)  # noqa: E731
-        return Extractor(self.dataset, self.origin, Journal(document, "orders", MARKS), places, opened)
+        return Extractor(self.dataset, self.origin, Journal(document, "orders", MARKS), bucket, opened, lambda *_: None)
 
     def extract(self, **more: Any) -> Extraction:
         return self.extractor().extract(**more)

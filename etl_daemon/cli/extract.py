@@ -1,0 +1,143 @@
+"""``etl-daemon extract sql|api``: what is new in databases and HTTP APIs, into the bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import typer
+
+from etl_daemon.bootstrap.api_upstream import api_upstream
+from etl_daemon.bootstrap.runtime import Runtime
+from etl_daemon.bootstrap.sql_upstream import sql_upstream
+from etl_daemon.bootstrap.upstreams import Extracting, fed
+from etl_daemon.cli import outcome
+from etl_daemon.cli.bring import ExtractOptions
+from etl_daemon.cli.printing import console, emit, table
+from etl_daemon.cli.run import stopping
+from etl_daemon.cli.start import chosen, in_other_modes, working_runtime
+from etl_daemon.core import configure
+from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.events import DatasetFailed
+from etl_daemon.errors import ConfigError, EtlError, LeaseLostError
+from etl_daemon.extraction import Put
+from etl_daemon.leasing import LeaseKeeper
+from etl_daemon.vault import load_settings
+
+Kind = Callable[[Runtime, LeaseKeeper | None], Extracting | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What came of one dataset; ``cursor``: how far it has come, where there is such a thing."""
+
+    dataset: str
+    put: tuple[Put, ...] = ()
+    cursor: str | None = None
+    error: EtlError | None = None
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """All of it."""
+        error = self.error
+        return {
+            "dataset": self.dataset,
+            "objects": [asdict(each) for each in self.put],
+            "rows": sum(each.rows for each in self.put),
+            "cursor": self.cursor,
+            "error": {"kind": type(error).__name__, "detail": error.detail, "hint": error.hint} if error else None,
+        }
+
+
+def extract_sql(options: ExtractOptions, obj: str | None) -> None:
+    """Extract from databases; ``obj`` has other modes and tables for this run. Errors are those of ``_extract``."""
+    _extract(sql_upstream, "docs/extract.md has examples of [datasets.NAME.sql]", options, obj)
+
+
+def extract_api(options: ExtractOptions) -> None:
+    """Extract from HTTP APIs. Errors are those of ``_extract``."""
+    _extract(api_upstream, "docs/api.md has examples of [datasets.NAME.api]", options)
+
+
+def _extract(kind: Kind, examples: str, options: ExtractOptions, obj: str | None = None) -> None:
+    """Extract, and tell what was put; with ``--load``, load it.
+
+    Raises:
+        typer.Exit: with 1 where a dataset failed.
+        typer.BadParameter: options do not fit the datasets.
+        EtlError: settings are wrong, or someone else is at work.
+    """
+    tally = outcome.Tally()
+    with working_runtime(load_settings(), "extract", tally) as whole, stopping(whole.stop):
+        source = kind(whole, None)
+        if source is None:
+            hint = f"add a table to the file that ETL_DATASETS_FILE names; {examples}"
+            raise ConfigError("No dataset is taken from there.", hint=hint)
+        runtime = _chosen(whole, source, options.dataset, obj)
+        source.lease = runtime.lease()
+        if source.lease:
+            source.lease.take(runtime.stop)
+        lines = _lines(runtime, source, anew=options.full)
+        daemon = runtime.daemon(lease=source.lease)
+        reports = fed(daemon, runtime, extracting=False).cycle(runtime.stop) if options.load else []
+    loaded = [outcome.document(report, tally) for report in reports]
+    failed = any(line.error for line in lines) or any(report.failed for report in reports)
+    if options.json:
+        emit({"failed": failed, "extracted": [line.document for line in lines], "loaded": loaded})
+    else:
+        _show(lines, loaded)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _chosen(whole: Runtime, source: Extracting, names: Sequence[str] | None, obj: str | None) -> Runtime:
+    """Raises typer.BadParameter where there is no such dataset or table."""
+    having = tuple(each for each in whole.datasets if each.name in source.names)
+    named = tuple(chosen(having, name) for name in dict.fromkeys(names or ())) or having
+    taken = configure.tables(whole.settings, whole.datasets)
+    runtime = in_other_modes(replace(whole, datasets=named), obj, taken)
+    return replace(runtime, datasets=tuple(map(source.at_home, runtime.datasets)))
+
+
+def _lines(runtime: Runtime, source: Extracting, *, anew: bool) -> list[Line]:
+    """All datasets, one after the other; one that fails costs itself only."""
+    lines: list[Line] = []
+    for dataset in runtime.datasets:
+        if runtime.stop.is_set():
+            break
+        lines.append(_line(runtime, source, dataset, anew=anew))
+    return lines
+
+
+def _line(runtime: Runtime, source: Extracting, dataset: Dataset, *, anew: bool) -> Line:
+    try:
+        put = source.extract(dataset, anew=anew)
+        return Line(dataset.name, put, source.cursor(dataset))
+    except (LeaseLostError, ConfigError):
+        raise
+    except EtlError as error:
+        runtime.corridor.tell(DatasetFailed(dataset.name, error))
+        return Line(dataset.name, error=error)
+
+
+def _show(lines: Sequence[Line], loaded: Sequence[dict[str, Any]]) -> None:
+    out = console()
+    rows = [
+        [each.dataset, len(each.put), sum(put.rows for put in each.put), sum(put.size for put in each.put), each.cursor]
+        for each in lines
+    ]
+    out.print(table("", ["dataset", "#objects", "#rows", "#bytes", "up to"], rows))
+    for line in lines:
+        for each in line.put:
+            counted = f"{each.rows:,} rows, " if each.rows else ""
+            out.print(f"{line.dataset}: {each.key}: {counted}{each.size:,} bytes", soft_wrap=True)
+        if line.error:
+            hint = line.error.hint or "try again"
+            out.print(f"{line.dataset}: failed: {line.error.detail} Hint: {hint}", soft_wrap=True)
+        elif not line.put:
+            out.print(f"{line.dataset}: nothing new.", soft_wrap=True)
+    if loaded:
+        outcome.show(loaded, out, "loaded")
+    elif any(line.put for line in lines):
+        out.print("To load it: etl-daemon once, or a running daemon in its next cycle", soft_wrap=True)
