@@ -59,13 +59,14 @@ class ApiUpstream:
             EtlError: as ``ApiExtractor.extract``.
         """
         from etl_daemon.adapters.http.client import HttpWeb
-        from etl_daemon.adapters.http.retry import Retries
+        from etl_daemon.adapters.retry import Retries
 
         endpoint, settings, name = self.endpoints[dataset.name], self.runtime.settings, dataset.name
         tell, stop = self.runtime.corridor.tell, self.runtime.stop
         pulse = Pulse(name, tell, Grace(stop, settings.etl_stop_seconds).over)
         policy = configure.retry_policy(settings)
-        retries = Retries(policy, stop, lambda attempt, error: tell(Retried(name, "api", attempt, str(error))))
+        heard = lambda attempt, error: tell(Retried(name, "api", attempt, str(error)))  # noqa: E731
+        retries = Retries(policy, stop, heard, within_seconds=policy.timeout_seconds)
         spool = settings.etl_state_dir / "extract" / name
         place = Bucket(self._store, spool, tell, self.runtime.clock.now, self._fence, pulse.beat)
         asking = endpoint.auth.secret if endpoint.auth else ""

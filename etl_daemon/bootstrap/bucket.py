@@ -22,8 +22,8 @@ def store(runtime: Runtime) -> Store:
         from etl_daemon.adapters.local.store import LocalStore
 
         return LocalStore(_folder(settings), settings.s3_bucket or "")
+    from etl_daemon.adapters.retry import Retries
     from etl_daemon.adapters.s3.clients import Endpoint
-    from etl_daemon.adapters.s3.retry import Retries
     from etl_daemon.adapters.s3.store import S3Store
 
     def notice(attempt: int, error: BaseException) -> None:

@@ -44,8 +44,8 @@ def open_source(settings: Settings, tell: Callable[[Event], None], stop: Signal)
         from etl_daemon.adapters.local.source import LocalSource
 
         return LocalSource(settings.etl_local_dir or Path.cwd(), spool_directory=spool)
+    from etl_daemon.adapters.retry import Retries
     from etl_daemon.adapters.s3.clients import Endpoint
-    from etl_daemon.adapters.s3.retry import Retries
     from etl_daemon.adapters.s3.source import S3Source
 
     def notice(attempt: int, error: BaseException) -> None:

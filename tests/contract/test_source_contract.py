@@ -14,8 +14,8 @@ import pytest
 
 from etl_daemon.adapters.local.source import LocalSource
 from etl_daemon.adapters.memory.source import MemorySource
+from etl_daemon.adapters.retry import Retries
 from etl_daemon.adapters.s3.clients import Endpoint
-from etl_daemon.adapters.s3.retry import Retries
 from etl_daemon.adapters.s3.source import S3Source
 from etl_daemon.core.model import ObjectRef
 from etl_daemon.core.policy import RetryPolicy

@@ -13,8 +13,8 @@ from etl_daemon.adapters.local.source import LocalSource
 from etl_daemon.adapters.local.store import LocalStore
 from etl_daemon.adapters.memory.source import MemorySource
 from etl_daemon.adapters.memory.store import MemoryStore
+from etl_daemon.adapters.retry import Retries
 from etl_daemon.adapters.s3.clients import Endpoint
-from etl_daemon.adapters.s3.retry import Retries
 from etl_daemon.adapters.s3.source import S3Source
 from etl_daemon.adapters.s3.store import PART_BYTES, S3Store
 from etl_daemon.core.policy import RetryPolicy

@@ -18,16 +18,7 @@ from tests.support.watching import watched
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
-    (tmp_path / "bucket/processed/price_data").mkdir(parents=True)
-    settings = {
-        "ETL_SOURCE": "local",
-        "ETL_LOCAL_DIR": tmp_path / "bucket",
-        "ETL_DUCKDB_PATH": tmp_path / "etl.duckdb",
-        "ETL_STATE_DIR": tmp_path / "state",
-        "ETL_POLL_INTERVAL_SECONDS": 0.2,
-        "ALERT_AFTER_MINUTES": 0.005,
-    }
-    return Shell(tmp_path, settings)
+    return Shell.embedded(tmp_path, ETL_POLL_INTERVAL_SECONDS=0.2, ALERT_AFTER_MINUTES=0.005)
 
 
 def test_a_source_that_is_away_is_told_once_and_once_when_it_is_back(shell: Shell) -> None:

@@ -34,10 +34,7 @@ def bar(symbol: str, day: str, **values: str) -> str:
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
-    bucket = tmp_path / "bucket"
-    (bucket / "processed/price_data").mkdir(parents=True)
-    settings = {"ETL_SOURCE": "local", "ETL_LOCAL_DIR": bucket, "ETL_DUCKDB_PATH": tmp_path / "etl.duckdb"}
-    return Shell(tmp_path, {**settings, "ETL_TIMEOUT": 1, "ETL_MAX_RETRIES": 0})
+    return Shell.embedded(tmp_path, ETL_TIMEOUT=1, ETL_MAX_RETRIES=0)
 
 
 def price_file(shell: Shell, name: str) -> Path:

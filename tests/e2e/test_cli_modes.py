@@ -18,10 +18,7 @@ CONTROL = "FINANCIAL_DATA.ETL_CONTROL"
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
-    bucket = tmp_path / "bucket"
-    (bucket / "processed/price_data").mkdir(parents=True)
-    settings = {"ETL_SOURCE": "local", "ETL_LOCAL_DIR": bucket, "ETL_DUCKDB_PATH": tmp_path / "etl.duckdb"}
-    return Shell(tmp_path, {**settings, "ETL_TIMEOUT": 1, "ETL_MAX_RETRIES": 0, "LOG_LEVEL": "ERROR"})
+    return Shell.embedded(tmp_path, ETL_TIMEOUT=1, ETL_MAX_RETRIES=0, LOG_LEVEL="ERROR")
 
 
 def deliver(shell: Shell, name: str, *rows: dict[str, object]) -> None:

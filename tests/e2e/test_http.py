@@ -27,15 +27,7 @@ BOUND_SECONDS = 0.05
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
-    (tmp_path / "bucket/processed/price_data").mkdir(parents=True)
-    settings = {
-        "ETL_SOURCE": "local",
-        "ETL_LOCAL_DIR": tmp_path / "bucket",
-        "ETL_DUCKDB_PATH": tmp_path / "etl.duckdb",
-        "ETL_STATE_DIR": tmp_path / "state",
-        "ETL_POLL_INTERVAL_SECONDS": 0.2,
-    }
-    made = Shell(tmp_path, settings)
+    made = Shell.embedded(tmp_path, ETL_POLL_INTERVAL_SECONDS=0.2)
     assert made.run("init").code == 0
     return made
 

@@ -31,10 +31,7 @@ def server() -> Iterator[LineageServer]:
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
-    folder = tmp_path / "bucket"
-    (folder / "processed/price_data").mkdir(parents=True)
-    settings = {"ETL_SOURCE": "local", "ETL_LOCAL_DIR": folder, "ETL_DUCKDB_PATH": "etl.duckdb", "ETL_TIMEOUT": 1}
-    return Shell(tmp_path, settings)
+    return Shell.embedded(tmp_path, ETL_TIMEOUT=1)
 
 
 def arrive(shell: Shell, name: str, text: str = BAR % "AAPL") -> None:

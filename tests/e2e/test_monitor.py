@@ -24,16 +24,7 @@ UNFIT = FIT.replace('"low":9', '"low":10.8')
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
-    (tmp_path / "bucket/processed/price_data").mkdir(parents=True)
-    settings = {
-        "ETL_SOURCE": "local",
-        "ETL_LOCAL_DIR": tmp_path / "bucket",
-        "ETL_DUCKDB_PATH": tmp_path / "etl.duckdb",
-        "ETL_STATE_DIR": tmp_path / "state",
-        "ETL_POLL_INTERVAL_SECONDS": 0.2,
-        "MIN_FREE_DISK_MB": 1,
-    }
-    return Shell(tmp_path, settings)
+    return Shell.embedded(tmp_path, ETL_POLL_INTERVAL_SECONDS=0.2, MIN_FREE_DISK_MB=1)
 
 
 def deliver(shell: Shell, name: str, text: str) -> None:

@@ -23,18 +23,7 @@ def bar(symbol: str, day: str = "2025-06-02") -> str:
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
-    bucket = tmp_path / "bucket"
-    (bucket / "processed/price_data").mkdir(parents=True)
-    settings = {
-        "ETL_SOURCE": "local",
-        "ETL_LOCAL_DIR": bucket,
-        "ETL_DESTINATION": "duckdb",
-        "ETL_DUCKDB_PATH": tmp_path / "etl.duckdb",
-        "ETL_STATE_DIR": tmp_path / "state",
-        "LOG_LEVEL": "INFO",
-        "SUDO_USER": "ann",
-    }
-    return Shell(tmp_path, settings)
+    return Shell.embedded(tmp_path, LOG_LEVEL="INFO", SUDO_USER="ann")
 
 
 def deliver(shell: Shell, name: str, text: str, *, days_old: float = 0) -> str:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from etl_daemon.adapters.retry import Retries
 from etl_daemon.adapters.s3.clients import Endpoint
-from etl_daemon.adapters.s3.retry import Retries
 from etl_daemon.adapters.s3.source import S3Source
 from etl_daemon.core.model import ObjectRef
 from etl_daemon.core.policy import RetryPolicy

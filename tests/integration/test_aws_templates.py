@@ -11,8 +11,8 @@ import cfnlint
 import pytest
 from cfnlint.decode import decode
 
+from etl_daemon.adapters.retry import Retries
 from etl_daemon.adapters.s3.clients import Endpoint
-from etl_daemon.adapters.s3.retry import Retries
 from etl_daemon.adapters.s3.store import PART_BYTES, S3Store
 from etl_daemon.config.aws_names import OWN_DIMENSIONS
 from etl_daemon.core.policy import RetryPolicy

@@ -19,8 +19,9 @@ import trustme
 
 from etl_daemon.adapters.http.client import HttpWeb
 from etl_daemon.adapters.http.failures import retry_after
-from etl_daemon.adapters.http.retry import Pace, Retries
+from etl_daemon.adapters.http.pace import Pace
 from etl_daemon.adapters.memory.secrets import MemorySecretStore
+from etl_daemon.adapters.retry import Retries
 from etl_daemon.core.policy import RetryPolicy
 from etl_daemon.core.web.endpoint import NONE, Auth, Endpoint, Limits, Login, Request, Response, Validators
 from etl_daemon.errors import AbandonedError, EtlError, SetupError, TransientError, TryLaterError
@@ -54,7 +55,8 @@ class Asking:
         self.store = MemorySecretStore()
         self.store.put("s", {"token": "s3cret", "username": "me", "password": "pw"})
         self.vault = Vault({}, lambda _scheme: self.store)
-        retries = Retries(policy, self.stop, lambda _attempt, error: self.retried.append(str(error)))
+        heard = lambda _attempt, error: self.retried.append(str(error))  # noqa: E731
+        retries = Retries(policy, self.stop, heard, within_seconds=policy.timeout_seconds)
         self.web = HttpWeb(self.endpoint, retries, partial(self.vault.with_secret, "env:s"))
         self.file = folder / "body.json"
 

@@ -46,6 +46,18 @@ class Shell:
     folder: Path
     settings: Mapping[str, object]
 
+    @classmethod
+    def embedded(cls, folder: Path, **more: object) -> Shell:
+        """All of it below ``folder``: a bucket, where prices are looked for, a DuckDB file and the state."""
+        (folder / "bucket/processed/price_data").mkdir(parents=True)
+        settings = {
+            "ETL_SOURCE": "local",
+            "ETL_LOCAL_DIR": folder / "bucket",
+            "ETL_DUCKDB_PATH": folder / "etl.duckdb",
+            "ETL_STATE_DIR": folder / "state",
+        }
+        return cls(folder, {**settings, **more})
+
     def environment(self, **more: object) -> dict[str, str]:
         inherited = {
             name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH") if name in os.environ

@@ -15,7 +15,8 @@ import httpx
 from etl_daemon.adapters.http.body import save
 from etl_daemon.adapters.http.failures import LoginRefusedError, check, explained
 from etl_daemon.adapters.http.login import Proof, proof
-from etl_daemon.adapters.http.retry import Pace, Retries
+from etl_daemon.adapters.http.pace import Pace
+from etl_daemon.adapters.retry import Retries
 from etl_daemon.core.web.endpoint import Endpoint, Request, Response, Validators, origin, shown_url
 from etl_daemon.errors import AbandonedError, SetupError, TransientError
 

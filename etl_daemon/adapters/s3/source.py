@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import obstore
 
+from etl_daemon.adapters.retry import Retries
 from etl_daemon.adapters.s3.clients import AWS_STANDARD, Endpoint, connect
 from etl_daemon.adapters.s3.failures import translated
-from etl_daemon.adapters.s3.retry import Retries
 from etl_daemon.adapters.spool import SPOOL_FROM_BYTES, spool
 from etl_daemon.core.model import ObjectRef
 from etl_daemon.errors import TransientError

@@ -7,9 +7,9 @@ from pathlib import Path
 from boto3.exceptions import S3UploadFailedError
 from boto3.s3.transfer import TransferConfig
 
+from etl_daemon.adapters.retry import Retries
 from etl_daemon.adapters.s3.clients import AWS_STANDARD, Endpoint, connect
 from etl_daemon.adapters.s3.failures import translated
-from etl_daemon.adapters.s3.retry import Retries
 from etl_daemon.adapters.s3.source import reference
 from etl_daemon.core.model import ObjectRef
 from etl_daemon.ports import Sent, unheard

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_before_delay
+from tenacity import wait_exponential_jitter as exponential
 from tenacity.nap import sleep_using_event
 from tenacity.stop import stop_when_event_set
 
 from etl_daemon.core.policy import RetryPolicy
-from etl_daemon.errors import ObjectChangedError, TransientError
+from etl_daemon.errors import ObjectChangedError, TransientError, TryLaterError
 
 T = TypeVar("T")
 
@@ -26,11 +28,15 @@ def ignore_retry(_attempt: int, _error: Exception) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """A policy at work. Setting ``stop`` ends a wait at once and lets the last error through."""
+    """A policy at work. Setting ``stop`` ends a wait at once and lets the last error through.
+
+    A server that says how long to wait is obeyed; no wait begins that would end after ``within_seconds`` of asking.
+    """
 
     policy: RetryPolicy
     stop: threading.Event = field(default_factory=threading.Event)
     on_retry: OnRetry = ignore_retry
+    within_seconds: float = math.inf
 
     def call(self, attempt: Callable[[], T]) -> T:
         """What ``attempt`` returns.
@@ -39,10 +45,15 @@ class Retries:
             TransientError: the last attempt's, once there have been as many as the policy allows.
         """
         policy = self.policy
-        delay = policy.delay_seconds
-        wait = wait_exponential_jitter(multiplier=delay, max=policy.max_delay_seconds, jitter=delay)
+        usual = exponential(multiplier=policy.delay_seconds, max=policy.max_delay_seconds, jitter=policy.delay_seconds)
+
+        def wait(state: RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            return max(usual(state), error.seconds if isinstance(error, TryLaterError) else 0.0)
+
+        patient = stop_after_attempt(max(policy.attempts, 1)) | stop_before_delay(self.within_seconds)
         return Retrying(
-            stop=stop_after_attempt(max(policy.attempts, 1)) | stop_when_event_set(self.stop),
+            stop=patient | stop_when_event_set(self.stop),
             wait=wait,
             sleep=sleep_using_event(self.stop),
             retry=retry_if_exception(_may_pass),
