@@ -7,9 +7,10 @@ a running daemon does for a dataset that is due, from the snapshot to the commit
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ from etl_daemon.bootstrap.upstreams import fed
 from etl_daemon.vault import settings_from
 from tests.conftest import AWS_ENVIRONMENT
 from tests.support.databases import empty_postgresql, postgresql, run_postgresql
-from tests.support.s3_servers import moto_server, s3_client
+from tests.support.s3_servers import s3_client
 
 BOUND = 1.5
 TABLE = """
@@ -51,6 +52,22 @@ DATASETS = """
     format = "{format}"
 """
 Work = Callable[[], object]
+
+
+@contextmanager
+def store_process() -> Iterator[str]:
+    """The address of an S3 that computes in a process of its own, as all of them do."""
+    serving = """
+import sys
+from tests.support.s3_servers import moto_server
+with moto_server() as url:
+    print(url, flush=True)
+    sys.stdin.read()
+"""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen([sys.executable, "-c", serving], text=True, **pipes) as process:
+        assert process.stdout
+        yield process.stdout.readline().strip()
 
 
 def theirs(url: str, folder: Path) -> None:
@@ -120,9 +137,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.extraction", description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--only", default="", help="ways that hold these words, such as 'S3, csv'")
     given = parser.parse_args()
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    with tempfile.TemporaryDirectory() as name, moto_server() as s3:
+    with tempfile.TemporaryDirectory() as name, store_process() as s3:
         os.environ.update({**AWS_ENVIRONMENT, "AWS_ENDPOINT_URL": s3})
         folder = Path(name)
         (folder / "server").mkdir()
@@ -131,7 +148,8 @@ def main() -> None:
             print("| way | ours, s | theirs, s | ratio, min | median | of CPU | bound |\n|---|---|---|---|---|---|---|")
             for place in ("folder", "S3"):
                 for rest in ("csv, TRUNCATE_INSERT", "parquet, TRUNCATE_INSERT", "csv, UPSERT"):
-                    print(contest(url, folder, f"{place}, {rest}", given.runs), flush=True)
+                    if given.only in (way := f"{place}, {rest}"):
+                        print(contest(url, folder, way, given.runs), flush=True)
 
 
 if __name__ == "__main__":
