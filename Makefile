@@ -5,12 +5,16 @@ PYTHON ?= python3
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 LOCK_ARGS ?=
+DBT_ARGS ?=
 WORKERS ?= 2
 
 PY := .venv/bin/python
 SETUP := .venv/.setup
+DBT := .venv-dbt/bin/dbt
+DBT_SETUP := .venv-dbt/.setup
+DEMO := build/demo
 TABLES := deploy/snowflake/04_tables.sql
-LOCK := $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+LOCK := $(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --quiet --custom-compile-command "make lock" $(LOCK_ARGS)
 WHEELS := $(PY) -m pip download --quiet --only-binary :all: --dest build/wheels \
 	--python-version "$$(/usr/bin/python3 -c 'import platform; print(platform.python_version())')"
@@ -18,7 +22,8 @@ WHEELS := $(PY) -m pip download --quiet --only-binary :all: --dest build/wheels 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-systemd chaos soak check bench lock template snowflake-tables dashboard clean
+.PHONY: help setup run test test-systemd chaos soak check bench lock template snowflake-tables dashboard \
+	dbt dbt-setup clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -63,8 +68,9 @@ bench: setup ## Measure throughput; BENCH_ARGS passes through
 	@$(PY) -m benchmarks $(BENCH_ARGS)
 
 lock: setup ## Remake requirements*.txt from pyproject.toml; LOCK_ARGS=--upgrade takes newer versions
-	@$(LOCK) --output-file requirements.txt
-	@$(LOCK) --extra demo --extra dev --output-file requirements-dev.txt
+	@$(LOCK) pyproject.toml --output-file requirements.txt
+	@$(LOCK) pyproject.toml --extra demo --extra dev --output-file requirements-dev.txt
+	@$(LOCK) --no-strip-extras deploy/dbt/requirements.in --output-file deploy/dbt/requirements.txt
 
 template: setup ## Remake etl-config.env.template from the settings
 	@$(PY) -c "from etl_daemon.config import template; print(template(), end='')" > etl-config.env.template
@@ -79,6 +85,21 @@ snowflake-tables: setup ## Remake the tables of deploy/snowflake from the code
 dashboard: setup ## Remake the Grafana dashboard from deploy/grafana/panels.toml
 	@$(PY) deploy/grafana/dashboard.py
 
+dbt-setup: $(DBT_SETUP) ## Make .venv-dbt with dbt for DuckDB and Snowflake
+
+$(DBT_SETUP): deploy/dbt/requirements.txt
+	@PYTHON="$(PYTHON)" .ci/prerequisites
+	@echo "Making .venv-dbt (a minute the first time)"
+	@$(PYTHON) -m venv .venv-dbt
+	@.venv-dbt/bin/python -m pip install --quiet --require-hashes --requirement deploy/dbt/requirements.txt
+	@touch $(DBT_SETUP)
+
+dbt: setup dbt-setup ## Build and test the models on what the demo loaded, dev and prod; DBT_ARGS='--select countries'
+	@test -e $(DEMO)/financial_data.duckdb || $(PY) -m etl_daemon demo --dir $(DEMO)
+	@for target in duckdb_dev duckdb_prod; do \
+		ETL_DUCKDB_PATH=$(DEMO)/financial_data.duckdb DBT_TARGET_PATH=$(CURDIR)/build/dbt/$$target DBT_LOG_PATH=build/dbt \
+		$(DBT) build --project-dir deploy/dbt --profiles-dir deploy/dbt --target $$target $(DBT_ARGS) || exit 1; done
+
 clean: ## Remove .venv and what tools leave behind
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist ./*.egg-info
+	@rm -rf .venv .venv-dbt .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist ./*.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
