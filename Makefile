@@ -22,8 +22,7 @@ WHEELS := $(PY) -m pip download --quiet --only-binary :all: --dest build/wheels 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-systemd chaos soak check bench lock template snowflake-tables dashboard \
-	dbt dbt-setup clean
+.PHONY: help setup run test test-systemd chaos soak check bench lock template snowflake-tables dashboard dbt dbt-setup clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -96,6 +95,7 @@ $(DBT_SETUP): deploy/dbt/requirements.txt
 
 dbt: setup dbt-setup ## Build and test the models on what the demo loaded, dev and prod; DBT_ARGS='--select countries'
 	@test -e $(DEMO)/financial_data.duckdb || $(PY) -m etl_daemon demo --dir $(DEMO)
+	@ETL_CONFIG_FILE=deploy/dbt/sample/settings.env $(PY) -m etl_daemon once --dataset countries --hours-back 876000
 	@for target in duckdb_dev duckdb_prod; do \
 		ETL_DUCKDB_PATH=$(DEMO)/financial_data.duckdb DBT_TARGET_PATH=$(CURDIR)/build/dbt/$$target DBT_LOG_PATH=build/dbt \
 		$(DBT) build --project-dir deploy/dbt --profiles-dir deploy/dbt --target $$target $(DBT_ARGS) || exit 1; done

@@ -210,7 +210,7 @@ def test_the_documented_overrides_work() -> None:
         assert (prices.mode, prices.table) == (Mode.INCREMENTAL, "FINANCIAL_DATA.MARKET_DATA.PRICE_DATA_DELTA")
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", [*LOCKS, "deploy/dbt/requirements.txt"])
 def test_locks_pin_with_hashes_and_name_no_index(name: str) -> None:
     text = (ROOT / name).read_text("utf-8")
     blocks = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]

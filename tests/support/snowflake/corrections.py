@@ -18,6 +18,8 @@ from fakesnow.transforms import numeric_agg_implicit_cast, stage
 from sqlglot import Expr, exp
 from starlette.requests import Request
 
+from tests.support.snowflake import stages
+
 _UNQUOTED = re.compile(r'"((?:[^"]|"")*)"')
 
 
@@ -25,6 +27,7 @@ def install(account: FakeSnow) -> None:
     """Put the account and the replacements of this module into fakesnow's modules."""
     _replace("fakesnow.arrow", timestamp_to_sf_struct=timestamps_with_nulls)
     _replace("fakesnow.transforms", numeric_agg_implicit_cast=cast_unless_sum)
+    _replace("fakesnow.copy_into", _source_urls=stages.file_addresses)
     _replace("fakesnow.server", shared_fs=account, from_binding=bound_value, gcs_stage_info=upload_place)
 
 

@@ -12,7 +12,7 @@ from fakesnow.dialect import parse_one
 from snowflake.connector.errors import Error, ProgrammingError
 from sqlglot import Expr, exp
 
-from tests.support.snowflake import corrections, descriptions, keys, merge, rewriting
+from tests.support.snowflake import corrections, descriptions, keys, merge, rewriting, stages
 
 if TYPE_CHECKING:
     from tests.support.snowflake.session import Session
@@ -55,6 +55,8 @@ class Cursor(FakeSnowflakeCursor):
             if not rewriting.commits_nothing(sql):
                 self.session.commit_open()
             self.answer(_SUCCESS)
+        elif folder := rewriting.listed_folder(sql):
+            stages.list_folder(self, folder)
         elif rewriting.infers_schema(sql):
             descriptions.infer_schema(self, sql, str(binds[0]))
         else:

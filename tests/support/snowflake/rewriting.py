@@ -13,6 +13,7 @@ _TRANSACTION = re.compile(
     _FLAGS,
 )
 _TRUNCATE_IF_EXISTS = re.compile(r"^(\s*truncate\s+table)\s+if\s+exists\s", _FLAGS)
+_COLUMN_COMMENT = re.compile(r"(?<=\")\s+comment\s+\$\$.*?\$\$", _FLAGS)
 _QUOTED_STAGE = re.compile(r"FROM '(@[^']+)'\)", _FLAGS)
 
 _WITHOUT_EFFECT = re.compile(
@@ -20,6 +21,7 @@ _WITHOUT_EFFECT = re.compile(
     r"|create\s+(?:or\s+replace\s+)?(?:role|user|storage\s+integration|notification\s+integration|warehouse"
     r"|resource\s+monitor|masking\s+policy|row\s+access\s+policy|tag|pipe|stream|task|alert|procedure|network\s+policy)\b"
     r"|alter\s+(?:task|pipe|warehouse|user|role|account)\b|alter\s+table\s+\S+\s+set\s+\w+_"
+    r"|alter\s+table\s+\S+\s+alter\s+\"[^\"]+\"\s+comment\b"
     r"|drop\s+(?:stage|file\s+format|pipe|stream|task|role|user|integration|warehouse|procedure)\b"
     r"|comment\s+on\s+column\b|use\s+(?:secondary|role|warehouse)\b)",
     _FLAGS,
@@ -32,6 +34,8 @@ def rewrite(sql: str) -> str:
     sql = re.sub(rf"^{_COMMENTS}", "", sql, flags=_FLAGS)
     if re.match(r"\s*copy\s+into\b", sql, _FLAGS):
         return _QUOTED_STAGE.sub(r"FROM \1)", sql)  # write_pandas quotes the stage in its COPY
+    if re.match(r"\s*create\b", sql, _FLAGS):
+        return _COLUMN_COMMENT.sub("", sql)  # a view's columns are named with the comment of each
     return _TRUNCATE_IF_EXISTS.sub(r"\1 ", sql)
 
 
@@ -75,6 +79,12 @@ def shown_parameter(sql: str) -> str | None:
 def infers_schema(sql: str) -> bool:
     """Whether the statement selects from INFER_SCHEMA."""
     return re.match(r"\s*select\s+.+?\s+from\s+table\(\s*infer_schema\(", sql, _FLAGS) is not None
+
+
+def listed_folder(sql: str) -> str | None:
+    """What a LIST asks for, if that is a folder of a stage: ``DATABASE.SCHEMA.STAGE/folder/``."""
+    match = re.match(rf"\s*(?:list|ls)\s+@([^\s;/]+/[^\s;]+){_COMMENTS};?{_COMMENTS}$", sql, _FLAGS)
+    return match[1] if match else None
 
 
 def locked_table(statement: Expr | None) -> exp.Table | None:

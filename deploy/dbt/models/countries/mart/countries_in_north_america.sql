@@ -1,0 +1,1 @@
+{{ countries_in('North America') }}
