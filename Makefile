@@ -40,7 +40,7 @@ $(SETUP): pyproject.toml requirements-dev.txt
 run: setup ## Run the demo: real prices, an S3 and a DuckDB file, no account anywhere
 	@$(PY) -m etl_daemon demo
 
-test: setup ## Run the tests; PYTEST_ARGS='-k name' passes through
+test: setup dbt-setup ## Run the tests; PYTEST_ARGS='-k name' passes through
 	@$(PY) -m pytest --numprocesses $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
 # what the deploy script installs is brought here first, because it is to work offline
