@@ -99,18 +99,11 @@ class World:
     project: Project = field(init=False)
 
     def __post_init__(self) -> None:
-        (self.folder / "bucket").mkdir()
         url = self.api.at("/v3.1/all", lambda _: answer(self.document))
         lines = ('table = "RAW.COUNTRIES"', 'raw = "document"', "[datasets.countries.api]", f'url = "{url}"')
         (self.folder / "datasets.toml").write_text("\n".join(["[datasets.countries]", *lines]))
-        settings = {
-            "ETL_SOURCE": "local",
-            "ETL_LOCAL_DIR": self.folder / "bucket",
-            "ETL_DUCKDB_PATH": self.folder / "market.duckdb",
-            "ETL_DATASETS_FILE": self.folder / "datasets.toml",
-        }
-        self.shell = Shell(self.folder, settings)
-        self.project = Project(self.folder, settings)
+        self.shell = Shell.embedded(self.folder, ETL_DATASETS_FILE=self.folder / "datasets.toml")
+        self.project = Project(self.folder, self.shell.settings)
 
     def load(self) -> None:
         """Have the daemon fetch the document and load it."""
@@ -233,3 +226,8 @@ def test_on_snowflake_the_newest_run_of_the_stage_is_built_and_a_second_build_ch
     assert built[0] == built[1]
     found = {name: {row[0] for row in built[0][f"MART.{table}"]} for name, table in MARTS.items()}
     assert found == members(document[:-1])
+
+    (bucket / "20260103T090000000000Z.json").write_text('[{"cca3": ')
+    assert project.build("snowflake_dev", "--select", "countries_copy").code == 1
+    copied = snowflake.run(f"SELECT * FROM {snowflake_database}.RAW.countries_copy")
+    assert sorted(copied, key=str) == built[0]["RAW.countries_copy"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 
 import pandas as pd
 import pyarrow as pa
@@ -367,3 +368,33 @@ def test_write_pandas_makes_and_overwrites_a_table(database):
     assert database.do("SELECT COUNT(*), SUM(PRICE) FROM FINANCIAL_DATA.MARKET_DATA.MADE") == [
         (3, Decimal("123456789012.12345679"))
     ]
+
+
+# ---------------------------------------------------------------- stages, comments
+
+
+def test_files_of_a_folder_of_a_stage_are_listed_and_copied_by_name(database, tmp_path):
+    folder = tmp_path / "data" / "day"
+    folder.mkdir(parents=True)
+    (folder / "a.json").write_text('{"n": 1}')
+    (folder / "b.json").write_text('{"n": 2}')
+    (tmp_path / "c.json").write_text('{"n": 3}')
+    stage = "FINANCIAL_DATA.MARKET_DATA.OUTSIDE"
+    database.do(f"CREATE OR REPLACE STAGE {stage} URL = 'file://{tmp_path}/'")
+    listed = database.do(f"LIST @{stage}/data/ /* by: somebody */")
+    assert [(row[0], row[1]) for row in listed] == [(f"file://{folder}/{name}.json", 8) for name in "ab"]
+    assert listed[0][3].endswith(" GMT")
+    assert parsedate_to_datetime(listed[0][3]).tzinfo == UTC
+    assert database.do(f"LIST @{stage}/nothing/") == []
+    database.do("CREATE OR REPLACE TABLE FINANCIAL_DATA.MARKET_DATA.DOCUMENTS (DATA VARIANT)")
+    copy = f"COPY INTO FINANCIAL_DATA.MARKET_DATA.DOCUMENTS FROM @{stage}/data/ FILES = ('day/b.json')"
+    for _ in range(2):
+        database.do(f"{copy} FILE_FORMAT = (TYPE = JSON) FORCE = TRUE")
+    assert database.do("SELECT DATA:n::INT FROM FINANCIAL_DATA.MARKET_DATA.DOCUMENTS") == [(2,), (2,)]
+
+
+def test_comments_on_columns_are_taken_without_effect(database):
+    view = "FINANCIAL_DATA.MARKET_DATA.SYMBOLS"
+    database.do(f'CREATE OR REPLACE VIEW {view} ("SYMBOL" COMMENT $$who, (or what)$$) AS (SELECT SYMBOL FROM {PRICES})')
+    database.do(f'ALTER TABLE {PRICES} ALTER "SYMBOL" COMMENT $$who$$, "N" COMMENT $$$$')
+    assert database.do(f"SELECT SYMBOL FROM {view}") == database.do(f"SELECT SYMBOL FROM {PRICES}")

@@ -1,8 +1,9 @@
 {#-
     JSON documents as they came, in a table with the one column DATA: what the newest delivery brought, and nothing else.
 
-    A model says `{{ config(materialized='json_copy') }} {{ copy_json(source(...), stage) }}`. Each build empties the table
-    and fills it again in one transaction, so that it can be repeated at any time and readers never see it empty.
+    A model says `{{ config(materialized='json_copy') }} {{ copy_json(source(...), stage) }}`. Each build brings the documents
+    into a temporary table, then deletes and reloads in one transaction: it can be repeated at any time, readers never see
+    the table empty, and where the documents cannot be had it stays as it was.
     On Snowflake `stage`, such as `@DATABASE.SCHEMA.STAGE/data/countries/`, is where the documents are; without one, and on
     DuckDB always, they are the rows of `table`, which the daemon has loaded (`raw = "document"` or `raw = "records"`).
 -#}
@@ -16,7 +17,7 @@
             "There is no table " ~ table ~ ". Load it with the daemon first (docs/dbt.md), or leave its models out: "
             ~ "--exclude " ~ model.fqn[1]) }}
     {%- endif -%}
-insert into {{ this }} (data)
+insert into {{ arrivals(this) }} (data)
 {{ newest_delivery(table) }}
 {%- endmacro -%}
 
@@ -24,7 +25,7 @@ insert into {{ this }} (data)
     {%- if not stage -%}
         {{ return(default__copy_json(table, stage)) }}
     {%- endif -%}
-copy into {{ this }}
+copy into {{ arrivals(this) }}
 from {{ stage }}
 files = ({% for file in newest_files(stage) %}'{{ file }}'{{ ', ' if not loop.last }}{% endfor %})
 file_format = (type = json)
@@ -84,8 +85,17 @@ qualify dense_rank() over (order by delivered_at desc, delivery desc) = 1
     {%- call statement('create') -%}
         create table if not exists {{ target_relation }} (data {{ type_json() }})
     {%- endcall -%}
+    {%- call statement('arrivals') -%}
+        create or replace temporary table {{ arrivals(target_relation) }} (data {{ type_json() }})
+    {%- endcall -%}
     {%- call statement('main') -%}
-        {{ in_one_transaction("delete from " ~ target_relation ~ ";\n" ~ sql) }}
+        {{ sql }}
+    {%- endcall -%}
+    {%- call statement('reload') -%}
+        {{ in_one_transaction(
+            "delete from " ~ target_relation ~ ";\n"
+            ~ "insert into " ~ target_relation ~ " (data) select data from " ~ arrivals(target_relation)
+        ) }}
     {%- endcall -%}
 
     {%- do persist_docs(target_relation, model) -%}
@@ -94,6 +104,13 @@ qualify dense_rank() over (order by delivered_at desc, delivery desc) = 1
     {{ run_hooks(post_hooks, inside_transaction=False) }}
     {{ return({'relations': [target_relation]}) }}
 {%- endmaterialization -%}
+
+{#- The temporary table beside a table; on DuckDB such tables have no schema. -#}
+{%- macro arrivals(relation) -%}{{ return(adapter.dispatch('arrivals')(relation)) }}{%- endmacro -%}
+{%- macro default__arrivals(relation) -%}{{ return(relation.identifier ~ '__arrived') }}{%- endmacro -%}
+{%- macro snowflake__arrivals(relation) -%}
+    {{ return(relation.incorporate(path={'identifier': relation.identifier ~ '__arrived'})) }}
+{%- endmacro -%}
 
 {#- dbt opens a transaction by itself on DuckDB; on Snowflake each statement is one of its own. -#}
 {%- macro in_one_transaction(statements) -%}{{ return(adapter.dispatch('in_one_transaction')(statements)) }}{%- endmacro -%}
