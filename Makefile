@@ -22,7 +22,7 @@ WHEELS := $(PY) -m pip download --quiet --only-binary :all: --dest build/wheels 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-systemd chaos soak check bench lock template snowflake-tables dashboard dbt dbt-setup clean
+.PHONY: help setup run test test-systemd chaos soak check bench lock template snowflake-tables medallion dashboard dbt dbt-setup clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -80,6 +80,9 @@ snowflake-tables: setup ## Remake the tables of deploy/snowflake from the code
 		from etl_daemon.core.sql.tables import script; \
 		snowflake = Settings().model_copy(update={'etl_destination': 'snowflake'}); \
 		print(script(configure.ddl(snowflake)), end='')" >> $(TABLES)
+
+medallion: setup ## Remake the scripts of deploy/snowflake/medallion from datasets.toml
+	@$(PY) deploy/snowflake/medallion/generate.py
 
 dashboard: setup ## Remake the Grafana dashboard from deploy/grafana/panels.toml
 	@$(PY) deploy/grafana/dashboard.py

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -20,6 +20,7 @@ from etl_daemon.config.checks import LOWER, Hours, KeyPattern, Pattern, PrefixTe
 from etl_daemon.config.connections import Connection, read_connections
 from etl_daemon.config.problems import unknown, wrong_values
 from etl_daemon.config.settings import MODES, Mode
+from etl_daemon.config.silver_options import SilverOptions, read_silver_options
 from etl_daemon.config.sql_options import SqlOptions, read_sql_options, spelled
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -94,6 +95,7 @@ class DatasetOptions(BaseModel):
     immutable_keys: bool | None = Field(None, description="Whether keys only grow and objects never change.")
     api: ApiOptions | None = Field(None, description="The HTTP API that the objects are taken from.")
     sql: SqlOptions | None = Field(None, description="The database that the rows are taken from.")
+    silver: SilverOptions | None = Field(None, description="What `etl-daemon models run` makes of the rows.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,19 +135,7 @@ def _options(name: str, table: object, origin: str) -> tuple[DatasetOptions | No
     fields = DatasetOptions.model_fields
     given = table
     table, problems = spelled(given, origin)
-    if "sql" in table:
-        table["sql"], wrong = read_sql_options(table["sql"], name, origin.replace("]", ".sql]"))
-        problems += wrong
-        if "prefix" in table:
-            problems.append(f"prefix{origin}: is where the extraction writes; leave it out.")
-        table["prefix"] = table["sql"].folder(name) if table["sql"] else name
-    if "api" in table:
-        table["api"], wrong = read_api_options(table["api"], name, origin)
-        problems += wrong
-        problems += [
-            f"{key}{origin}: does not go with api." for key in ("prefix", "sql", "snapshot_group") if key in given
-        ]
-        table["prefix"] = ApiOptions.folder(name)
+    problems += _inner_tables(name, table, given, origin)
     problems += [unknown(key, fields, origin) for key in table if key not in fields]
     needed = () if name in BUILT_IN or table.get("enabled") is False else NEEDED
     missing = [key for key in needed if key not in table]
@@ -160,6 +150,28 @@ def _options(name: str, table: object, origin: str) -> tuple[DatasetOptions | No
     except ValidationError as error:
         return None, problems + wrong_values(error, fields, dict.fromkeys(fields, origin))
     return options, problems
+
+
+def _inner_tables(name: str, table: dict[str, Any], given: Mapping[str, object], origin: str) -> list[str]:
+    """Read the tables in the table, which put their options in its place; a line for what is wrong with them."""
+    problems: list[str] = []
+    if "sql" in table:
+        table["sql"], wrong = read_sql_options(table["sql"], name, origin.replace("]", ".sql]"))
+        problems += wrong
+        if "prefix" in table:
+            problems.append(f"prefix{origin}: is where the extraction writes; leave it out.")
+        table["prefix"] = table["sql"].folder(name) if table["sql"] else name
+    if "api" in table:
+        table["api"], wrong = read_api_options(table["api"], name, origin)
+        problems += wrong
+        problems += [
+            f"{key}{origin}: does not go with api." for key in ("prefix", "sql", "snapshot_group") if key in given
+        ]
+        table["prefix"] = ApiOptions.folder(name)
+    if "silver" in table:
+        table["silver"], wrong = read_silver_options(table["silver"], name, origin)
+        problems += wrong
+    return problems
 
 
 def _raw_problems(table: Mapping[str, object], origin: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +22,7 @@ from etl_daemon.core.policy import SYMBOL_PATTERNS, ReadLimits, RetryPolicy, Rul
 from etl_daemon.core.sql.dialect import DIALECTS, Dialect
 from etl_daemon.core.sql.tables import CONTROL_SCHEMA, creating
 from etl_daemon.core.tables.options import option_problems, table_options, usual_mode
+from etl_daemon.core.tables.refining import refinement, silver_problems
 from etl_daemon.core.web.notes import answered
 from etl_daemon.errors import ConfigError
 
@@ -129,7 +131,7 @@ def datasets(settings: Settings) -> tuple[Dataset, ...]:
         given[name] = {**given.get(name, {}), **options.model_dump(exclude_none=True)}
     enabled = {name: values for name, values in given.items() if values.pop("enabled", True)}
     found = tuple(_dataset(name, values, settings) for name, values in enabled.items())
-    problems = [*file.problems, *_table_problems(found, settings)]
+    problems = [*file.problems, *_table_problems(found, settings), *silver_problems(found)]
     problems += [line for name, values in enabled.items() for line in _mode_problems(name, values)]
     problems += [line for name, values in enabled.items() for line in option_problems(name, values)]
     problems += [line for name, values in enabled.items() for line in origin_problems(name, values)]
@@ -210,6 +212,7 @@ def _dataset(name: str, values: Mapping[str, Any], settings: Settings) -> Datase
         "mode": usual_mode(values),
         "table": full_table_name(values["table"], settings),
         **table_options(values),
+        "silver": refinement(values, lambda table: full_table_name(table, settings)),
     }
     known = {key: value for key, value in values.items() if key not in {"truncate_before_insert", "sql", "api"}}
     if not values.keys() & {"sql", "api"}:
@@ -239,6 +242,8 @@ def _table_problems(found: Sequence[Dataset], settings: Settings) -> list[str]:
     for dataset in named.values():
         sharing.setdefault(dataset.table, []).append(dataset.name)
     problems = [line for dataset in named.values() for line in _place_problems(dataset, settings)]
+    refined = [(each, place) for each in found if each.silver for place in (each.silver.table, each.silver.view)]
+    problems += [line for each, place in refined for line in _place_problems(replace(each, table=place), settings)]
     return problems + [
         f"{', '.join(names)}: table {table}: each needs a table of its own."
         for table, names in sharing.items()

@@ -8,6 +8,8 @@ from enum import StrEnum
 
 import pyarrow as pa
 
+from etl_daemon.core.refinement import Refinement
+
 PRICE = pa.decimal128(20, 8)
 QUANTITY = pa.decimal128(28, 8)
 RSI = pa.decimal128(7, 4)
@@ -186,7 +188,7 @@ class Dataset:
     is a regular expression on the key: objects for which it finds the same are one delivery. ``cursor`` names a cursor
     of its own, for loading beside the daemon. ``extracted`` objects were written by an extraction: a quoted empty cell
     is text, and one object holds all rows where the table is replaced. ``fresh_hours`` is how old the last rows may be
-    for the monitor; None: as old as is usual at that time of the week.
+    for the monitor; None: as old as is usual at that time of the week. ``silver`` says what its rows become next.
 
     For the kind ``table`` only: ``types`` maps target names to the types that their values must have, whatever the
     object says. With ``raw`` the table has one column of its own, ``DATA``, with JSON as it came, and ``INSERT_DTS``.
@@ -215,6 +217,7 @@ class Dataset:
     drift: Drift = Drift.EVOLVE
     extra_columns: Extra = Extra.IGNORE
     raw: Raw | None = None
+    silver: Refinement | None = None
 
     @property
     def key(self) -> tuple[str, ...]:

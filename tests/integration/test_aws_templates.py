@@ -95,14 +95,17 @@ def test_everything_that_is_allowed_is_allowed_on_something() -> None:
 
 def test_nobody_takes_a_role_but_services_and_the_one_user_of_snowflake() -> None:
     trusted = [each for where, each in ALL if "AssumeRolePolicyDocument" in where and each["Effect"] == "Allow"]
+    snowflake = {"AWS": {"Ref": "SnowflakeUser"}}
     assert [each["Principal"] for each in trusted] == [
+        snowflake,  # of notifications.yaml
         {"Service": {"Ref": "RunsOn"}},
         {"Service": {"Ref": "RunsOn"}},
         {"Service": "glue.amazonaws.com"},
-        {"AWS": {"Ref": "SnowflakeUser"}},
+        snowflake,
     ]
-    assert trusted[2]["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
-    assert trusted[3]["Condition"] == {"StringEquals": {"sts:ExternalId": {"Ref": "SnowflakeExternalId"}}}
+    assert trusted[3]["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    for each in (trusted[0], trusted[4]):
+        assert each["Condition"] == {"StringEquals": {"sts:ExternalId": {"Ref": "SnowflakeExternalId"}}}
 
 
 def test_the_bucket_is_private_encrypted_versioned_and_by_tls_only() -> None:
@@ -272,6 +275,45 @@ def test_snowflake_reads_what_is_loaded(moto: str, outputs: dict[str, str]) -> N
     ]["Statement"]
     assert trust["Principal"] == {"AWS": SNOWFLAKE_USER}
     assert trust["Condition"] == {"StringEquals": {"sts:ExternalId": "X_SFCRole=1"}}
+
+
+def test_the_bucket_tells_pipes_of_what_lies_below_their_prefix(moto: str) -> None:
+    queue = aws("sqs", moto).create_queue(QueueName="pipes")["QueueUrl"]  # stands for Snowflake's own
+    arn = aws("sqs", moto).get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    name = f"piped-{uuid4().hex[:8]}"
+    text = (FOLDER / "bucket.yaml").read_text("utf-8")
+    given = {"BucketName": name, "PipeQueue": arn}
+    with pytest.warns(UserWarning, match="AWS::S3::BucketPolicy"):
+        aws("cloudformation", moto).create_stack(
+            StackName="piped",
+            TemplateBody=text,
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
+        )
+    template, _ = decode(str(FOLDER / "bucket.yaml"))
+    told = template["Resources"]["Bucket"]["Properties"]["NotificationConfiguration"]
+    assert told["EventBridgeConfiguration"] == {"EventBridgeEnabled": True}
+    condition, (one,), none = told["QueueConfigurations"]["Fn::If"]
+    assert (condition, none) == ("HasPipes", {"Ref": "AWS::NoValue"})
+    assert one["Queue"] == {"Ref": "PipeQueue"}
+    assert one["Filter"]["S3Key"]["Rules"] == [{"Name": "prefix", "Value": {"Ref": "PipePrefix"}}]
+    assert name in [each["Name"] for each in s3_client(moto).list_buckets()["Buckets"]]
+
+
+@pytest.mark.filterwarnings("ignore:Tried to parse AWS..SNS..TopicPolicy")  # which moto does not know
+def test_errors_of_snowflake_are_mailed(moto: str) -> None:
+    known = {"SnowflakeUser": SNOWFLAKE_USER, "SnowflakeExternalId": "X_SFCRole=2"}
+    made = deploy(moto, "notifications", Email="data@example.org", **known)
+    (mail,) = aws("sns", moto).list_subscriptions_by_topic(TopicArn=made["TopicArn"])["Subscriptions"]
+    assert (mail["Protocol"], mail["Endpoint"]) == ("email", "data@example.org")
+    role = made["SnowflakeRoleArn"].rpartition("/")[2]
+    (trust,) = aws("iam", moto).get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]["Statement"]
+    assert (trust["Principal"], trust["Effect"]) == ({"AWS": SNOWFLAKE_USER}, "Allow")
+    assert trust["Condition"] == {"StringEquals": {"sts:ExternalId": "X_SFCRole=2"}}
+    iam = aws("iam", moto)
+    found = [each["Arn"] for each in iam.list_policies(Scope="Local")["Policies"]]
+    documents = [iam.get_policy_version(PolicyArn=arn, VersionId="v1")["PolicyVersion"]["Document"] for arn in found]
+    allowed = [(each["Action"], each["Resource"]) for document in documents for each in document["Statement"]]
+    assert ("sns:Publish", made["TopicArn"]) in allowed
 
 
 def test_alarms_watch_counts_that_are_sent_with_their_dimensions() -> None:

@@ -89,6 +89,24 @@ class Dialect:
         own = {JSON: self.json, pa.binary(): self.binary, pa.float32(): "FLOAT"}
         return own.get(type_) or _NAMES.get(type_, ("VARCHAR",))[0]
 
+    def text(self, value: str, type_: pa.DataType) -> str:
+        """A value as text, whatever the session's formats are: equal values give equal texts."""
+        if pa.types.is_string(type_):
+            return value
+        if self.json_rows == "unnest":
+            return f"hex({value})" if pa.types.is_binary(type_) else f"CAST({value} AS VARCHAR)"
+        if pa.types.is_timestamp(type_):
+            utc = f"CONVERT_TIMEZONE('UTC', {value})" if type_.tz else value
+            return f"TO_VARCHAR({utc}, 'YYYY-MM-DD HH24:MI:SS.FF9')"
+        if type_ == JSON:
+            return f"TO_JSON({value})"
+        form = {pa.date32(): "YYYY-MM-DD", MICROS: "HH24:MI:SS.FF9", pa.binary(): "HEX"}.get(type_)
+        return f"TO_VARCHAR({value}, '{form}')" if form else f"CAST({value} AS VARCHAR)"
+
+    def shelf(self, database: str, name: str) -> str:
+        """The name of a temporary table: in DuckDB such tables are in a database of their own."""
+        return name if self.name == "duckdb" else f"{database}.ETL_CONTROL.{name}"
+
     def arrow_type(self, text: str) -> pa.DataType:
         """The Arrow type of a column that this destination describes so.
 

@@ -1,0 +1,20 @@
+-- Role:   ETL_DAEMON_MODELER.
+-- Does:   says how files are read. Empty cells are null, and what lacks columns, or has too many, is an error.
+-- Again:  changes no format that is there.
+
+USE ROLE ETL_DAEMON_MODELER;
+
+CREATE FILE FORMAT IF NOT EXISTS FINANCIAL_DATA.BRONZE.ETL_DAEMON_CSV
+    TYPE = CSV
+    SKIP_HEADER = 1
+    FIELD_OPTIONALLY_ENCLOSED_BY = '"'
+    EMPTY_FIELD_AS_NULL = TRUE
+    NULL_IF = ()
+    ERROR_ON_COLUMN_COUNT_MISMATCH = TRUE
+    SKIP_BLANK_LINES = TRUE
+    ENCODING = 'UTF8';
+
+CREATE FILE FORMAT IF NOT EXISTS FINANCIAL_DATA.BRONZE.ETL_DAEMON_JSON
+    TYPE = JSON
+    STRIP_OUTER_ARRAY = TRUE
+    NULL_IF = ();
