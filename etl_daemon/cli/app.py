@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from etl_daemon.cli import bring, operate
+from etl_daemon.cli import bring, operate, warehouse
 from etl_daemon.cli.options import taking
 
 app = typer.Typer(
@@ -168,3 +168,4 @@ app.command("status")(_status)
 app.command("validate")(taking(ValidateOptions, _validate))
 operate.add(app)
 bring.add(app)
+warehouse.add(app)

@@ -21,7 +21,7 @@ def logging_runtime(settings: Settings, *observers: Observer) -> Runtime:
     Raises:
         ConfigError: the datasets are wrong.
     """
-    return counted(build(settings, [_log(settings), *observers]))
+    return counted(build(settings, [logging_observer(settings), *observers]))
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def working_runtime(settings: Settings, word: str, *observers: Observer) -> Iter
     from etl_daemon.bootstrap.alerts import alerts
     from etl_daemon.bootstrap.observers import history
 
-    log = _log(settings)
+    log = logging_observer(settings)
     with counted(build(settings, [log, *observers])) as runtime:
         kept = history(settings, word, runtime.clock, log.notice)
         runtime.attach(kept.close, kept)
@@ -54,7 +54,8 @@ def counted(runtime: Runtime) -> Runtime:
     return runtime
 
 
-def _log(settings: Settings) -> Observer:
+def logging_observer(settings: Settings) -> Observer:
+    """What writes a line per event; the settings are the first one."""
     # structlog takes as long as a small file: only for commands that log
     from etl_daemon.adapters.observers.log import LogObserver, configure_logging, log_settings
 

@@ -34,12 +34,10 @@ def read_silver_options(table: object, name: str, where: str) -> tuple[SilverOpt
         return None, [f"silver{where}: should be a table [datasets.{name}.silver]."]
     origin, fields = where.replace("]", ".silver]"), SilverOptions.model_fields
     problems = [unknown(key, fields, origin) for key in table if key not in fields]
-    problems += [
-        f"{key}{origin}: must be set. {field.description}"
-        for key, field in fields.items()
-        if field.is_required() and key not in table
-    ]
+    missing = [key for key, field in fields.items() if field.is_required() and key not in table]
+    problems += [f"{key}{origin}: must be set. {fields[key].description}" for key in missing]
     try:
         return SilverOptions.model_validate({key: table[key] for key in table if key in fields}), problems
     except ValidationError as error:
-        return None, problems or wrong_values(error, fields, dict.fromkeys(fields, origin))
+        wrong = wrong_values(error, fields, dict.fromkeys(fields, origin))
+        return None, problems + [line for line in wrong if line.partition("=")[0] not in missing]

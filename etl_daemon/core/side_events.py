@@ -1,10 +1,12 @@
-"""Events of what works beside the corridor: secrets, counts, the queue of S3 events."""
+"""Events of what works beside the corridor: secrets, counts, the queue of S3 events, models."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from etl_daemon.core.events import Event
+from etl_daemon.errors import EtlError
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +55,13 @@ class MessageRejected(Event):
     message_id: str
     reason: str
     dead_lettered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRan(Event):
+    """A model was made, or failed; ``dataset`` is its name, ``kind`` what makes it, ``counts`` what that did."""
+
+    kind: str
+    counts: Mapping[str, int]
+    seconds: float
+    error: EtlError | None = None

@@ -72,7 +72,9 @@ def silver(dataset: Dataset, refinement: Refinement, described: pa.Schema) -> Si
     Raises:
         SetupError: the table lacks a column of the key, or has one that silver keeps for itself.
     """
-    if lacking := [name for name in (*refinement.key, *refinement.tidy) if name not in described.names]:
+    to_come = {name for name in dataset.types if name not in refinement.key}  # declared, and in no object yet
+    known = {*described.names, *to_come}
+    if lacking := [name for name in (*refinement.key, *refinement.tidy) if name not in known]:
         raise SetupError(
             f"{dataset.table} has no column {', '.join(lacking)}, which its silver table is to go by.",
             hint=f"correct primary_key or tidy of [datasets.{dataset.name}.silver]",

@@ -9,22 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import pyarrow as pa
-
-from etl_daemon.core.datasets import INSTANT, TEXT
 from etl_daemon.core.refinement import Tidying
 from etl_daemon.core.silver import HASH, INSERTED, ORIGIN, PROCESS, UPDATED, Silver
 from etl_daemon.core.sql.dialect import Dialect
 from etl_daemon.core.sql.publish import quoted
-from etl_daemon.core.sql.tables import control
-
-BATCHES = pa.schema([("BATCH_ID", TEXT), ("COMMITTED_AT", INSTANT)])
-"""Commits, by what the rows that they brought carry."""
-
-MERGES = pa.schema(
-    [("DATASET", TEXT), ("TARGET_TABLE", TEXT), ("BATCH_ID", TEXT), ("COMMITTED_AT", INSTANT), ("MERGED_AT", INSTANT)]
-)
-"""``ETL_MERGES``: which commits of bronze are in which silver table."""
 
 _TIDIED = {
     Tidying.TRIM: "TRIM({})",
@@ -112,14 +100,45 @@ WHEN NOT MATCHED THEN INSERT (
 )
 """.strip()
 
-    def creating(self) -> list[str]:
-        """Make schemas and silver, if they are not there."""
-        return [*self.schemas(), self.table()]
+    def moved(self, restated: str) -> str:
+        """Rows of silver that came from objects which came again, and are the same, now come from another row.
 
-    def schemas(self) -> list[str]:
-        """Make the schemas, if they are not there."""
-        names = dict.fromkeys(name.rpartition(".")[0] for name in (self.silver.table, self.silver.view))
-        return [f"CREATE SCHEMA IF NOT EXISTS {name}" for name in names]
+        ``restated`` selects the keys of those objects.
+        """
+        name = self.silver.table.rpartition(".")[2]
+        setting = ", ".join(f'"{each}" = s."{each}"' for each in ORIGIN.names)
+        return (
+            f"UPDATE {self.silver.table} SET {setting} FROM {self.refined} AS s "
+            f'WHERE {self._same_key("s", name)} AND {name}."{HASH.name}" = s."{HASH.name}" '
+            f'AND {name}."SOURCE_FILE_NAME" IN ({restated})'
+        )
+
+    def gone(self, restated: str) -> str:
+        """Take rows out of silver whose object came again without them, where bronze has their key no more."""
+        name = self.silver.table.rpartition(".")[2]
+        return (
+            f'DELETE FROM {self.silver.table} WHERE {name}."SOURCE_FILE_NAME" IN ({restated}) '
+            f"AND NOT EXISTS (SELECT 1 FROM {self.refined} AS s WHERE {self._same_key('s', name)})"
+        )
+
+    def faults(self) -> dict[str, str]:
+        """Counts that should all be 0, by what is wrong; with the latest row of all keys made ready."""
+        table, view, ready = self.silver.table, self.silver.view, self.refined
+        key = quoted(self.silver.key)
+        same = self._same_key("t", "s")
+        return {
+            "keys_twice": f"SELECT COUNT(*) FROM (SELECT 1 FROM {table} GROUP BY {key} HAVING COUNT(*) > 1) AS twice",
+            "without_key": f"SELECT COUNT(*) FROM {table} WHERE NOT ({self._keyed()})",
+            "missing": f"SELECT COUNT(*) FROM {ready} AS s WHERE NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {same})",
+            "not_the_latest": f"SELECT COUNT(*) FROM {ready} AS s JOIN {table} AS t ON {same} "
+            f'WHERE s."{HASH.name}" <> t."{HASH.name}"',
+            "not_in_the_view": f"SELECT (SELECT COUNT(*) FROM {table}) - (SELECT COUNT(*) FROM {view})",
+        }
+
+    def creating(self) -> dict[str, str]:
+        """Full names of the schemas and of silver, in order, each with what makes it if it is not there."""
+        schemas = dict.fromkeys(name.rpartition(".")[0] for name in (self.silver.table, self.silver.view))
+        return {**{name: f"CREATE SCHEMA IF NOT EXISTS {name}" for name in schemas}, self.silver.table: self.table()}
 
     def table(self) -> str:
         """Make silver, if it is not there."""
@@ -182,8 +201,3 @@ def folded(parts: Sequence[str], indent: int) -> str:
             lines.append("")
         lines[-1] += f"{part}, "
     return f"\n{' ' * indent}".join(line.rstrip() for line in lines).rstrip(",")
-
-
-def merges(database: str) -> str:
-    """The full name of ``ETL_MERGES``."""
-    return control(database, "ETL_MERGES")

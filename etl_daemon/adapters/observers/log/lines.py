@@ -56,6 +56,7 @@ from etl_daemon.core.side_events import (
     CountsUnsent,
     MessageRejected,
     MessagesMoved,
+    ModelRan,
     SecretsRead,
     SecretsRenewed,
 )
@@ -93,6 +94,8 @@ def _gravity(event: Event, usual: int) -> int:
         return logging.WARNING  # else the failure of the dataset says it
     if isinstance(event, Alerted):
         return _alert_gravity(event.alert)
+    if isinstance(event, ModelRan) and event.error:
+        return logging.ERROR
     return GRAVITY[event.state] if isinstance(event, Checked) else usual
 
 
@@ -153,6 +156,11 @@ def _abandoned(event: BatchAbandoned) -> Fields:
     return {"batch_id": event.batch_id, **(_told(event.error) if event.error else {})}
 
 
+def _ran(event: ModelRan) -> Fields:
+    told = _told(event.error) if event.error else {}
+    return {"made_by": event.kind, "seconds": event.seconds, **event.counts, **told}
+
+
 def _failed(event: DatasetFailed) -> Fields:
     return _told(event.error)
 
@@ -207,6 +215,7 @@ LINES: Mapping[type[Event], tuple[str, int, Callable[[Any], Fields]]] = {
     Checked: ("checked", logging.INFO, _plain),
     CountsUnsent: ("counts_unsent", logging.WARNING, _plain),
     CountsResumed: ("counts_resumed", logging.INFO, _plain),
+    ModelRan: ("model_ran", logging.INFO, _ran),
     SecretsRead: ("secrets_read", logging.DEBUG, _plain),
     SecretsRenewed: ("secrets_renewed", logging.INFO, _plain),
     DatasetFailed: ("dataset_failed", logging.ERROR, _failed),

@@ -1,0 +1,86 @@
+"""``etl-daemon models``: tables and views made of those that were loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import typer
+
+from etl_daemon.bootstrap.models import check_models, run_models
+from etl_daemon.cli.printing import console, emit, table
+from etl_daemon.cli.start import logging_observer
+from etl_daemon.cli.verdict import deliver
+from etl_daemon.config import Settings
+from etl_daemon.core import configure
+from etl_daemon.core.findings import Finding
+from etl_daemon.core.modelling import ModelOutcome
+from etl_daemon.errors import SetupError
+from etl_daemon.vault import load_settings
+
+
+def run(*, as_json: bool) -> None:
+    """Make what is new, and tell what became of each model.
+
+    Raises:
+        typer.Exit: with 1 where one failed, with 75 where another process was at it.
+        EtlError: settings are wrong.
+    """
+    settings = _settings()
+    observer = logging_observer(settings)
+    outcomes = list(run_models(settings, observer.notice))
+    codes = [each.error.exit_code for each in outcomes if each.error]
+    if as_json:
+        emit({"ok": not codes, "models": [_document(each) for each in outcomes]})
+    else:
+        _show(outcomes, settings)
+    if codes:
+        raise typer.Exit(75 if set(codes) == {75} else 1)
+
+
+def test(*, as_json: bool) -> None:
+    """Hold each model against what it is made of.
+
+    Raises:
+        typer.Exit: with 1 where one is not as it should be, with 78 where the settings are wrong.
+    """
+    deliver(_tested(), as_json=as_json)
+
+
+def _tested() -> Iterable[Finding]:
+    yield from check_models(_settings())
+
+
+def _settings() -> Settings:
+    settings = load_settings(needs_source=False)
+    if settings.etl_destination == "duckdb" and not settings.etl_duckdb_path.exists():
+        raise SetupError(f"{settings.etl_duckdb_path} does not exist yet.", hint="to make it: etl-daemon init")
+    return settings
+
+
+def _document(outcome: ModelOutcome) -> dict[str, object]:
+    error = outcome.error
+    return {
+        "model": outcome.model,
+        "kind": outcome.kind,
+        "seconds": round(outcome.seconds, 3),
+        "counts": dict(outcome.counts),
+        "error": {"kind": type(error).__name__, "detail": error.detail, "hint": error.hint} if error else None,
+    }
+
+
+def _show(outcomes: Sequence[ModelOutcome], settings: Settings) -> None:
+    out = console()
+    if not outcomes:
+        out.print("There is no model: give a dataset a table silver in ETL_DATASETS_FILE, see docs/medallion.md.")
+        return
+    rows = [[each.kind, each.model, each.counts, f"{each.seconds:.2f}", _state(each)] for each in outcomes]
+    out.print(table(configure.place(settings), ["kind", "model", "counts", "#seconds", "state"], rows))
+    for each in outcomes:
+        if each.error:
+            out.print(f"{each.model}: {each.error.detail} Hint: {each.error.hint or 'try again'}", soft_wrap=True)
+
+
+def _state(outcome: ModelOutcome) -> str:
+    if outcome.error:
+        return "failed"
+    return "made" if any(outcome.counts.values()) else "nothing new"
