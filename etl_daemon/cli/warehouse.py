@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
+from etl_daemon.cli.options import taking
+
+TARGET = "Settings of etl-config.NAME.env, such as prod; left out: the usual ones."
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOptions:
+    """What `verify` is asked to look into."""
+
+    target: Annotated[str | None, typer.Option(metavar="NAME", help=TARGET)] = None
+    dataset: Annotated[str | None, typer.Option(metavar="NAME", help="This dataset only.")] = None
+    since: Annotated[
+        str, typer.Option(metavar="T", help="Objects modified from then on: date, instant, or an age like 14d.")
+    ] = "14d"
+    objects: Annotated[
+        int, typer.Option(min=0, max=1_000, help="So many of each dataset's latest objects are read again.")
+    ] = 3
+    json: Json = False
 
 
 def _run(json: Json = False) -> None:
@@ -23,9 +43,17 @@ def _test(json: Json = False) -> None:
     test(as_json=json)
 
 
+def _verify(options: VerifyOptions) -> None:
+    """Tell after a deployment whether tables, counts and contents are as they should be; ends with 1 if not."""
+    from etl_daemon.cli.verify import verify
+
+    verify(options)
+
+
 def add(app: typer.Typer) -> None:
     """Give the application these words."""
     models = typer.Typer(no_args_is_help=True, help="Tables and views made of those that were loaded.")
     models.command("run")(_run)
     models.command("test")(_test)
     app.add_typer(models, name="models")
+    app.command("verify")(taking(VerifyOptions, _verify))

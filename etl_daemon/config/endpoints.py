@@ -11,7 +11,17 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from etl_daemon.config.authentication import Method, Provider
 from etl_daemon.config.aws_names import SecretId, SsmPath
-from etl_daemon.config.checks import LOWER, UPPER, Database, DatabaseFile, ExistingFile, ExistingFolder, Schema, Whole
+from etl_daemon.config.checks import (
+    LOWER,
+    UPPER,
+    Database,
+    DatabaseFile,
+    ExistingFile,
+    ExistingFolder,
+    Schema,
+    TableName,
+    Whole,
+)
 from etl_daemon.config.redact import shown
 from etl_daemon.config.stored import Stored
 
@@ -37,6 +47,9 @@ class EndpointSettings(BaseSettings):
         "FINANCIAL_DATA", description="Database of the control tables and of tables named without one."
     )
     snowflake_schema: Schema = Field("MARKET_DATA", description="Schema of tables named without one.")
+    snowflake_stage: TableName | None = Field(
+        None, description="External stage that `check` lists: DATABASE.SCHEMA.STAGE; empty: none."
+    )
 
     snowflake_account: str | None = Field(
         None, description="Account, as ORGANIZATION-ACCOUNT; needed when ETL_DESTINATION is snowflake."

@@ -61,6 +61,23 @@ def test_everything_is_there(emulator: Emulator) -> None:
     assert len(writing) == 10
 
 
+def test_the_stage_that_the_settings_name_is_listed(emulator: Emulator) -> None:
+    make(emulator, *PLACE, *creating("FINANCIAL_DATA", [], SNOWFLAKE).values())
+    missing = found(settings(emulator, SNOWFLAKE_STAGE="MARKET_DATA.LANDING"))
+    assert list(missing)[-1] == "stage"
+    assert isinstance(missing["stage"].error, SetupError)
+    make(emulator, "CREATE STAGE FINANCIAL_DATA.MARKET_DATA.LANDING")
+    empty = found(settings(emulator, SNOWFLAKE_STAGE="MARKET_DATA.LANDING"))["stage"]
+    assert (empty.error, empty.detail) == (
+        None,
+        "FINANCIAL_DATA.MARKET_DATA.LANDING can be listed, but holds no object.",
+    )
+    emulator.run(f"PUT file://{Path(__file__)} @FINANCIAL_DATA.MARKET_DATA.LANDING", database="FINANCIAL_DATA")
+    full = found(settings(emulator, SNOWFLAKE_STAGE="LANDING"))["stage"]
+    assert (full.error, full.hint) == (None, "")
+    assert "1 objects" in full.detail
+
+
 def test_a_database_that_is_not_there(emulator: Emulator) -> None:
     findings = found(settings(emulator, SNOWFLAKE_DATABASE="ELSEWHERE"))
     assert list(findings)[-1] == "database"

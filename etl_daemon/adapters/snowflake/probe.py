@@ -66,6 +66,7 @@ def _found(name: str, attempt: Callable[[], tuple[str, str]]) -> Finding:
 def _steps(session: SnowflakeSession, settings: Settings) -> Mapping[str, Callable[[], tuple[str, str]]]:
     """Each step gives what it found, and a hint if something could be better."""
     database = settings.snowflake_database
+    stage = {"stage": lambda: _stage(session, settings)} if settings.snowflake_stage else {}
     return {
         "login": lambda: _login(session, settings),
         "clock": lambda: _clock(session),
@@ -76,6 +77,7 @@ def _steps(session: SnowflakeSession, settings: Settings) -> Mapping[str, Callab
         "database": lambda: _database(session, database),
         "staging": lambda: _staging(session),
         "grants": lambda: _grants(session, database),
+        **stage,
     }
 
 
@@ -109,6 +111,16 @@ def _staging(session: SnowflakeSession) -> tuple[str, str]:
     """Wakes the warehouse and reaches the storage of stages, whose host is not Snowflake's own."""
     session.stage("ETL_PROBE", pa.table({"N": [1]}))
     return "A row was uploaded and copied into a temporary table.", ""
+
+
+def _stage(session: SnowflakeSession, settings: Settings) -> tuple[str, str]:
+    """Whether Snowflake's own role of AWS gets at the objects: storage integration, trust, external id, policy."""
+    name = (settings.snowflake_stage or "").split(".")
+    full = ".".join([settings.snowflake_database, settings.snowflake_schema][: 3 - len(name)] + name)
+    objects = session.rows(f"LIST @{full}")
+    if not objects:
+        return f"{full} can be listed, but holds no object.", "nothing has arrived yet, or correct the URL of the stage"
+    return f"{full} can be listed: {len(objects):,} objects.", ""
 
 
 def _grants(session: SnowflakeSession, database: str) -> tuple[str, str]:

@@ -5,7 +5,7 @@ and an exactly-once loader depends on: DDL that commits, table locks, aborted tr
 answers. What it does not do: ``SHOW GRANTS``, roles, warehouses, pipes, streams and tasks are taken without effect;
 VARCHAR lengths, nanoseconds and the case of quoted names are not kept; from its first write on, a transaction reads
 one snapshot, where Snowflake reads what is committed; result columns without an alias have DuckDB's names; COPY needs
-a session with a current database.
+a session with a current database; ROW_COUNT of INFORMATION_SCHEMA does not see DELETE.
 """
 
 from tests.support.snowflake.emulator import Emulator, Statement
