@@ -29,6 +29,16 @@ class VerifyOptions:
     json: Json = False
 
 
+@dataclass(frozen=True, slots=True)
+class TeardownOptions:
+    """What `teardown` is asked to take away."""
+
+    target: Annotated[str, typer.Option(metavar="NAME", help="Settings of etl-config.NAME.env, such as dev.")]
+    stacks: Annotated[str, typer.Option(metavar="PREFIX", help="Stacks of deploy/aws whose names begin so.")] = "etl-"
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without, it only tells what would go.")] = False
+    json: Json = False
+
+
 def _run(json: Json = False) -> None:
     """Bring what is new into silver tables and their views; again, it changes nothing."""
     from etl_daemon.cli.models import run
@@ -50,6 +60,13 @@ def _verify(options: VerifyOptions) -> None:
     verify(options)
 
 
+def _teardown(options: TeardownOptions) -> None:
+    """Take away what a target has in AWS and Snowflake, with all data; refuses without --yes."""
+    from etl_daemon.cli.teardown import teardown
+
+    teardown(options)
+
+
 def add(app: typer.Typer) -> None:
     """Give the application these words."""
     models = typer.Typer(no_args_is_help=True, help="Tables and views made of those that were loaded.")
@@ -57,3 +74,4 @@ def add(app: typer.Typer) -> None:
     models.command("test")(_test)
     app.add_typer(models, name="models")
     app.command("verify")(taking(VerifyOptions, _verify))
+    app.command("teardown")(taking(TeardownOptions, _teardown))

@@ -57,10 +57,24 @@ class Cursor(FakeSnowflakeCursor):
             self.answer(_SUCCESS)
         elif folder := rewriting.listed_folder(sql):
             stages.list_folder(self, folder)
+        elif name := rewriting.dropped_database(sql):
+            self.session.commit_open()
+            self._empty(name)
+            self.answer(_SUCCESS)
         elif rewriting.infers_schema(sql):
             descriptions.infer_schema(self, sql, str(binds[0]))
         else:
             self._run_on_tables(sql, binds)
+
+    def _empty(self, database: str) -> None:
+        """Drop all that is in a database: other sessions may hold on to the database itself."""
+        found = self.run_on_duckdb(
+            "SELECT schema_name FROM information_schema.schemata WHERE upper(catalog_name) = ? "
+            "AND schema_name = upper(schema_name)",  # DuckDB's own and fakesnow's are in lower case
+            [database],
+        )
+        for (schema,) in found:
+            super().execute(f"DROP SCHEMA IF EXISTS {database}.{schema} CASCADE", server=True)
 
     def _ends_or_begins_transaction(self, sql: str) -> bool:
         match rewriting.transaction_word(sql):

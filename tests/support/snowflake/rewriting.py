@@ -22,7 +22,8 @@ _WITHOUT_EFFECT = re.compile(
     r"|resource\s+monitor|masking\s+policy|row\s+access\s+policy|tag|pipe|stream|task|alert|procedure|network\s+policy)\b"
     r"|alter\s+(?:task|pipe|warehouse|user|role|account)\b|alter\s+table\s+\S+\s+set\s+\w+_"
     r"|alter\s+table\s+\S+\s+alter\s+\"[^\"]+\"\s+comment\b"
-    r"|drop\s+(?:stage|file\s+format|pipe|stream|task|role|user|integration|warehouse|procedure)\b"
+    r"|drop\s+(?:stage|file\s+format|pipe|stream|task|role|user|integration|warehouse|procedure|network\s+policy"
+    r"|resource\s+monitor)\b"
     r"|comment\s+on\s+column\b|use\s+(?:secondary|role|warehouse)\b)",
     _FLAGS,
 )
@@ -48,6 +49,12 @@ def transaction_word(sql: str) -> str | None:
 def without_effect(sql: str) -> bool:
     """Whether the statement is taken and does nothing: there are no roles, warehouses, pipes and the like here."""
     return _WITHOUT_EFFECT.match(sql) is not None
+
+
+def dropped_database(sql: str) -> str | None:
+    """The database of a DROP DATABASE, in upper case."""
+    match = re.match(r"\s*drop\s+database\s+(?:if\s+exists\s+)?(\w+)", sql, _FLAGS)
+    return match[1].upper() if match else None
 
 
 def commits_nothing(sql: str) -> bool:
