@@ -45,8 +45,8 @@ class SilverSql:
         order = folded([f'b."{column}" DESC NULLS LAST' for column in self.silver.order], 15)
         among = ""
         if news:
-            same, new = self._same_key("n", "b"), self._tidied(f"({news})", key)
-            among = f"\n    WHERE EXISTS (\n        SELECT 1 FROM ({new}) AS n\n        WHERE {same}\n    )"
+            new, same = self._tidied(f"({news})", key), self._same_key("n", "b")
+            among = f" JOIN (\n        SELECT DISTINCT {quoted(key)} FROM ({new}) AS k\n    ) AS n ON {same}"
         beside = (*self.silver.order, *origin.values())
         return f"""
 INSERT INTO {self.refined} (
