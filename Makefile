@@ -22,7 +22,7 @@ WHEELS := $(PY) -m pip download --quiet --only-binary :all: --dest build/wheels 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-systemd chaos soak check bench lock template snowflake-tables medallion dashboard dbt dbt-setup clean
+.PHONY: help setup run test test-systemd chaos soak check bench lock template snowflake-tables medallion dashboard diagrams dbt dbt-setup clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -61,7 +61,7 @@ check: setup ## Check style, types, layers, shell scripts, template and docs
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports --no-cache --no-logo
 	@.venv/bin/shellcheck .ci/run .ci/prerequisites $(wildcard scripts/*.sh tests/support/*.sh)
-	@$(PY) -m pytest --quiet tests/test_docs.py tests/test_architecture.py
+	@$(PY) -m pytest --quiet tests/test_docs.py tests/test_architecture.py tests/test_diagrams.py
 
 bench: setup ## Measure throughput; BENCH_ARGS passes through
 	@$(PY) -m benchmarks $(BENCH_ARGS)
@@ -86,6 +86,14 @@ medallion: setup ## Remake the scripts of deploy/snowflake/medallion from datase
 
 dashboard: setup ## Remake the Grafana dashboard from deploy/grafana/panels.toml
 	@$(PY) deploy/grafana/dashboard.py
+
+diagrams: setup dbt-setup ## Draw the architecture and what the models are made of to build/diagrams; needs graphviz
+	@command -v dot >/dev/null || { printf 'make diagrams: dot is missing.\n  apt-get install graphviz\n' >&2; exit 2; }
+	@$(PY) -m docs.diagrams.architecture build/diagrams
+	@cp build/diagrams/system.svg build/diagrams/rooms.svg docs/diagrams/
+	@$(DBT) --quiet parse --project-dir deploy/dbt --profiles-dir deploy/dbt \
+		--target-path $(CURDIR)/build/dbt/manifest --log-path build/dbt
+	@$(PY) -m docs.diagrams.models build/dbt/manifest/manifest.json build/diagrams
 
 dbt-setup: $(DBT_SETUP) ## Make .venv-dbt with dbt for DuckDB and Snowflake
 
