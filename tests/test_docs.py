@@ -21,6 +21,7 @@ from etl_daemon.config import Settings, load_settings, read_datasets_file, setti
 from etl_daemon.config.authentication import NEEDS, Method
 from etl_daemon.config.connections import STORES as CONNECTION_STORES
 from etl_daemon.config.datasets_file import DatasetOptions
+from etl_daemon.config.silver_options import SilverOptions
 from etl_daemon.core.alerting.alert import KINDS
 from etl_daemon.core.clean import clean
 from etl_daemon.core.configure import datasets, limits
@@ -34,6 +35,7 @@ from etl_daemon.core.overrides import overridden
 from etl_daemon.core.policy import Rules
 from etl_daemon.core.progress import BATCH_OUTCOMES, MESSAGE_OUTCOMES, OBJECT_OUTCOMES, ROW_OUTCOMES, SEVERITIES, STAGES
 from etl_daemon.core.reasons import CODES
+from etl_daemon.core.refinement import Tidying
 from etl_daemon.core.sql.dialect import DUCKDB
 from etl_daemon.core.table_counts import MEASURES
 from etl_daemon.core.tables.mapping import fit
@@ -107,6 +109,16 @@ def test_the_example_of_further_datasets_does_what_it_says(tmp_path: Path) -> No
 def test_every_option_of_a_dataset_is_documented() -> None:
     text = (ROOT / "docs" / "datasets.md").read_text("utf-8")
     assert [name for name in DatasetOptions.model_fields if f"`{name}`" not in text] == []
+
+
+def test_silver_is_documented_with_an_example_that_works(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "medallion.md").read_text("utf-8")
+    assert [name for name in SilverOptions.model_fields if f"\n{name} = " not in text] == []
+    assert [step for step in Tidying if f"`{step}`" not in text] == []
+    (tmp_path / "datasets.toml").write_text(re.findall(r"```toml\n(.*?)```", text, re.DOTALL)[0])
+    settings = settings_from({"S3_BUCKET": "bucket", "ETL_DATASETS_FILE": str(tmp_path / "datasets.toml")})
+    (refined,) = [each.silver for each in datasets(settings) if each.silver]
+    assert (refined.table, refined.view) == ("FINANCIAL_DATA.SILVER.CUSTOMER", "FINANCIAL_DATA.GOLD.CUSTOMER_VIEW")
 
 
 def test_connections_are_documented_with_an_example_that_works(tmp_path: Path) -> None:

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
-import subprocess
-import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +10,12 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from tests.support.s3_servers import require
+from tests.support.medallion.scripts import BODIES, FLOWS, FOLDER, GENERATE, ended
 
-ROOT = Path(__file__).resolve().parents[2]
-FOLDER = ROOT / "deploy/snowflake/medallion"
 SCRIPTS = sorted(FOLDER.glob("*.sql"))
 TEARDOWN = FOLDER / "99_teardown.sql"
 SETUP = [path for path in SCRIPTS if path != TEARDOWN]
 BEFORE = sorted(path for path in FOLDER.parent.glob("*.sql") if path.name != TEARDOWN.name)
-HARNESS = ROOT / "tests/support/medallion/procedure_harness.js"
 
 NAME = r'"?[A-Z]\w*"?(?:\."?[A-Z]\w*"?){0,2}'
 TEXT = r"'(?:[^']|'')*'"
@@ -50,20 +42,6 @@ MAKES = re.compile(
 )
 
 
-def _generator() -> Any:
-    spec = spec_from_file_location("medallion_generate", FOLDER / "generate.py")
-    assert spec
-    assert spec.loader
-    module = module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look there
-    spec.loader.exec_module(module)
-    return module
-
-
-GENERATE = _generator()
-FLOWS = GENERATE.flows()
-
-
 def statements(text: str) -> list[exp.Expr]:
     return [node for node in sqlglot.parse(text, dialect="snowflake") if node is not None]
 
@@ -84,11 +62,6 @@ def names(text: str) -> set[str]:
 
 
 ALL = [(path.name, text) for path in SETUP for text in texts(path)]
-PROCEDURES = re.compile(rf"CREATE OR REPLACE PROCEDURE ({NAME})\(\).*?\$\$\n(.*?)\$\$", re.DOTALL)
-BODIES = {
-    match[1].rpartition(".")[2]: match[2]
-    for match in PROCEDURES.finditer((FOLDER / "11_procedures.sql").read_text("utf-8"))
-}
 SQL_INSIDE = {name: re.findall(r"`([^`]+)`", body) for name, body in BODIES.items()}
 
 
@@ -200,21 +173,6 @@ def test_the_readme_lists_the_scripts_in_order() -> None:
 
 
 # ---------------------------------------------------------------- the procedure
-
-
-def ended(body: str, folder: Path, *fails: str) -> dict[str, Any]:
-    """What a procedure sends, gives and throws, in a JavaScript engine."""
-    require(shutil.which("node") is not None, "Node.js", "apt-get install nodejs")
-    (folder / "body.js").write_text(body)
-    answers = [["SELECT UUID_STRING", ["run-1", "2026-01-02 03:04:05.000006"]], ["SELECT COUNT", [4]]]
-    done = subprocess.run(
-        ["node", HARNESS, folder / "body.js", json.dumps(answers), json.dumps(fails)],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    return json.loads(done.stdout)
 
 
 def verbs(run: dict[str, Any]) -> list[str]:

@@ -15,8 +15,8 @@ from etl_daemon.adapters.snowflake.engine import SnowflakeEngine
 from etl_daemon.config import settings_from
 from etl_daemon.core.silver import Merged
 from etl_daemon.errors import LeaseLostError, SetupError
-from tests.integration.test_medallion_scripts import BODIES, FLOWS, ended
 from tests.support.medallion.refinery import Refinery, customer
+from tests.support.medallion.scripts import BODIES, FLOWS, ended
 from tests.support.snowflake import Emulator
 
 SESSION_GONE = 390111
