@@ -15,6 +15,7 @@ from etl_daemon.core.model import BatchPlan, CleanSlice, ObjectRef, Outcome
 from etl_daemon.core.sameness import same
 from etl_daemon.core.silver import KEPT
 from etl_daemon.core.sql.tables import CONTROL_TABLES, control
+from etl_daemon.core.tables.mapping import fit
 from etl_daemon.operations.audit import audit
 from etl_daemon.operations.batches import current
 from etl_daemon.pipeline import Corridor, read, transform
@@ -138,6 +139,11 @@ def _latest(dataset: Dataset, corridor: Corridor, review: Review, most: int) -> 
 
 def _differing(dataset: Dataset, part: CleanSlice, inventory: Inventory) -> tuple[int, list[str]]:
     """How many rows were compared, and what is not the same in them."""
+    if dataset.kind is Kind.TABLE:
+        fitted = fit([part], inventory.described(dataset), dataset)
+        if fitted.refusals:
+            return 0, [f"{part.ref.key} would be refused: {fitted.refusals[0].detail}"]
+        (part,) = fitted.slices
     names = [name for name in part.accepted.column_names if name != "_OBJECT_ROW"]
     found = inventory.rows(dataset, part.ref, names, SPOT_ROWS)
     should = _by_number(part.accepted, names)

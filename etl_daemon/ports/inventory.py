@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import pyarrow as pa
+
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.model import ObjectRef
 
@@ -30,6 +32,9 @@ class Inventory(Protocol):
 
     def expected(self, dataset: Dataset) -> int:
         """How many rows the table should have by the ledger, anomalies that were found in rows included."""
+
+    def described(self, dataset: Dataset) -> pa.Schema:
+        """The table's own columns, as rows are fitted to them."""
 
     def rows(self, dataset: Dataset, ref: ObjectRef, columns: Sequence[str], most: int) -> list[tuple[Any, ...]]:
         """Of an object's rows in the table those with the lowest numbers: number, then the columns."""

@@ -158,6 +158,17 @@ def test_errors_of_pipes_and_tasks_are_told_and_files_that_do_not_fit_left_out()
     assert all(text.endswith("ON_ERROR = SKIP_FILE") for text in working if "PIPE" in text[:12])
 
 
+def test_grants_are_no_more_than_it_takes() -> None:
+    grants = [text for _, text in ALL if text.startswith("GRANT") and not text.startswith("GRANT ROLE")]
+    assert [text for text in grants if re.search(r"OWNERSHIP|GRANT OPTION|ALL PRIVILEGES|MANAGE GRANTS", text)] == []
+    assert [text for text in grants if "ON ACCOUNT" in text] == [
+        "GRANT EXECUTE TASK ON ACCOUNT TO ROLE ETL_DAEMON_MODELER"
+    ]
+    reading = [text for text in grants if text.endswith("ETL_DAEMON_READER")]
+    assert len(reading) == 4
+    assert all(re.match(r"GRANT (?:USAGE|SELECT) ON ", text) and "BRONZE" not in text for text in reading)
+
+
 def test_teardown_drops_what_goes_with_no_schema_and_asks_first() -> None:
     text = TEARDOWN.read_text("utf-8")
     dropped = set(re.findall(r"DROP ([A-Z]+) IF EXISTS ([A-Z0-9_.]+)", text))

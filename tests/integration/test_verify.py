@@ -12,13 +12,13 @@ from etl_daemon.adapters.destination.inventory import SqlInventory
 from etl_daemon.adapters.duckdb.session import DuckDBFile
 from etl_daemon.adapters.snowflake.engine import SnowflakeEngine
 from etl_daemon.config import settings_from
-from etl_daemon.core.datasets import Kind
+from etl_daemon.core.datasets import Drift, Kind
 from etl_daemon.core.discovery import EPOCH
 from etl_daemon.core.findings import State
 from etl_daemon.core.sameness import same
 from etl_daemon.operations.verify import Scope, verify
 from tests.support.desk import Desk
-from tests.support.medallion.refinery import Refinery, customer
+from tests.support.medallion.refinery import Refinery, customer, described
 from tests.support.rows import ANOMALIES, price
 from tests.support.snowflake import Emulator
 
@@ -111,6 +111,17 @@ def test_a_table_that_is_made_with_its_rows_is_missed_once_it_had_some(duck: Duc
     assert wrong(desk, silver=refinery.refinement) == {}
     change(desk, f"DROP TABLE {desk.dataset.table}")
     assert list(wrong(desk)) == ["table customers"]
+
+
+@pytest.mark.parametrize("drift", list(Drift))
+def test_rows_are_fitted_to_their_table_as_they_were_when_they_were_loaded(duck: DuckDBFile, drift: Drift) -> None:
+    refinery = Refinery(duck, replace(described("customers"), drift=drift))
+    refinery.load("a.json", customer(1, CITY="Rome", SCORE=1))
+    refinery.load("b.json", customer(2, VIP="x", SCORE=2, JOINED="2026-01-02"))
+    refinery.load("c.json", customer(3, SCORE=10**25 if drift is Drift.EVOLVE else 3, JOINED="2026-01-02T10:00:00Z"))
+    assert wrong(refinery.desk) == {}
+    change(refinery.desk, f"UPDATE {refinery.dataset.table} SET SCORE = 7 WHERE CUSTOMER_ID = 2")
+    assert "b.json row 1 SCORE: the table has 7, the object 2" in wrong(refinery.desk)["contents customers"]
 
 
 def test_values_are_compared_by_what_they_are() -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
+import pyarrow as pa
+
 from etl_daemon.adapters.destination.session import Engine, Session
 from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.model import ObjectRef
@@ -48,6 +50,12 @@ class SqlInventory:
                 dataset.table,
             )
         return int(rows) + int(beside)
+
+    def described(self, dataset: Dataset) -> pa.Schema:
+        """The table's own columns and their types."""
+        with self._engine.session(read_only=True) as session:
+            found = session.rows(f"DESCRIBE TABLE {dataset.table}")
+        return self._engine.dialect.described([(str(name), str(type_)) for name, type_, *_ in found])
 
     def rows(self, dataset: Dataset, ref: ObjectRef, columns: Sequence[str], most: int) -> list[tuple[Any, ...]]:
         """Of an object's rows those with the lowest numbers: number, then the columns."""

@@ -93,7 +93,7 @@ class SqlSilver:
     def _sql(self, session: Session, merges: MergesSql) -> SilverSql:
         dialect = self._engine.dialect
         model = silver(merges.dataset, merges.refinement, self._described(session, merges.dataset.table))
-        shelf = dialect.shelf(self._engine.database, f"{merges.refinement.table.rpartition('.')[2]}_XFM")
+        shelf = dialect.shelf(self._engine.database, f"WORK_{merges.refinement.table.rpartition('.')[2]}_XFM")
         return SilverSql(model, shelf, dialect)
 
     def _described(self, session: Session, table: str) -> pa.Schema:
