@@ -164,6 +164,26 @@ def test_of_two_merges_the_later_one_counts(refinery: Refinery, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("refinery", ["snowflake"], indirect=True)
+def test_ddl_stays_out_of_the_transaction_and_idle_is_cheap(refinery: Refinery, snowflake: Emulator) -> None:
+    refinery.load("a.json", customer(1))
+    refinery.merge()
+    refinery.load("a.json", customer(1, "B"), customer(2, VIP="x"))
+    before = snowflake.statements()[-1].number + 1
+    assert refinery.merge() == Merged(1, inserted=1, updated=1)
+    sent = [each.sql.split()[0].upper() for each in snowflake.statements(before)]
+    begin, commit = sent.index("BEGIN"), sent.index("COMMIT")
+    assert {"ALTER", "CREATE"} <= set(sent[:begin])
+    assert sent[begin + 1 : commit] == [
+        *("UPDATE", "SELECT", "SELECT"),  # fence, holder, what is new
+        *("SELECT", "INSERT", "SELECT"),  # rows without a key, rows made ready, what will come of them
+        *("UPDATE", "DELETE", "MERGE", "INSERT"),  # what was restated, the merge, the note of it
+    ]
+    before = snowflake.statements()[-1].number + 1
+    assert refinery.merge() == Merged()
+    assert len(snowflake.statements(before)) == 2
+
+
+@pytest.mark.parametrize("refinery", ["snowflake"], indirect=True)
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_commit_whose_answer_is_lost_is_made_once(refinery: Refinery, snowflake: Emulator, when: str) -> None:
     refinery.load("a.json", customer(1))
