@@ -79,6 +79,11 @@ def silver(dataset: Dataset, refinement: Refinement, described: pa.Schema) -> Si
             f"{dataset.table} has no column {', '.join(lacking)}, which its silver table is to go by.",
             hint=f"correct primary_key or tidy of [datasets.{dataset.name}.silver]",
         )
+    if other := [each.name for each in described if each.name in refinement.tidy and not pa.types.is_string(each.type)]:
+        raise SetupError(
+            f"{', '.join(other)} of {dataset.table} holds no text, so it cannot be tidied.",
+            hint=f"take it out of tidy of [datasets.{dataset.name}.silver], or declare it VARCHAR in types",
+        )
     if taken := [name for name in described.names if name in {*KEPT, "PROCESS_DTS"}]:
         raise SetupError(
             f"{dataset.table} has a column {', '.join(taken)}, which {refinement.table} keeps for itself.",

@@ -13,6 +13,7 @@ import pytest
 from etl_daemon.adapters.duckdb.session import DuckDBFile
 from etl_daemon.adapters.snowflake.engine import SnowflakeEngine
 from etl_daemon.config import settings_from
+from etl_daemon.core.refinement import Tidying
 from etl_daemon.core.silver import Merged
 from etl_daemon.errors import LeaseLostError, SetupError
 from tests.support.medallion.refinery import Refinery, customer
@@ -208,12 +209,19 @@ def test_a_merge_that_fails_leaves_nothing_behind(duck: Refinery) -> None:
     assert duck.merge() == Merged(1, inserted=1)
 
 
-def test_a_key_that_bronze_does_not_have_is_told(duck: Refinery) -> None:
+def test_what_bronze_cannot_give_is_told(duck: Refinery) -> None:
     duck.load("a.json", customer(1))
     duck.refinement = replace(duck.refinement, key=("NUMBER",))
     with pytest.raises(SetupError, match=r"has no column NUMBER") as told:
         duck.merge()
     assert "[datasets.customers.silver]" in told.value.hint
+    duck.refinement = replace(duck.refinement, key=("CUSTOMER_ID",), tidy={"UPDATED_AT": (Tidying.TRIM,)})
+    with pytest.raises(SetupError, match=r"UPDATED_AT of .* holds no text"):
+        duck.merge()
+    duck.refinement = replace(duck.refinement, tidy={})
+    duck.load("b.json", customer(1, MD5_HASH="x"))
+    with pytest.raises(SetupError, match=r"has a column MD5_HASH"):
+        duck.merge()
 
 
 @pytest.mark.parametrize("seed", range(3))
