@@ -6,7 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,7 @@ class Account:
     url: str
     name: str
     bucket: str
+    keys: list[str] = field(default_factory=list)
 
     @classmethod
     def made(cls, url: str) -> Account:
@@ -58,7 +59,7 @@ class Account:
         account.stack("events", Bucket=account.bucket, QueueName=f"{name}-events")
         account.stack("notifications", Email="data@example.org", TopicName=f"{name}-errors")
         aws("cloudformation", url).create_stack(StackName=f"{name}-else", TemplateBody=FOREIGN)
-        account._repair_policies()
+        account._find_keys()
         s3 = s3_client(url)
         s3.put_bucket_versioning(Bucket=account.bucket, VersioningConfiguration={"Status": "Enabled"})
         for body in (b"1", b"2"):
@@ -75,11 +76,12 @@ class Account:
             StackName=self.name + template, TemplateBody=body, Parameters=given, Capabilities=["CAPABILITY_IAM"]
         )
 
-    def _repair_policies(self) -> None:
-        """As text: moto keeps policies of templates in a form of which it cannot describe the key."""
+    def _find_keys(self) -> None:
+        """With their policies as text: moto cannot describe a key by what it keeps of the template."""
         found = aws("cloudformation", self.url).list_stack_resources(StackName=f"{self.name}bucket")
         for each in found["StackResourceSummaries"]:
             if each["ResourceType"] == "AWS::KMS::Key":
+                self.keys.append(each["PhysicalResourceId"])
                 given = {"KeyId": each["PhysicalResourceId"], "PolicyName": "default"}
                 aws("kms", self.url).put_key_policy(**given, Policy=json.dumps({"Statement": [ANYBODY]}))
 
@@ -91,10 +93,9 @@ class Account:
         """What of the target costs money."""
         buckets = [each["Name"] for each in s3_client(self.url).list_buckets()["Buckets"]]
         queues = aws("sqs", self.url).list_queues().get("QueueUrls", [])
-        kms = aws("kms", self.url)
-        keys = [kms.describe_key(KeyId=each["KeyId"])["KeyMetadata"] for each in kms.list_keys()["Keys"]]
-        mine = [each for each in keys if self.bucket in each["Description"] and each["KeyState"] != "PendingDeletion"]
-        return [each for each in (*buckets, *queues) if self.name in each] + [each["Description"] for each in mine]
+        keys = [aws("kms", self.url).describe_key(KeyId=key)["KeyMetadata"] for key in self.keys]
+        lasting = [each["Description"] for each in keys if each["KeyState"] != "PendingDeletion"]
+        return [each for each in (*buckets, *queues) if self.name in each] + lasting
 
     def shell(self, folder: Path, **more: object) -> Shell:
         settings = {"S3_BUCKET": self.bucket, "ETL_STATE_DIR": folder / "state", **more}
