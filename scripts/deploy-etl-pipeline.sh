@@ -7,7 +7,7 @@ readonly SOURCE
 readonly PREFIX=/opt/etl-pipeline CONFIG=/etc/etl-pipeline STATE=/var/lib/etl-pipeline LOGS=/var/log/etl-pipeline
 readonly UNITS=/etc/systemd/system CRON=/etc/cron.d/etl-pipeline LOGROTATE=/etc/logrotate.d/etl-pipeline
 readonly COMMAND=/usr/local/bin/etl-pipeline OWNER=etl WRONG_SETTINGS=78
-readonly SHIPPED=(etl_daemon systemd docs pyproject.toml requirements.txt README.md LICENSE etl-config.env.template)
+readonly SHIPPED=(etl_daemon systemd docs deploy/dbt pyproject.toml requirements.txt README.md LICENSE etl-config.env.template)
 python=${PYTHON:-/usr/bin/python3}
 action=install by=cron dry='' purge=''
 
@@ -100,7 +100,7 @@ accounts_and_folders() {
 }
 
 shipped() {
-    tar --create --directory="$SOURCE" --exclude=__pycache__ --sort=name --mtime=@0 --owner=0 --group=0 --mode=u+rw,go+r \
+    tar --create --directory="$SOURCE" --exclude=__pycache__ --exclude=deploy/dbt/{target,logs} --sort=name --mtime=@0 --owner=0 --group=0 --mode=u+rw,go+r \
         "${SHIPPED[@]}"
 }
 

@@ -150,7 +150,7 @@ def _destination() -> tuple[Node, Node]:
 def _models() -> tuple[Node, Node]:
     with area("Models", AMBER, note="inside the warehouse"):
         with area("dbt", WHITE, "deploy/dbt", icon=DBT, **CHAIN):
-            staging = card("STAGING")
+            staging = card("STAGING", "adapters/dbt")
             staging >> card("TRANSFORM") >> card("MART")
         with area("Medallion", WHITE, "deploy/snowflake/medallion", icon=SNOWFLAKE, **CHAIN):
             bronze = card("Bronze", fillcolor="#e8c9a5")

@@ -5,17 +5,24 @@ from __future__ import annotations
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from threading import Event as Signal
 
-from etl_daemon.adapters.local.clock import SystemClock
+from etl_daemon.adapters.dbt.project import DbtProject
+from etl_daemon.adapters.dbt.results import DBT
+from etl_daemon.adapters.local.models import run_models as run_beside
+from etl_daemon.adapters.observers.after_load import AfterLoad
+from etl_daemon.adapters.retry import Retries
 from etl_daemon.bootstrap.destination import open_engine
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
-from etl_daemon.core.events import Event
+from etl_daemon.core.events import Event, Retried
 from etl_daemon.core.findings import Finding, State
-from etl_daemon.core.modelling import ModelOutcome
+from etl_daemon.core.modelling import ModelOutcome, summary
 from etl_daemon.core.side_events import ModelRan
 from etl_daemon.core.silver import Run
 from etl_daemon.errors import EtlError
@@ -33,17 +40,77 @@ FAULTS = {
 """What may be wrong with silver, in words."""
 
 
-def run_models(
-    settings: Settings, tell: Callable[[Event], None] = lambda _: None, clock: Clock | None = None
-) -> Iterator[ModelOutcome]:
-    """Make what there is to make; one model that fails leaves the others alone.
+def run_models(settings: Settings, tell: Callable[[Event], None], clock: Clock) -> Iterator[ModelOutcome]:
+    """Make what there is to make, silver first; one model that fails leaves the others alone.
 
     Raises:
         ConfigError: the datasets are wrong.
     """
-    for outcome in silver_models(settings, tell, clock or SystemClock()):
-        tell(ModelRan(outcome.model, outcome.kind, dict(outcome.counts), round(outcome.seconds, 3), outcome.error))
-        yield outcome
+    for kind, make in kinds(settings, tell, clock).items():
+        began, done = time.perf_counter(), list[ModelOutcome]()
+        for outcome in make():
+            tell(ModelRan(outcome.model, outcome.kind, dict(outcome.counts), round(outcome.seconds, 3), outcome.error))
+            done.append(outcome)
+            yield outcome
+        tell(summary(kind, done, time.perf_counter() - began))
+
+
+def kinds(
+    settings: Settings, tell: Callable[[Event], None], clock: Clock
+) -> Mapping[str, Callable[[], Iterator[ModelOutcome]]]:
+    """What makes models, in order, as far as there is something for it to make.
+
+    Raises:
+        ConfigError: the datasets are wrong.
+    """
+    found: dict[str, Callable[[], Iterator[ModelOutcome]]] = {}
+    if any(each.silver for each in configure.datasets(settings)):
+        found[SILVER] = partial(silver_models, settings, tell, clock)
+    if settings.dbt_executable:
+        found[DBT] = partial(dbt_models, dbt_project(settings, tell))
+    return found
+
+
+def models_after_load(settings: Settings, tell: Callable[[Event], None]) -> AfterLoad:
+    """What has models made after loading; close it at the end."""
+
+    def work(stop: Signal) -> None:
+        for event in run_beside(stop):
+            tell(event)
+
+    return AfterLoad(work, settings.models_after_load_seconds)
+
+
+def dbt_models(project: DbtProject) -> Iterator[ModelOutcome]:
+    """All that dbt builds; one line where it did not come to that."""
+    began = time.perf_counter()
+    try:
+        yield from project.build()
+    except EtlError as failure:
+        yield ModelOutcome(DBT, "build", time.perf_counter() - began, {}, failure)
+
+
+def dbt_project(settings: Settings, tell: Callable[[Event], None] = lambda _: None) -> DbtProject:
+    """The project, which reads the settings as the daemon has them, secrets from stores included."""
+    policy = configure.retry_policy(settings)
+    return DbtProject(
+        (settings.dbt_executable or Path("dbt")).absolute(),
+        settings.dbt_project_dir.absolute(),
+        settings.dbt_target or f"{settings.etl_destination}_prod",
+        settings.dbt_args,
+        _environment(settings),
+        settings.etl_state_dir.absolute() / "dbt",
+        settings.dbt_timeout,
+        Retries(policy, on_retry=lambda attempt, error: tell(Retried("", DBT, attempt, str(error)))),
+    )
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Settings by which the profile finds the database and logs in; paths hold from wherever dbt works."""
+    named = [name for name in type(settings).model_fields if name.startswith("snowflake_")]
+    found = {name.upper(): getattr(settings, name) for name in named}
+    given = {name: str(value) for name, value in found.items() if value is not None}
+    return {**given, "ETL_DUCKDB_PATH": str(settings.etl_duckdb_path.absolute())}
 
 
 def silver_models(settings: Settings, tell: Callable[[Event], None], clock: Clock) -> Iterator[ModelOutcome]:
@@ -64,11 +131,34 @@ def silver_models(settings: Settings, tell: Callable[[Event], None], clock: Cloc
 
 
 def check_models(settings: Settings) -> Iterator[Finding]:
-    """Hold each model against what it is made of; nothing is changed.
+    """Hold each model against what it is made of; silver is not changed by it, and of dbt only tests are run.
 
     Raises:
         ConfigError: the datasets are wrong.
     """
+    if any(each.silver for each in configure.datasets(settings)):
+        yield from _silver_findings(settings)
+    if settings.dbt_executable:
+        yield from _dbt_findings(dbt_project(settings))
+
+
+def _dbt_findings(project: DbtProject) -> Iterator[Finding]:
+    try:
+        tests, told = project.test()
+    except EtlError as error:
+        yield Finding(DBT, State.FAIL, error.detail, error.hint)
+        return
+    for each in told:
+        state = State.FAIL if each.error else State.WARN
+        detail = (
+            each.error.detail if each.error else f"{each.counts.get('failures', 0):,} rows are not as they should be."
+        )
+        yield Finding(f"{DBT} {each.model}", state, detail, each.error.hint if each.error else "")
+    well = tests - len(told)
+    yield Finding(DBT, State.OK, f"{well:,} of {tests:,} tests pass.")
+
+
+def _silver_findings(settings: Settings) -> Iterator[Finding]:
     from etl_daemon.adapters.destination.silver import SqlSilver
 
     with closing(open_engine(settings)) as engine:

@@ -60,6 +60,7 @@ def _work(settings: Settings, orders: Orders) -> Settings | None:
     ):
         try:
             runtime.serve()
+            _follow_with_models(runtime)
             log.info("started", holder=runtime.holder, datasets=[each.name for each in runtime.datasets])
             daemon = fed(runtime.daemon(lease=runtime.lease()), runtime, extracting=True)
             pacing = Pacing(settings.etl_poll_interval_seconds)
@@ -71,6 +72,15 @@ def _work(settings: Settings, orders: Orders) -> Settings | None:
         following = orders.taken()
         log.info("reloading" if following else "stopped")
     return following
+
+
+def _follow_with_models(runtime: Runtime) -> None:
+    """Have models made of what is loaded, if the settings say so."""
+    if runtime.settings.models_after_load_seconds:
+        from etl_daemon.bootstrap.models import models_after_load
+
+        following = models_after_load(runtime.settings, runtime.corridor.tell)
+        runtime.attach(following.close, following)
 
 
 @contextmanager

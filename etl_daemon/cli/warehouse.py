@@ -39,15 +39,18 @@ class TeardownOptions:
     json: Json = False
 
 
-def _run(json: Json = False) -> None:
-    """Bring what is new into silver tables and their views; again, it changes nothing."""
+def _run(
+    json: Json = False,
+    alerts: Annotated[bool, typer.Option("--alerts/--no-alerts", help="Tell operators of models that failed.")] = True,
+) -> None:
+    """Bring what is new into silver tables and their views, then have dbt build; again, silver does not change."""
     from etl_daemon.cli.models import run
 
-    run(as_json=json)
+    run(as_json=json, alerting=alerts)
 
 
 def _test(json: Json = False) -> None:
-    """Hold silver and gold against what they are made of; ends with 1 where they do not agree."""
+    """Hold silver and gold against what they are made of, and run dbt's tests; ends with 1 where something is wrong."""
     from etl_daemon.cli.models import test
 
     test(as_json=json)

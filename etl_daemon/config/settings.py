@@ -134,6 +134,20 @@ class Settings(EndpointSettings):
         None, description="Namespace of the jobs that they tell of; empty: ETL_DAEMON_NAME."
     )
 
+    dbt_executable: ExistingFile | None = Field(
+        None, description="The dbt that `models` runs after silver, such as .venv-dbt/bin/dbt; empty: no dbt."
+    )
+    dbt_project_dir: Path = Field(Path("deploy/dbt"), description="Folder of the dbt project and its profiles.yml.")
+    dbt_target: str = Field("", description="Target of the profile; empty: duckdb_prod or snowflake_prod.")
+    dbt_args: str = Field("", description="Further words for dbt, as a shell has them: --exclude countries.")
+    dbt_timeout: float = Field(3_600, gt=0, description="How long dbt may take (seconds).")
+    models_after_load_seconds: int = Field(
+        0, ge=0, description="`run` makes models after it has loaded, at most so often (seconds); 0: it does not."
+    )
+    models_metrics_file: Path | None = Field(
+        None, description="Where `models run` leaves metrics for node_exporter's textfile collector: FOLDER/NAME.prom."
+    )
+
     max_concurrent_jobs: int = Field(
         8, ge=1, le=256, description="Objects that are fetched at the same time (objects)."
     )

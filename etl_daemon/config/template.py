@@ -13,6 +13,7 @@ GROUPS = {
     "ETL_HTTP_HOST": "Health and metrics: docs/monitoring.md",
     "ETL_LINEAGE_URL": "Lineage: docs/lineage.md",
     "CLOUDWATCH_NAMESPACE": "Counts for CloudWatch: docs/monitoring.md",
+    "DBT_EXECUTABLE": "Models: docs/dbt.md and docs/medallion.md",
     "MAX_CONCURRENT_JOBS": "Limits",
     "SYMBOL_PATTERN": "Rules for rows",
     "ALERT_EMAIL": "Alerts: docs/alerts.md",

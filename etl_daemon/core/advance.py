@@ -35,14 +35,17 @@ from etl_daemon.core.progress import (
     LEASE,
     QUEUE,
     ROW_OUTCOMES,
+    RUN_OUTCOMES,
     Backlog,
     DatasetProgress,
     LastBatch,
+    ModelsProgress,
     Progress,
     Tally,
     Trouble,
+    zeros,
 )
-from etl_daemon.core.side_events import MessagesMoved
+from etl_daemon.core.side_events import MessagesMoved, ModelsRan
 from etl_daemon.errors import AbandonedError, DataError, EtlError, ObjectChangedError, SetupError, TransientError
 
 Fold = Callable[[Progress, Any, datetime], Progress]
@@ -160,6 +163,14 @@ def _messages(progress: Progress, event: MessagesMoved, _at: datetime) -> Progre
     return _dependency(moved, QUEUE, up=True)
 
 
+def _models(progress: Progress, event: ModelsRan, at: datetime) -> Progress:
+    before = progress.models.get(event.kind, ModelsProgress(zeros(RUN_OUTCOMES)))
+    outcome = "failed" if event.failed else "made"
+    runs, last = plus(before.runs, {outcome: 1}), before.last_success if event.failed else at
+    now = ModelsProgress(runs, len(event.failed), event.seconds, last)
+    return replace(progress, models={**progress.models, event.kind: now})
+
+
 def _awaited(progress: Progress, event: LeaseAwaited, _at: datetime) -> Progress:
     progress = _dependency(_off(progress), LEASE, up=True) if event.holder else _off(progress)
     return replace(progress, generation=None, waiting=shown("detail", event.detail))
@@ -208,6 +219,7 @@ FOLDS: Mapping[type[Event], Fold] = {
     DatasetFailed: _failed,
     Retried: _retried,
     MessagesMoved: _messages,
+    ModelsRan: _models,
     LeaseAwaited: _awaited,
     LeaseTaken: _taken,
     LeaseRenewed: _taken,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from etl_daemon.core.side_events import ModelsRan
 from etl_daemon.errors import EtlError
 
 
@@ -17,3 +18,12 @@ class ModelOutcome:
     seconds: float
     counts: Mapping[str, int] = field(default_factory=dict)
     error: EtlError | None = None
+
+
+def summary(kind: str, outcomes: Sequence[ModelOutcome], seconds: float) -> ModelsRan:
+    """What became of all models of a kind."""
+    failed = [each for each in outcomes if each.error]
+    names = tuple(each.model for each in failed)
+    error = next((each.error for each in failed if each.error), None)
+    said = (error.detail, error.hint) if error else ("", "")
+    return ModelsRan("", kind, len(outcomes), names, round(seconds, 3), *said)

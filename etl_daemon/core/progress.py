@@ -14,6 +14,7 @@ SEVERITIES = ("low", "medium", "high", "critical")
 OBJECT_OUTCOMES = (*(str(outcome) for outcome in Outcome), "deferred")
 ROW_OUTCOMES = ("loaded", "quarantined", "superseded", "filtered")
 BATCH_OUTCOMES = ("committed", "failed")
+RUN_OUTCOMES = ("made", "failed")
 STAGES = ("extract", "recall", "list", "get", "decode", "transform", "stage", "commit", "sweep")
 ERROR_KINDS = tuple(
     name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.EtlError)
@@ -82,12 +83,23 @@ class DatasetProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelsProgress:
+    """Runs of the models of a kind since the start, and of the last one: failed models, seconds; when one went well."""
+
+    runs: Tally
+    failed: int = 0
+    seconds: float = 0.0
+    last_success: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far the whole daemon is.
 
     ``source`` and ``destination`` are the names of these dependencies; ``up`` says of each whether its last call went
-    well, False before there was one. ``generation`` is that of the lease while it is held, ``waiting`` why it is not.
-    ``planned``: source and destination have answered once. ``trouble`` is why the last cycle as a whole failed.
+    well, False before there was one. ``models`` is by kind, for those that were run. ``generation`` is that of the
+    lease while it is held, ``waiting`` why it is not. ``planned``: source and destination have answered once.
+    ``trouble`` is why the last cycle as a whole failed.
     """
 
     source: str
@@ -97,6 +109,7 @@ class Progress:
     retries: Tally
     errors: Tally
     messages: Tally
+    models: Mapping[str, ModelsProgress] = field(default_factory=dict)
     generation: int | None = None
     waiting: str = ""
     planned: bool = False

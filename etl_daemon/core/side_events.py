@@ -58,6 +58,21 @@ class MessageRejected(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ModelsRan(Event):
+    """All models of a kind were run, in so many seconds; ``failed`` names those that failed, the rest is of the first.
+
+    ``models`` are how many there are, 0 where it failed before that was known.
+    """
+
+    kind: str
+    models: int
+    failed: tuple[str, ...]
+    seconds: float
+    detail: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRan(Event):
     """A model was made, or failed; ``dataset`` is its name, ``kind`` what makes it, ``counts`` what that did."""
 

@@ -29,6 +29,7 @@ QUIET = {
     "Longest wait",
     "Oldest object that waits",
     "Messages",
+    "Models",
     "Objects that wait",
     "Bytes that wait",
     "Retries",

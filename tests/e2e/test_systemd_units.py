@@ -60,12 +60,14 @@ def test_exposure_is_low(unit: str) -> None:
     assert float(score[1]) <= GREATEST_EXPOSURE, judged
 
 
-@pytest.mark.parametrize("unit", ["etl-pipeline-once.service", "etl-pipeline-monitor.service"])
+@pytest.mark.parametrize(
+    "unit", ["etl-pipeline-once.service", "etl-pipeline-monitor.service", "etl-pipeline-models.service"]
+)
 def test_what_ends_is_shut_in_like_the_daemon(unit: str) -> None:
     assert section(unit, "# sandbox") == section("etl-pipeline.service", "# sandbox")
 
 
-@pytest.mark.parametrize(("timer", "per_day"), [("once", 288), ("monitor", 24)])
+@pytest.mark.parametrize(("timer", "per_day"), [("once", 288), ("monitor", 24), ("models", 1)])
 def test_a_timer_goes_off_as_often_as_it_should(timer: str, per_day: int) -> None:
     (calendar,) = re.findall(
         r"^OnCalendar=(.*)$", (FOLDER / f"etl-pipeline-{timer}.timer").read_text("utf-8"), re.MULTILINE

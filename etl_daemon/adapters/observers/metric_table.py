@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from etl_daemon.core.health import REASONS
-from etl_daemon.core.progress import DatasetProgress, Progress, Tally
+from etl_daemon.core.progress import DatasetProgress, ModelsProgress, Progress, Tally
 
 Sample = tuple[tuple[str, ...], float]
 """Label values, and the value."""
@@ -48,6 +48,10 @@ class Observed:
 
 def _per_dataset(value: Callable[[DatasetProgress], float]) -> Callable[[Reading], Iterator[Sample]]:
     return lambda reading: (((name,), value(of)) for name, of in reading.progress.datasets.items())
+
+
+def _per_kind(value: Callable[[ModelsProgress], float]) -> Callable[[Reading], Iterator[Sample]]:
+    return lambda reading: (((kind,), value(of)) for kind, of in reading.progress.models.items())
 
 
 def _tallies(tally: Callable[[DatasetProgress], Tally]) -> Callable[[Reading], Iterator[Sample]]:
@@ -211,6 +215,44 @@ READ = (
     ),
 )
 
+LAST_SUCCESS = "etl_model_last_success_timestamp_seconds"
+
+MODELS = (
+    Read(
+        "etl_model_runs_total",
+        "counter",
+        ("kind", "outcome"),
+        "Runs of the models of a kind: silver, dbt; failed if any model did.",
+        lambda reading: (
+            ((kind, outcome), count)
+            for kind, of in reading.progress.models.items()
+            for outcome, count in of.runs.items()
+        ),
+    ),
+    Read(
+        "etl_models_failed",
+        "gauge",
+        ("kind",),
+        "Models and tests that failed in the last run.",
+        _per_kind(lambda of: of.failed),
+    ),
+    Read(
+        "etl_model_run_duration_seconds",
+        "gauge",
+        ("kind",),
+        "Time that the last run took.",
+        _per_kind(lambda of: of.seconds),
+    ),
+    Read(
+        LAST_SUCCESS,
+        "gauge",
+        ("kind",),
+        "End of the last run in which none failed, since the epoch; 0 before there is one.",
+        _per_kind(lambda of: _epoch(of.last_success)),
+    ),
+)
+"""Of models; `models run` leaves them in a file, too."""
+
 STAGE = Observed(
     "etl_stage_duration_seconds",
     ("stage",),
@@ -223,4 +265,4 @@ CYCLE = Observed(
     "Time that a look at all datasets took, loading included.",
     (0.01, 0.05, 0.25, 1, 5, 15, 60, 300, 900, 3600),
 )
-TABLE: tuple[Read | Observed, ...] = (*READ, STAGE, CYCLE)
+TABLE: tuple[Read | Observed, ...] = (*READ, *MODELS, STAGE, CYCLE)

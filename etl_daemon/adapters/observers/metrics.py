@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 import prometheus_client
-from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest, write_to_textfile
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from etl_daemon.adapters.observers.metric_table import CYCLE, READ, STAGE, Reading
+from etl_daemon.adapters.observers.metric_table import CYCLE, LAST_SUCCESS, MODELS, READ, STAGE, Read, Reading
 from etl_daemon.core.events import CycleEnded, Event, StageEnded
-from etl_daemon.core.progress import STAGES
+from etl_daemon.core.progress import STAGES, ModelsProgress, begun
+from etl_daemon.errors import SetupError
 
 CONTENT_TYPE = prometheus_client.CONTENT_TYPE_PLAIN_0_0_4
 
@@ -22,10 +26,11 @@ class _Collector(Collector):
     """What is read at the moment of the scrape; nothing is asked of a dependency."""
 
     read: Callable[[], Reading]
+    table: Sequence[Read] = (*READ, *MODELS)
 
     def collect(self) -> Iterator[Metric]:
         reading = self.read()
-        for spec in READ:
+        for spec in self.table:
             family = CounterMetricFamily if spec.kind == "counter" else GaugeMetricFamily
             metric = family(spec.name, spec.help, labels=spec.labels)
             for labels, value in spec.samples(reading):
@@ -58,3 +63,31 @@ class MetricsObserver:
     def render(self) -> bytes:
         """All metrics as text, exposition format 0.0.4."""
         return generate_latest(self._registry)
+
+
+def write_models(models: Mapping[str, ModelsProgress], file: Path) -> None:
+    """Leave the metrics of models in a file, for node_exporter's textfile collector; whole or not at all.
+
+    When models last went well, the file still knows from the run before.
+
+    Raises:
+        SetupError: it cannot be written.
+    """
+    registry = CollectorRegistry()
+    try:
+        models = {kind: replace(of, last_success=of.last_success or _left(file, kind)) for kind, of in models.items()}
+        registry.register(_Collector(lambda: Reading(replace(begun("", "", (), ()), models=models), 0, ""), MODELS))
+        write_to_textfile(str(file), registry)
+    except OSError as error:
+        hint = "let this user write there, or correct MODELS_METRICS_FILE"
+        raise SetupError(f"Cannot write {file}: {error}.", hint=hint) from error
+
+
+def _left(file: Path, kind: str) -> datetime | None:
+    """When models of the kind went well, as the file has it."""
+    if not file.exists():
+        return None
+    families = text_string_to_metric_families(file.read_text())
+    samples = [sample for family in families if family.name == LAST_SUCCESS for sample in family.samples]
+    seconds = next((sample.value for sample in samples if sample.labels == {"kind": kind}), 0.0)
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None

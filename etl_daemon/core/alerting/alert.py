@@ -77,6 +77,7 @@ KINDS: Mapping[str, Kind] = {
     "reject_share_high": Kind(Severity.WARNING, "Objects of {} have few bad rows again.", calm=CALM),
     "quarantine_spike": Kind(Severity.WARNING, "Batches of {} have as many bad rows as usual.", calm=CALM),
     "lease_lost": Kind(Severity.WARNING, "This process has the lease, and keeps it.", calm=CALM),
+    "models_failing": Kind(Severity.WARNING, "All models of {} are made again."),
     "configuration": Kind(Severity.CRITICAL, "The settings in force work."),
     "monitor": Kind(Severity.WARNING, "{}: as it should be again."),
 }

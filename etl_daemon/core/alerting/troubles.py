@@ -35,6 +35,7 @@ from etl_daemon.core.events import (
     StageEnded,
     WorkFailed,
 )
+from etl_daemon.core.side_events import ModelsRan
 from etl_daemon.errors import ConfigError, EtlError, LeaseLostError, ObjectChangedError, SetupError, TransientError
 
 PASSING_CHECKS = ("process", "errors")
@@ -54,7 +55,7 @@ def follow(situation: Situation, event: Event) -> Situation:
 def is_pause(event: Event) -> bool:
     """Whether the work pauses here, so that signs mean something."""
     whole = isinstance(event, DatasetFailed) and not event.dataset
-    return whole or isinstance(event, CycleEnded | LoopTurned | LeaseAwaited | SettingsRefused | WorkFailed)
+    return whole or isinstance(event, CycleEnded | LoopTurned | LeaseAwaited | ModelsRan | SettingsRefused | WorkFailed)
 
 
 def _stage_ended(situation: Situation, event: StageEnded) -> Situation:
@@ -192,6 +193,13 @@ def _checked(situation: Situation, event: Checked) -> Situation:
     return _heard(situation, Sign(key, summary, detail, event.hint, well, severity))
 
 
+def _models_ran(situation: Situation, event: ModelsRan) -> Situation:
+    names = ", ".join(event.failed[:5]) + (" ..." if len(event.failed) > 5 else "")
+    summary = f"{_many(len(event.failed), 'model')} of {event.kind} failed: {names}."
+    detail = shown("detail", event.detail.strip())
+    return _heard(situation, Sign(f"models_failing:{event.kind}", summary, detail, event.hint, well=not event.failed))
+
+
 def _heard(situation: Situation, sign: Sign) -> Situation:
     return replace(situation, heard={**situation.heard, sign.key: sign})
 
@@ -227,5 +235,6 @@ FOLDS: Mapping[type[Event], Fold] = {
     LeaseRenewed: _lease_had,
     SettingsRefused: _settings_refused,
     Checked: _checked,
+    ModelsRan: _models_ran,
     LoopTurned: lambda situation, _event: situation,
 }

@@ -57,6 +57,7 @@ from etl_daemon.core.side_events import (
     MessageRejected,
     MessagesMoved,
     ModelRan,
+    ModelsRan,
     SecretsRead,
     SecretsRenewed,
 )
@@ -94,7 +95,7 @@ def _gravity(event: Event, usual: int) -> int:
         return logging.WARNING  # else the failure of the dataset says it
     if isinstance(event, Alerted):
         return _alert_gravity(event.alert)
-    if isinstance(event, ModelRan) and event.error:
+    if (isinstance(event, ModelRan) and event.error) or (isinstance(event, ModelsRan) and event.failed):
         return logging.ERROR
     return GRAVITY[event.state] if isinstance(event, Checked) else usual
 
@@ -161,6 +162,11 @@ def _ran(event: ModelRan) -> Fields:
     return {"made_by": event.kind, "seconds": event.seconds, **event.counts, **told}
 
 
+def _all_ran(event: ModelsRan) -> Fields:
+    told = {"failed": list(event.failed), "detail": event.detail, "hint": event.hint} if event.failed else {}
+    return {"made_by": event.kind, "models": event.models, "seconds": event.seconds, **told}
+
+
 def _failed(event: DatasetFailed) -> Fields:
     return _told(event.error)
 
@@ -216,6 +222,7 @@ LINES: Mapping[type[Event], tuple[str, int, Callable[[Any], Fields]]] = {
     CountsUnsent: ("counts_unsent", logging.WARNING, _plain),
     CountsResumed: ("counts_resumed", logging.INFO, _plain),
     ModelRan: ("model_ran", logging.INFO, _ran),
+    ModelsRan: ("models_ran", logging.INFO, _all_ran),
     SecretsRead: ("secrets_read", logging.DEBUG, _plain),
     SecretsRenewed: ("secrets_renewed", logging.INFO, _plain),
     DatasetFailed: ("dataset_failed", logging.ERROR, _failed),

@@ -1,0 +1,1 @@
+"""dbt as a command, with an environment of its own."""

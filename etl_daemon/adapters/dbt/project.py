@@ -1,0 +1,96 @@
+"""A dbt project that is built and tested as an operator would, its words and settings given."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from etl_daemon.adapters.dbt.results import outcomes, tested
+from etl_daemon.adapters.retry import Retries
+from etl_daemon.core.modelling import ModelOutcome
+from etl_daemon.errors import BusyError, SetupError
+
+LAST_LINES = 12
+"""Of what dbt said, where it ended before it had results."""
+
+LOCKED = "could not set lock"
+"""What DuckDB says of a file that another process writes to, in small letters."""
+
+
+@dataclass(frozen=True, slots=True)
+class DbtProject:
+    """``dbt`` of one project and target; ``environment`` is what its profile reads, ``state`` where it writes.
+
+    ``arguments`` are further words, as a shell has them.
+    """
+
+    executable: Path
+    folder: Path
+    target: str
+    arguments: str
+    environment: Mapping[str, str]
+    state: Path
+    timeout_seconds: float
+    retries: Retries
+
+    def build(self) -> list[ModelOutcome]:
+        """Build and test everything.
+
+        Raises:
+            BusyError: the database was locked by another process all the while.
+            TransientError: dbt did not end in time, or left no results.
+            SetupError: dbt or its project cannot be run at all.
+        """
+        return self._told("build", shlex.split(self.arguments))
+
+    def test(self) -> tuple[int, list[ModelOutcome]]:
+        """How many tests there are, and those that did not pass. Errors are those of ``build``."""
+        found = self._told("test", shlex.split(self.arguments))
+        return tested(self._target), found
+
+    @property
+    def _target(self) -> Path:
+        return self.state / "target"
+
+    def _told(self, word: str, more: Sequence[str]) -> list[ModelOutcome]:
+        where = ["--project-dir", str(self.folder), "--profiles-dir", str(self.folder), "--target", self.target]
+        return self.retries.call(lambda: self._ended([str(self.executable), word, *where, *more]))
+
+    def _ended(self, command: Sequence[str]) -> list[ModelOutcome]:
+        places = {"DBT_TARGET_PATH": str(self._target), "DBT_LOG_PATH": str(self.state / "logs")}
+        environment = {**os.environ, **self.environment, **places, "DBT_USE_COLORS": "false"}
+        (self._target / "run_results.json").unlink(missing_ok=True)
+        try:
+            self.state.mkdir(parents=True, exist_ok=True)
+            done = subprocess.run(
+                command,
+                cwd=self.state,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=self.timeout_seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            detail = f"dbt did not end within {self.timeout_seconds:g} s, and was stopped."
+            raise SetupError(detail, hint="raise DBT_TIMEOUT, or see what it waits for in the query history") from error
+        except OSError as error:
+            raise SetupError(f"Cannot run {self.executable}: {error}.", hint="correct DBT_EXECUTABLE") from error
+        return self._judged(done.returncode, done.stdout.decode(errors="replace"))
+
+    def _judged(self, code: int, said: str) -> list[ModelOutcome]:
+        """0: all is well, 1: something failed, which the results name; else, or without results, nothing was done."""
+        if code in {0, 1} and (self._target / "run_results.json").exists():
+            found = outcomes(self._target)
+            if not any(each.error and LOCKED in each.error.detail.lower() for each in found):
+                return found
+        last = " ".join(line.strip() for line in said.splitlines()[-LAST_LINES:] if line.strip())
+        if LOCKED in said.lower():
+            hint = "run it again, or raise ETL_MAX_RETRIES"
+            raise BusyError(f"Another process has the database of the models open: {last}", hint=hint)
+        raise SetupError(f"dbt ended with {code}: {last}", hint="docs/dbt.md, On your own database")
