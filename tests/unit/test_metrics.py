@@ -50,6 +50,10 @@ PROMISED = {
     "etl_list_requests_total": ("counter", ("dataset",)),
     "etl_lease_held": ("gauge", ()),
     "etl_anomalies_total": ("counter", ("dataset", "severity")),
+    "etl_model_runs_total": ("counter", ("kind", "outcome")),
+    "etl_models_failed": ("gauge", ("kind",)),
+    "etl_model_run_duration_seconds": ("gauge", ("kind",)),
+    "etl_model_last_success_timestamp_seconds": ("gauge", ("kind",)),
 }
 
 

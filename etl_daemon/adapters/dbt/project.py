@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from etl_daemon.adapters.dbt.results import outcomes, tested
+from etl_daemon.adapters.dbt.results import count_tests, outcomes
 from etl_daemon.adapters.retry import Retries
 from etl_daemon.core.modelling import ModelOutcome
 from etl_daemon.errors import BusyError, SetupError
@@ -50,7 +50,7 @@ class DbtProject:
     def test(self) -> tuple[int, list[ModelOutcome]]:
         """How many tests there are, and those that did not pass. Errors are those of ``build``."""
         found = self._told("test", shlex.split(self.arguments))
-        return tested(self._target), found
+        return count_tests(self._target), found
 
     @property
     def _target(self) -> Path:

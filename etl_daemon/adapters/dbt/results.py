@@ -32,7 +32,7 @@ def outcomes(target: Path) -> list[ModelOutcome]:
         raise TransientError(f"dbt left no results in {target}: {error!r}.", hint="run it again") from error
 
 
-def tested(target: Path) -> int:
+def count_tests(target: Path) -> int:
     """How many tests there were."""
     results = json.loads((target / "run_results.json").read_bytes())["results"]
     return sum(_kind(each) not in MADE for each in results)

@@ -1,0 +1,156 @@
+"""Runs of models as outcomes, metrics and alerts."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from etl_daemon.adapters.dbt.results import count_tests, outcomes
+from etl_daemon.adapters.local.models import run_models
+from etl_daemon.adapters.observers.after_load import AfterLoad
+from etl_daemon.core.advance import advance
+from etl_daemon.core.events import BatchCommitted, CycleEnded
+from etl_daemon.core.model import Receipt
+from etl_daemon.core.modelling import ModelOutcome, summary
+from etl_daemon.core.progress import ModelsProgress, begun
+from etl_daemon.core.side_events import ModelsRan
+from etl_daemon.errors import SetupError, TransientError
+from tests.support.alerting import Watch
+
+AT = datetime(2026, 3, 2, tzinfo=UTC)
+WELL = ModelsRan("", "dbt", 3, (), 1.5)
+ILL = ModelsRan("", "dbt", 3, ("a", "b"), 2.5, "a is wrong", "mend a")
+COMMITTED = BatchCommitted("p", Receipt("b", "p", ()), 1.0)
+
+
+def result(unique_id: str, status: str, **more: object) -> dict[str, object]:
+    return {"unique_id": unique_id, "status": status, "execution_time": 0.5, "message": None, "failures": None, **more}
+
+
+def left(folder: Path, *results: dict[str, object]) -> Path:
+    (folder / "run_results.json").write_text(json.dumps({"results": results}))
+    return folder
+
+
+def test_of_dbt_models_are_told_and_tests_that_found_something(tmp_path: Path) -> None:
+    rows = {"adapter_response": {"rows_affected": 7}}
+    left(
+        tmp_path,
+        result("model.p.a", "success", **rows),
+        result("test.p.unique_a.1f", "pass", failures=0),
+        result("test.p.few_a", "warn", failures=2, message="Got 2 results, configured to warn if != 0"),
+        result("test.p.sound_a", "fail", failures=3, message="Got 3 results"),
+        result("model.p.b", "skipped"),
+        result("unit_test.p.b.sums", "skipped"),
+        result("snapshot.p.c", "error", message="Runtime Error\n  no such table"),
+    )
+    found = {each.model: (each.counts, str(each.error or "")) for each in outcomes(tmp_path)}
+    assert list(found) == ["a", "few_a", "sound_a", "b", "c"]
+    assert found["a"] == ({"rows": 7}, "")
+    assert found["few_a"] == ({"failures": 2}, "")
+    assert found["sound_a"][1].startswith("Got 3 results. Hint: ")
+    assert "mend that one first" in found["b"][1]
+    assert "Runtime Error no such table." in found["c"][1]
+    assert count_tests(tmp_path) == 4
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"results": [{"status": "success"}]}', '{"results": 1}'])
+def test_results_that_cannot_be_read_are_an_error(tmp_path: Path, text: str) -> None:
+    (tmp_path / "run_results.json").write_text(text)
+    with pytest.raises(TransientError, match="dbt left no results"):
+        outcomes(tmp_path)
+
+
+def test_a_run_is_summed_up() -> None:
+    lines = [
+        ModelOutcome("dbt", "a", 1.0, error=SetupError("a is wrong", hint="mend a")),
+        ModelOutcome("dbt", "c", 1.0),
+        ModelOutcome("dbt", "b", 1.0, error=SetupError("b too")),
+    ]
+    assert summary("dbt", lines, 2.5) == ILL
+
+
+def test_progress_counts_runs_and_keeps_the_last_success() -> None:
+    progress = begun("s3", "duckdb", ["p"])
+    for event in (WELL, ILL):
+        progress = advance(progress, event, AT)
+    assert progress.models == {"dbt": ModelsProgress({"made": 1, "failed": 1}, 2, 2.5, AT)}
+
+
+def test_failed_models_are_told_once_and_that_they_are_made_again() -> None:
+    watch = Watch()
+    assert watch.hear(WELL) == []
+    watch.hear(ILL)
+    (alert,) = watch.alerts
+    assert (alert.key, alert.summary) == ("models_failing:dbt", "2 models of dbt failed: a, b.")
+    assert (alert.detail, alert.hint) == ("a is wrong", "mend a")
+    watch.hear(ILL, later=1)
+    assert len(watch.alerts) == 1
+    watch.hear(WELL, later=1)
+    assert (len(watch.alerts), watch.alerts[-1].state) == (2, "resolved")
+
+
+def said(text: str) -> list[str]:
+    return [sys.executable, "-c", f"print({text!r})"]
+
+
+def test_a_process_beside_tells_by_kind_what_it_made() -> None:
+    error = {"kind": "SetupError", "detail": "a is wrong", "hint": "mend a"}
+    lines = [
+        {"kind": "silver", "model": "p", "seconds": 0.5, "counts": {}, "error": None},
+        {"kind": "dbt", "model": "a", "seconds": 1.0, "counts": {}, "error": error},
+        {"kind": "dbt", "model": "c", "seconds": 0.5, "counts": {}, "error": None},
+        {"kind": "dbt", "model": "b", "seconds": 1.0, "counts": {}, "error": error},
+    ]
+    found = run_models(threading.Event(), said(json.dumps({"ok": False, "models": lines})))
+    assert found == [ModelsRan("", "silver", 1, (), 0.5), ILL]
+
+
+def test_a_process_that_says_nothing_is_a_failed_run() -> None:
+    (found,) = run_models(threading.Event(), [sys.executable, "-c", "raise SystemExit(78)"])
+    assert (found.kind, found.failed, found.detail) == ("models", ("run",), "models run ended with 78.")
+
+
+def test_a_process_under_way_is_stopped_with_the_daemon() -> None:
+    stop = threading.Event()
+    stop.set()
+    assert run_models(stop, [sys.executable, "-c", "import time; time.sleep(600)"]) == []
+
+
+def test_work_follows_cycles_that_committed_and_only_those() -> None:
+    worked = threading.Semaphore(0)
+    after = AfterLoad(lambda _stop: worked.release(), every_seconds=0)
+    after.notice(CycleEnded("", 1.0))
+    after.notice(COMMITTED)
+    assert not worked.acquire(timeout=0.1)  # the cycle goes on
+    after.notice(CycleEnded("", 1.0))
+    assert worked.acquire(timeout=10)
+    after.notice(CycleEnded("", 1.0))
+    assert not worked.acquire(timeout=0.1)
+    after.close()
+
+
+def test_what_is_committed_meanwhile_is_followed_by_one_more_time() -> None:
+    began, go_on = threading.Semaphore(0), threading.Semaphore(0)
+
+    def work(_stop: threading.Event) -> None:
+        began.release()
+        assert go_on.acquire(timeout=10)
+
+    after = AfterLoad(work, every_seconds=0)
+    for _ in range(3):
+        after.notice(COMMITTED)
+        after.notice(CycleEnded("", 1.0))
+    assert began.acquire(timeout=10)
+    for _ in range(2):
+        after.notice(COMMITTED)
+        after.notice(CycleEnded("", 1.0))
+    go_on.release(2)
+    assert began.acquire(timeout=10)
+    assert not began.acquire(timeout=0.1)
+    after.close()
