@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from contextlib import suppress
 from pathlib import Path
 from string import Formatter
@@ -127,6 +128,15 @@ def existing_file(value: Path) -> Path:
     return value
 
 
+def shell_words(value: str) -> str:
+    """Words as a shell has them."""
+    try:
+        shlex.split(value)
+    except ValueError as error:  # a quote that is not closed, or a backslash at the end
+        raise ValueError("has a quote that does not close, or ends with a backslash") from error
+    return value
+
+
 def existing_folder(value: Path) -> Path:
     """A folder that is there."""
     if not value.is_dir():
@@ -202,6 +212,7 @@ KeyPattern = Annotated[str, AfterValidator(key_pattern)]
 TimestampFormat = Annotated[str, AfterValidator(timestamp_format)]
 Timezone = Annotated[str, AfterValidator(timezone)]
 ExistingFile = Annotated[Path, AfterValidator(existing_file)]
+ShellWords = Annotated[str, AfterValidator(shell_words)]
 ExistingFolder = Annotated[Path, AfterValidator(existing_folder)]
 DatabaseFile = Annotated[Path, AfterValidator(database_file)]
 DaemonName = Annotated[str, AfterValidator(daemon_name)]

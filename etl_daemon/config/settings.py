@@ -19,6 +19,7 @@ from etl_daemon.config.checks import (
     Hours,
     PrefixTemplate,
     Share,
+    ShellWords,
     SymbolPattern,
     TableName,
     Timezone,
@@ -139,10 +140,13 @@ class Settings(EndpointSettings):
     )
     dbt_project_dir: Path = Field(Path("deploy/dbt"), description="Folder of the dbt project and its profiles.yml.")
     dbt_target: str = Field("", description="Target of the profile; empty: duckdb_prod or snowflake_prod.")
-    dbt_args: str = Field("", description="Further words for dbt, as a shell has them: --exclude countries.")
+    dbt_args: ShellWords = Field("", description="Further words for dbt, as a shell has them: --exclude countries.")
     dbt_timeout: float = Field(3_600, gt=0, description="How long dbt may take (seconds).")
     models_after_load_seconds: int = Field(
-        0, ge=0, description="`run` makes models after it has loaded, at most so often (seconds); 0: it does not."
+        0,
+        ge=0,
+        le=604_800,
+        description="`run` makes models after it has loaded, at most so often (seconds); 0: it does not.",
     )
     models_metrics_file: Path | None = Field(
         None, description="Where `models run` leaves metrics for node_exporter's textfile collector: FOLDER/NAME.prom."

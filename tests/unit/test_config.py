@@ -158,6 +158,8 @@ def test_all_problems_come_at_once_with_name_value_place_and_what_is_allowed(emp
         ("MEMORY_LIMIT_MB", "1", "greater than or equal to 64"),
         ("OUTLIER_Z", "nan", "finite"),
         ("LOG_LEVEL", "LOUD", "'DEBUG', 'INFO'"),
+        ("DBT_ARGS", "--exclude 'countries", "a quote that does not close"),
+        ("MODELS_AFTER_LOAD_SECONDS", "10000000000", "less than or equal to 604800"),
     ],
 )
 def test_a_value_out_of_bounds_is_turned_down(name: str, value: str, said: str) -> None:
