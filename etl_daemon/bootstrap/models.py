@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
 import time
@@ -71,11 +72,12 @@ def kinds(
     return found
 
 
-def models_after_load(settings: Settings, tell: Callable[[Event], None]) -> AfterLoad:
+def models_after_load(settings: Settings, tell: Callable[[Event], None], clock: Clock) -> AfterLoad:
     """What has models made after loading; close it at the end."""
+    names = tuple(kinds(settings, tell, clock))
 
     def work(stop: Signal) -> None:
-        for event in run_beside(stop):
+        for event in run_beside(stop, names):
             tell(event)
 
     return AfterLoad(work, settings.models_after_load_seconds)
@@ -109,8 +111,11 @@ def _environment(settings: Settings) -> dict[str, str]:
     """Settings by which the profile finds the database and logs in; paths hold from wherever dbt works."""
     named = [name for name in type(settings).model_fields if name.startswith("snowflake_")]
     found = {name.upper(): getattr(settings, name) for name in named}
-    given = {name: str(value) for name, value in found.items() if value is not None}
-    return {**given, "ETL_DUCKDB_PATH": str(settings.etl_duckdb_path.absolute())}
+    paths = {name: value.absolute() for name, value in found.items() if isinstance(value, Path)}
+    given = {name: str(value) for name, value in {**found, **paths}.items() if value is not None}
+    built = os.environ.get("DBT_DUCKDB_DIR")
+    folder = {"DBT_DUCKDB_DIR": str(Path(built).absolute())} if built else {}
+    return {**given, **folder, "ETL_DUCKDB_PATH": str(settings.etl_duckdb_path.absolute())}
 
 
 def silver_models(settings: Settings, tell: Callable[[Event], None], clock: Clock) -> Iterator[ModelOutcome]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from types import FrameType
 
 import typer
 
@@ -35,7 +37,7 @@ def run(*, as_json: bool, alerting: bool) -> None:
     """
     settings, clock = _settings(), SystemClock()
     heard = ProgressObserver(begun("", "", (), ()), clock)
-    with _told(settings, clock, heard, alerting=alerting) as tell:
+    with _ending(), _told(settings, clock, heard, alerting=alerting) as tell:
         outcomes = list(run_models(settings, tell, clock))
     if settings.models_metrics_file:
         write_models(heard.progress.models, settings.models_metrics_file)
@@ -46,6 +48,22 @@ def run(*, as_json: bool, alerting: bool) -> None:
         _show(outcomes, settings)
     if codes:
         raise typer.Exit(75 if set(codes) == {75} else 1)
+
+
+@contextmanager
+def _ending() -> Iterator[None]:
+    """Have signals end this process as an error does, so that a dbt that it waits for ends with it."""
+
+    def at_signal(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    numbers = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) != signal.SIG_IGN]
+    before = {number: signal.signal(number, at_signal) for number in numbers}
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, before[number])
 
 
 @contextmanager
@@ -71,7 +89,8 @@ def test(*, as_json: bool) -> None:
     Raises:
         typer.Exit: with 1 where one is not as it should be, with 78 where the settings are wrong.
     """
-    deliver(_tested(), as_json=as_json)
+    with _ending():
+        deliver(_tested(), as_json=as_json)
 
 
 def _tested() -> Iterable[Finding]:

@@ -79,7 +79,7 @@ def _follow_with_models(runtime: Runtime) -> None:
     if runtime.settings.models_after_load_seconds:
         from etl_daemon.bootstrap.models import models_after_load
 
-        following = models_after_load(runtime.settings, runtime.corridor.tell)
+        following = models_after_load(runtime.settings, runtime.corridor.tell, runtime.clock)
         runtime.attach(following.close, following)
 
 

@@ -13,6 +13,7 @@ import pytest
 from etl_daemon.adapters.dbt.results import count_tests, outcomes
 from etl_daemon.adapters.local.models import run_models
 from etl_daemon.adapters.observers.after_load import AfterLoad
+from etl_daemon.adapters.observers.metrics import write_models
 from etl_daemon.core.advance import advance
 from etl_daemon.core.events import BatchCommitted, CycleEnded
 from etl_daemon.core.model import Receipt
@@ -75,6 +76,14 @@ def test_a_run_is_summed_up() -> None:
     assert summary("dbt", lines, 2.5) == ILL
 
 
+@pytest.mark.parametrize("rubbish", [b"\xff\xfe", b"foo{", b'etl_model{kind="dbt"} x', b""])
+def test_a_file_of_metrics_that_cannot_be_read_is_made_anew(tmp_path: Path, rubbish: bytes) -> None:
+    file = tmp_path / "models.prom"
+    file.write_bytes(rubbish)
+    write_models({"dbt": ModelsProgress({"made": 0, "failed": 1}, 2, 2.5)}, file)
+    assert 'etl_models_failed{kind="dbt"} 2.0' in file.read_text()
+
+
 def test_progress_counts_runs_and_keeps_the_last_success() -> None:
     progress = begun("s3", "duckdb", ["p"])
     for event in (WELL, ILL):
@@ -107,19 +116,28 @@ def test_a_process_beside_tells_by_kind_what_it_made() -> None:
         {"kind": "dbt", "model": "c", "seconds": 0.5, "counts": {}, "error": None},
         {"kind": "dbt", "model": "b", "seconds": 1.0, "counts": {}, "error": error},
     ]
-    found = run_models(threading.Event(), said(json.dumps({"ok": False, "models": lines})))
+    found = run_models(threading.Event(), (), said(json.dumps({"ok": False, "models": lines})))
     assert found == [ModelsRan("", "silver", 1, (), 0.5), ILL]
 
 
 def test_a_process_that_says_nothing_is_a_failed_run() -> None:
-    (found,) = run_models(threading.Event(), [sys.executable, "-c", "raise SystemExit(78)"])
-    assert (found.kind, found.failed, found.detail) == ("models", ("run",), "models run ended with 78.")
+    found = run_models(threading.Event(), ("silver", "dbt"), [sys.executable, "-c", "raise SystemExit(78)"])
+    ended = (("run",), "models run ended with 78.")
+    assert {each.kind: (each.failed, each.detail) for each in found} == {"silver": ended, "dbt": ended}
+
+
+def test_a_process_that_said_nothing_is_well_again_once_models_are_made() -> None:
+    watch = Watch()
+    for event in run_models(threading.Event(), ("dbt",), [sys.executable, "-c", "raise SystemExit(78)"]):
+        watch.hear(event)
+    watch.hear(WELL, later=1)
+    assert [each.state for each in watch.alerts] == ["firing", "resolved"]
 
 
 def test_a_process_under_way_is_stopped_with_the_daemon() -> None:
     stop = threading.Event()
     stop.set()
-    assert run_models(stop, [sys.executable, "-c", "import time; time.sleep(600)"]) == []
+    assert run_models(stop, ("dbt",), [sys.executable, "-c", "import time; time.sleep(600)"]) == []
 
 
 def test_work_follows_cycles_that_committed_and_only_those() -> None:

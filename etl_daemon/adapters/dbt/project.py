@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,11 @@ from etl_daemon.core.modelling import ModelOutcome
 from etl_daemon.errors import BusyError, SetupError
 
 LAST_LINES = 12
-"""Of what dbt said, where it ended before it had results."""
+LONGEST_LINE = 500
+"""Of what dbt said, where it ended before it had results: lines, and characters of each."""
+
+CANCEL_SECONDS = 5.0
+"""How long dbt may take to cancel what it asked of the database."""
 
 LOCKED = "could not set lock"
 """What DuckDB says of a file that another process writes to, in small letters."""
@@ -63,25 +69,39 @@ class DbtProject:
     def _ended(self, command: Sequence[str]) -> list[ModelOutcome]:
         places = {"DBT_TARGET_PATH": str(self._target), "DBT_LOG_PATH": str(self.state / "logs")}
         environment = {**os.environ, **self.environment, **places, "DBT_USE_COLORS": "false"}
-        (self._target / "run_results.json").unlink(missing_ok=True)
+        self._clear()
         try:
-            self.state.mkdir(parents=True, exist_ok=True)
-            done = subprocess.run(
+            with subprocess.Popen(
                 command,
                 cwd=self.state,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                timeout=self.timeout_seconds,
-                check=False,
-            )
+                start_new_session=True,
+            ) as child:
+                said = self._said(child)
         except subprocess.TimeoutExpired as error:
             detail = f"dbt did not end within {self.timeout_seconds:g} s, and was stopped."
             raise SetupError(detail, hint="raise DBT_TIMEOUT, or see what it waits for in the query history") from error
         except OSError as error:
             raise SetupError(f"Cannot run {self.executable}: {error}.", hint="correct DBT_EXECUTABLE") from error
-        return self._judged(done.returncode, done.stdout.decode(errors="replace"))
+        return self._judged(child.returncode, said.decode(errors="replace"))
+
+    def _clear(self) -> None:
+        try:
+            self.state.mkdir(parents=True, exist_ok=True)
+            (self._target / "run_results.json").unlink(missing_ok=True)
+        except OSError as error:
+            raise SetupError(f"Cannot write {self.state}: {error}.", hint="correct ETL_STATE_DIR") from error
+
+    def _said(self, child: subprocess.Popen[bytes]) -> bytes:
+        """All that dbt said; where that cannot be waited for any longer, it does not go on without us."""
+        try:
+            return child.communicate(timeout=self.timeout_seconds)[0]
+        except BaseException:
+            _end(child)
+            raise
 
     def _judged(self, code: int, said: str) -> list[ModelOutcome]:
         """0: all is well, 1: something failed, which the results name; else, or without results, nothing was done."""
@@ -89,8 +109,19 @@ class DbtProject:
             found = outcomes(self._target)
             if not any(each.error and LOCKED in each.error.detail.lower() for each in found):
                 return found
-        last = " ".join(line.strip() for line in said.splitlines()[-LAST_LINES:] if line.strip())
+        last = " ".join(line.strip()[:LONGEST_LINE] for line in said.splitlines()[-LAST_LINES:] if line.strip())
         if LOCKED in said.lower():
             hint = "run it again, or raise ETL_MAX_RETRIES"
             raise BusyError(f"Another process has the database of the models open: {last}", hint=hint)
         raise SetupError(f"dbt ended with {code}: {last}", hint="docs/dbt.md, On your own database")
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Have dbt cancel what it asked of the database; then it ends, with all that it started."""
+    try:
+        with suppress(subprocess.TimeoutExpired):
+            os.killpg(child.pid, signal.SIGINT)
+            child.wait(CANCEL_SECONDS)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)

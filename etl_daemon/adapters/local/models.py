@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from threading import Event as Signal
 from typing import Any
@@ -15,14 +15,17 @@ from etl_daemon.core.side_events import ModelsRan
 COMMAND = (sys.executable, "-m", "etl_daemon", "models", "run", "--json", "--no-alerts")
 """Alerts are the daemon's to send."""
 
-WHOLE = "models"
-"""Stands for all kinds where it did not come to any."""
-
 LOOK_SECONDS = 0.2
 
+END_SECONDS = 8.0
+"""How long it may take to end, and to end the dbt that it has under way; the daemon waits no longer than 10."""
 
-def run_models(stop: Signal, command: Sequence[str] = COMMAND) -> list[ModelsRan]:
-    """What became of the models, by kind; nothing where it was told to stop. Its log goes where ours goes."""
+
+def run_models(stop: Signal, kinds: Iterable[str], command: Sequence[str] = COMMAND) -> list[ModelsRan]:
+    """What became of the models, by kind; nothing where it was told to stop. Its log goes where ours goes.
+
+    Where it did not come to any, all ``kinds`` failed: each is well again once it was made.
+    """
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as child:
         said = _said(child, stop)
     if stop.is_set():
@@ -31,7 +34,8 @@ def run_models(stop: Signal, command: Sequence[str] = COMMAND) -> list[ModelsRan
         lines = json.loads(said)["models"]
     except (ValueError, LookupError):
         hint = "etl-daemon models run says why, and so does the log"
-        return [ModelsRan("", WHOLE, 0, ("run",), 0.0, f"models run ended with {child.returncode}.", hint)]
+        detail = f"models run ended with {child.returncode}."
+        return [ModelsRan("", kind, 0, ("run",), 0.0, detail, hint) for kind in kinds]
     return [_summed(kind, list(those)) for kind, those in groupby(lines, lambda line: str(line["kind"]))]
 
 
@@ -41,7 +45,16 @@ def _said(child: subprocess.Popen[str], stop: Signal) -> str:
             return child.communicate(timeout=LOOK_SECONDS)[0]
         except subprocess.TimeoutExpired:
             if stop.is_set():
-                child.terminate()
+                return _ended(child)
+
+
+def _ended(child: subprocess.Popen[str]) -> str:
+    child.terminate()  # once: a second one would not let it end its dbt in peace
+    try:
+        return child.communicate(timeout=END_SECONDS)[0]
+    except subprocess.TimeoutExpired:
+        child.kill()
+        return child.communicate()[0]
 
 
 def _summed(kind: str, lines: list[dict[str, Any]]) -> ModelsRan:

@@ -87,7 +87,10 @@ def _left(file: Path, kind: str) -> datetime | None:
     """When models of the kind went well, as the file has it."""
     if not file.exists():
         return None
-    families = text_string_to_metric_families(file.read_text())
-    samples = [sample for family in families if family.name == LAST_SUCCESS for sample in family.samples]
-    seconds = next((sample.value for sample in samples if sample.labels == {"kind": kind}), 0.0)
-    return datetime.fromtimestamp(seconds, UTC) if seconds else None
+    try:
+        families = text_string_to_metric_families(file.read_text())
+        samples = [sample for family in families if family.name == LAST_SUCCESS for sample in family.samples]
+        seconds = next((sample.value for sample in samples if sample.labels == {"kind": kind}), 0.0)
+        return datetime.fromtimestamp(seconds, UTC) if seconds else None
+    except (ValueError, IndexError, OverflowError):  # no metrics, so nothing is known; the file is made anew
+        return None
