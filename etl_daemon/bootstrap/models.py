@@ -80,7 +80,7 @@ def models_after_load(settings: Settings, tell: Callable[[Event], None], clock: 
         for event in run_beside(stop, names):
             tell(event)
 
-    return AfterLoad(work, settings.models_after_load_seconds)
+    return AfterLoad(work, settings.models_after_load_seconds, settings.etl_state_dir / "models-due")
 
 
 def dbt_models(project: DbtProject) -> Iterator[ModelOutcome]:

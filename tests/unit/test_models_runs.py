@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -126,6 +127,12 @@ def test_a_process_that_says_nothing_is_a_failed_run() -> None:
     assert {each.kind: (each.failed, each.detail) for each in found} == {"silver": ended, "dbt": ended}
 
 
+def test_a_process_that_cannot_be_started_is_a_failed_run(tmp_path: Path) -> None:
+    (found,) = run_models(threading.Event(), ("dbt",), [str(tmp_path / "nothing")])
+    assert (found.kind, found.failed) == ("dbt", ("run",))
+    assert "No such file" in found.detail
+
+
 def test_a_process_that_said_nothing_is_well_again_once_models_are_made() -> None:
     watch = Watch()
     for event in run_models(threading.Event(), ("dbt",), [sys.executable, "-c", "raise SystemExit(78)"]):
@@ -140,9 +147,9 @@ def test_a_process_under_way_is_stopped_with_the_daemon() -> None:
     assert run_models(stop, ("dbt",), [sys.executable, "-c", "import time; time.sleep(600)"]) == []
 
 
-def test_work_follows_cycles_that_committed_and_only_those() -> None:
+def test_work_follows_cycles_that_committed_and_only_those(tmp_path: Path) -> None:
     worked = threading.Semaphore(0)
-    after = AfterLoad(lambda _stop: worked.release(), every_seconds=0)
+    after = AfterLoad(lambda _stop: worked.release(), every_seconds=0, due=tmp_path / "state" / "due")
     after.notice(CycleEnded("", 1.0))
     after.notice(COMMITTED)
     assert not worked.acquire(timeout=0.1)  # the cycle goes on
@@ -153,14 +160,14 @@ def test_work_follows_cycles_that_committed_and_only_those() -> None:
     after.close()
 
 
-def test_what_is_committed_meanwhile_is_followed_by_one_more_time() -> None:
+def test_what_is_committed_meanwhile_is_followed_by_one_more_time(tmp_path: Path) -> None:
     began, go_on = threading.Semaphore(0), threading.Semaphore(0)
 
     def work(_stop: threading.Event) -> None:
         began.release()
         assert go_on.acquire(timeout=10)
 
-    after = AfterLoad(work, every_seconds=0)
+    after = AfterLoad(work, every_seconds=0, due=tmp_path / "state" / "due")
     for _ in range(3):
         after.notice(COMMITTED)
         after.notice(CycleEnded("", 1.0))
@@ -172,3 +179,31 @@ def test_what_is_committed_meanwhile_is_followed_by_one_more_time() -> None:
     assert began.acquire(timeout=10)
     assert not began.acquire(timeout=0.1)
     after.close()
+
+
+def test_work_that_the_end_stopped_is_done_by_the_next_start(tmp_path: Path) -> None:
+    due, began = tmp_path / "due", threading.Semaphore(0)
+
+    def work(stop: threading.Event) -> None:
+        began.release()
+        assert stop.wait(10)
+
+    first = AfterLoad(work, every_seconds=0, due=due)
+    for event in (COMMITTED, CycleEnded("", 1.0)):
+        first.notice(event)
+    assert began.acquire(timeout=10)
+    first.close()
+
+    done = threading.Event()
+    second = AfterLoad(lambda _stop: done.set(), every_seconds=0, due=due)
+    second.notice(CycleEnded("", 1.0))
+    assert done.wait(10)
+    deadline = time.monotonic() + 10
+    while due.exists():
+        assert time.monotonic() < deadline
+    second.close()
+
+    third = AfterLoad(lambda _stop: began.release(), every_seconds=0, due=due)
+    third.notice(CycleEnded("", 1.0))
+    assert not began.acquire(timeout=0.1)
+    third.close()

@@ -26,17 +26,23 @@ def run_models(stop: Signal, kinds: Iterable[str], command: Sequence[str] = COMM
 
     Where it did not come to any, all ``kinds`` failed: each is well again once it was made.
     """
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as child:
-        said = _said(child, stop)
+    try:
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as child:
+            said = _said(child, stop)
+    except OSError as error:
+        return _failed(kinds, f"models run cannot be started: {error}.")
     if stop.is_set():
         return []
     try:
         lines = json.loads(said)["models"]
     except (ValueError, LookupError):
-        hint = "etl-daemon models run says why, and so does the log"
-        detail = f"models run ended with {child.returncode}."
-        return [ModelsRan("", kind, 0, ("run",), 0.0, detail, hint) for kind in kinds]
+        return _failed(kinds, f"models run ended with {child.returncode}.")
     return [_summed(kind, list(those)) for kind, those in groupby(lines, lambda line: str(line["kind"]))]
+
+
+def _failed(kinds: Iterable[str], detail: str) -> list[ModelsRan]:
+    hint = "etl-daemon models run says why, and so does the log"
+    return [ModelsRan("", kind, 0, ("run",), 0.0, detail, hint) for kind in kinds]
 
 
 def _said(child: subprocess.Popen[str], stop: Signal) -> str:
