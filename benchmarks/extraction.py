@@ -9,8 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +18,7 @@ from pathlib import Path
 import duckdb
 import psycopg
 
+from benchmarks.file_store import file_store
 from etl_daemon.bootstrap.runtime import build
 from etl_daemon.bootstrap.upstreams import fed
 from etl_daemon.vault import settings_from
@@ -52,22 +51,6 @@ DATASETS = """
     format = "{format}"
 """
 Work = Callable[[], object]
-
-
-@contextmanager
-def store_process() -> Iterator[str]:
-    """The address of an S3 that computes in a process of its own, as all of them do."""
-    serving = """
-import sys
-from tests.support.s3_servers import moto_server
-with moto_server() as url:
-    print(url, flush=True)
-    sys.stdin.read()
-"""
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen([sys.executable, "-c", serving], text=True, **pipes) as process:
-        assert process.stdout
-        yield process.stdout.readline().strip()
 
 
 def theirs(url: str, folder: Path) -> None:
@@ -139,7 +122,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--only", default="", help="ways that hold these words, such as 'S3, csv'")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, store_process() as s3:
+    with tempfile.TemporaryDirectory() as name, file_store(Path(name, "s3")) as s3:
         os.environ.update({**AWS_ENVIRONMENT, "AWS_ENDPOINT_URL": s3})
         folder = Path(name)
         (folder / "server").mkdir()
