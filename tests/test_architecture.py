@@ -256,3 +256,9 @@ def test_documented_scripts_have_15_lines_at_most() -> None:
     scripts = [path for path in ROOT.glob("scripts/*") if path.suffix in {".py", ".sh"}]
     longer = {path.name for path in scripts if len(path.read_text("utf-8").splitlines()) > 15}
     assert longer <= {"deploy-etl-pipeline.sh"}
+
+
+@pytest.mark.xdist_group("one-worker")
+def test_tests_of_a_group_have_one_worker_where_tests_are_spread(request: pytest.FixtureRequest) -> None:
+    spread = request.config.getoption("loadgroup", False)
+    assert request.node.nodeid.endswith("@one-worker") or not spread
