@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from types import FrameType
 
 import typer
 
@@ -37,7 +35,7 @@ def run(*, as_json: bool, alerting: bool) -> None:
     """
     settings, clock = _settings(), SystemClock()
     heard = ProgressObserver(begun("", "", (), ()), clock)
-    with _ending(), _told(settings, clock, heard, alerting=alerting) as tell:
+    with _told(settings, clock, heard, alerting=alerting) as tell:
         outcomes = list(run_models(settings, tell, clock))
     if settings.models_metrics_file:
         write_models(heard.progress.models, settings.models_metrics_file)
@@ -48,22 +46,6 @@ def run(*, as_json: bool, alerting: bool) -> None:
         _show(outcomes, settings)
     if codes:
         raise typer.Exit(75 if set(codes) == {75} else 1)
-
-
-@contextmanager
-def _ending() -> Iterator[None]:
-    """Have signals end this process as an error does, so that a dbt that it waits for ends with it."""
-
-    def at_signal(number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    numbers = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) != signal.SIG_IGN]
-    before = {number: signal.signal(number, at_signal) for number in numbers}
-    try:
-        yield
-    finally:
-        for number in numbers:
-            signal.signal(number, before[number])
 
 
 @contextmanager
@@ -89,8 +71,7 @@ def test(*, as_json: bool) -> None:
     Raises:
         typer.Exit: with 1 where one is not as it should be, with 78 where the settings are wrong.
     """
-    with _ending():
-        deliver(_tested(), as_json=as_json)
+    deliver(_tested(), as_json=as_json)
 
 
 def _tested() -> Iterable[Finding]:
@@ -122,14 +103,16 @@ def _show(outcomes: Sequence[ModelOutcome], settings: Settings) -> None:
             "There is no model: give a dataset a table silver (docs/medallion.md), or set DBT_EXECUTABLE (docs/dbt.md)."
         )
         return
-    rows = [[each.kind, each.model, each.counts, f"{each.seconds:.2f}", _state(each)] for each in outcomes]
+    rows = [[each.kind, each.model, each.counts, f"{each.seconds:.2f}", state(each)] for each in outcomes]
     out.print(table(configure.place(settings), ["kind", "model", "counts", "#seconds", "state"], rows))
     for each in outcomes:
         if each.error:
             out.print(f"{each.model}: {each.error.detail} Hint: {each.error.hint or 'try again'}", soft_wrap=True)
 
 
-def _state(outcome: ModelOutcome) -> str:
+def state(outcome: ModelOutcome) -> str:
+    """What became of it, in a word."""
     if outcome.error:
         return "failed"
-    return "made" if any(outcome.counts.values()) else "nothing new"
+    idle = outcome.counts and not any(outcome.counts.values())  # without counts nobody knows
+    return "nothing new" if idle else "made"

@@ -15,6 +15,7 @@ from etl_daemon.adapters.dbt.results import count_tests, outcomes
 from etl_daemon.adapters.local.models import run_models
 from etl_daemon.adapters.observers.after_load import AfterLoad
 from etl_daemon.adapters.observers.metrics import write_models
+from etl_daemon.cli.models import state
 from etl_daemon.core.advance import advance
 from etl_daemon.core.events import BatchCommitted, CycleEnded
 from etl_daemon.core.model import Receipt
@@ -207,3 +208,9 @@ def test_work_that_the_end_stopped_is_done_by_the_next_start(tmp_path: Path) -> 
     third.notice(CycleEnded("", 1.0))
     assert not began.acquire(timeout=0.1)
     third.close()
+
+
+def test_what_does_not_say_how_many_rows_it_wrote_was_made_all_the_same() -> None:
+    assert state(ModelOutcome("dbt", "a", 1.0)) == "made"
+    assert state(ModelOutcome("silver", "a", 1.0, {"inserted": 0})) == "nothing new"
+    assert state(ModelOutcome("silver", "a", 1.0, {"inserted": 1})) == "made"

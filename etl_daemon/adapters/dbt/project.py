@@ -6,10 +6,12 @@ import os
 import shlex
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 from etl_daemon.adapters.dbt.results import count_tests, outcomes
 from etl_daemon.adapters.retry import Retries
@@ -71,15 +73,18 @@ class DbtProject:
         environment = {**os.environ, **self.environment, **places, "DBT_USE_COLORS": "false"}
         self._clear()
         try:
-            with subprocess.Popen(
-                command,
-                cwd=self.state,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            ) as child:
+            with (
+                _signals_raised(),
+                subprocess.Popen(
+                    command,
+                    cwd=self.state,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                ) as child,
+            ):
                 said = self._said(child)
         except subprocess.TimeoutExpired as error:
             detail = f"dbt did not end within {self.timeout_seconds:g} s, and was stopped."
@@ -125,3 +130,22 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     finally:
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
+
+
+@contextmanager
+def _signals_raised() -> Iterator[None]:
+    """Have signals that end this process raise, as Ctrl-C does, so that dbt ends with it; in the main thread only."""
+
+    def at_signal(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    main = threading.current_thread() is threading.main_thread()
+    enders = (signal.SIGTERM, signal.SIGHUP) if main else ()
+    before = {
+        number: signal.signal(number, at_signal) for number in enders if signal.getsignal(number) == signal.SIG_DFL
+    }
+    try:
+        yield
+    finally:
+        for number, action in before.items():
+            signal.signal(number, action)
