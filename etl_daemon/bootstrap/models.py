@@ -21,7 +21,7 @@ from etl_daemon.adapters.retry import Retries
 from etl_daemon.bootstrap.destination import open_engine
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
-from etl_daemon.core.events import Event, Retried
+from etl_daemon.core.events import Event, Retried, SettingDiscouraged
 from etl_daemon.core.findings import Finding, State
 from etl_daemon.core.modelling import ModelOutcome, summary
 from etl_daemon.core.side_events import ModelRan
@@ -75,6 +75,9 @@ def kinds(
 def models_after_load(settings: Settings, tell: Callable[[Event], None], clock: Clock) -> AfterLoad:
     """What has models made after loading; close it at the end."""
     names = tuple(kinds(settings, tell, clock))
+    if not names:
+        hint = "there are no models: give a dataset a table silver, or set DBT_EXECUTABLE"
+        tell(SettingDiscouraged("", "MODELS_AFTER_LOAD_SECONDS", hint))
 
     def work(stop: Signal) -> None:
         for event in run_beside(stop, names):

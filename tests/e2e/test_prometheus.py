@@ -24,6 +24,15 @@ pytestmark = pytest.mark.xdist_group("prometheus")
 FIT = '{"symbol":"AAPL","timestamp":"2026-01-02T15:%02d:%02dZ","open":10,"high":11,"low":9,"close":10.5,"volume":7}\n'
 JUMP = FIT.replace('"high":11', '"high":90').replace('"close":10.5', '"close":60')
 UNFIT = FIT.replace('"low":9', '"low":10.8')
+NOTES = """
+[datasets.notes]
+prefix = "processed/notes"
+table = "BRONZE.NOTES"
+mode = "APPEND"
+[datasets.notes.silver]
+table = "SILVER.NOTES"
+primary_key = ["ID"]
+"""
 QUIET = {
     "Reasons not to work",
     "Longest wait",
@@ -61,15 +70,12 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("scene")
-    (folder / "bucket/processed/price_data").mkdir(parents=True)
-    settings = {
-        "ETL_SOURCE": "local",
-        "ETL_LOCAL_DIR": folder / "bucket",
-        "ETL_DUCKDB_PATH": folder / "etl.duckdb",
-        "ETL_STATE_DIR": folder / "state",
-        "ETL_POLL_INTERVAL_SECONDS": 0.5,
-    }
-    shell, port, began = Shell(folder, settings), free_port(), time.time()
+    (folder / "datasets.toml").write_text(NOTES)
+    more = {"ETL_DATASETS_FILE": folder / "datasets.toml", "MODELS_AFTER_LOAD_SECONDS": 1}
+    shell = Shell.embedded(folder, ETL_POLL_INTERVAL_SECONDS=0.5, **more)
+    (folder / "bucket/processed/notes").mkdir()
+    (folder / "bucket/processed/notes/a.csv").write_text("ID,SAID\n1,a\n")
+    port, began = free_port(), time.time()
     with ExitStack() as running:
         mail, pager = running.enter_context(mail_server()), running.enter_context(web_server())
         managed = running.enter_context(alertmanager(folder / "alertmanager", port, mail.port, pager.url))
@@ -89,6 +95,7 @@ def load(shell: Shell, server: Prometheus) -> None:
     server.until(lambda: server.series('etl_rows_total{outcome="loaded"} == 2401'))
     deliver(shell, "c.zip", "PK\x03\x04")
     server.until(lambda: server.series('etl_objects_total{outcome="refused"} == 1'))
+    server.until(lambda: server.series('etl_model_runs_total{outcome="made"} > 0'))
     seen = server.series("sum(etl_cycle_duration_seconds_count)")[0]["value"][1]
     server.until(lambda: server.series(f"sum(etl_cycle_duration_seconds_count) > {seen} + 3"))
 
@@ -145,7 +152,12 @@ def test_every_selector_finds_series(scene: Scene) -> None:
 
 def test_what_can_be_chosen_is_there(scene: Scene) -> None:
     server = scene.prometheus
-    assert server.ask("api/v1/label/dataset/values")["data"] == ["anomalies", "price_data", "technical_indicators"]
+    assert server.ask("api/v1/label/dataset/values")["data"] == [
+        "anomalies",
+        "notes",
+        "price_data",
+        "technical_indicators",
+    ]
     assert server.ask("api/v1/label/job/values")["data"] == ["etl_daemon"]
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +18,7 @@ from etl_daemon.adapters.retry import Retries
 from etl_daemon.bootstrap.models import dbt_project
 from etl_daemon.config import settings_from
 from etl_daemon.core.policy import RetryPolicy
-from etl_daemon.errors import EtlError, SetupError
+from etl_daemon.errors import BusyError, EtlError, SetupError
 from tests.support.command import Shell
 
 HANGS = """#!/bin/sh
@@ -116,3 +120,23 @@ def test_relative_paths_hold_from_where_dbt_works(tmp_path: Path, monkeypatch: p
     assert found["SNOWFLAKE_PRIVATE_KEY_PATH"] == str(tmp_path / "key.p8")
     assert found["ETL_DUCKDB_PATH"] == str(tmp_path / "a.duckdb")
     assert found["DBT_DUCKDB_DIR"] == str(tmp_path / "models")
+
+
+def test_of_two_at_once_one_works(tmp_path: Path) -> None:
+    begun = tmp_path / "state" / "begun"
+    first = project(tmp_path, "#!/bin/sh\ntouch begun\nsleep 600\n", timeout_seconds=600)
+    with ThreadPoolExecutor() as pool:
+        working = pool.submit(first.build)
+        until(begun.exists)
+        with pytest.raises(BusyError, match="Another dbt is at work"):
+            first.build()
+        (pid,) = (int(line) for line in subprocess.check_output(["pgrep", "--full", str(tmp_path / "dbt.sh")]).split())
+        os.killpg(pid, signal.SIGKILL)
+        with pytest.raises(SetupError, match="dbt ended with -9"):
+            working.result()
+
+
+def test_our_words_come_last_for_the_last_one_counts(tmp_path: Path) -> None:
+    said = project(tmp_path, '#!/bin/sh\necho "$@"\nexit 2\n')
+    with pytest.raises(SetupError, match=r"build --target-path elsewhere .* --target-path .*/state/target --target t"):
+        replace(said, arguments="--target-path elsewhere").build()

@@ -59,7 +59,7 @@ def test_of_dbt_models_are_told_and_tests_that_found_something(tmp_path: Path) -
     assert found["sound_a"][1].startswith("Got 3 results. Hint: ")
     assert "mend that one first" in found["b"][1]
     assert "Runtime Error no such table." in found["c"][1]
-    assert count_tests(tmp_path) == 4
+    assert count_tests(tmp_path) == 3
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"results": [{"status": "success"}]}', '{"results": 1}'])

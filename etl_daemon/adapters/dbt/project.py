@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shlex
 import signal
@@ -65,13 +66,24 @@ class DbtProject:
         return self.state / "target"
 
     def _told(self, word: str, more: Sequence[str]) -> list[ModelOutcome]:
-        where = ["--project-dir", str(self.folder), "--profiles-dir", str(self.folder), "--target", self.target]
-        return self.retries.call(lambda: self._ended([str(self.executable), word, *where, *more]))
+        where = ["--project-dir", self.folder, "--profiles-dir", self.folder, "--target-path", self._target]
+        ours = [*map(str, where), "--target", self.target]  # last, for the last one counts
+        return self.retries.call(lambda: self._alone([str(self.executable), word, *more, *ours]))
+
+    def _alone(self, command: Sequence[str]) -> list[ModelOutcome]:
+        """Two at once would take each other's results for their own."""
+        self._clear()
+        with (self.state / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BusyError(f"Another dbt is at work in {self.state}.", hint="wait until it is done") from error
+            return self._ended(command)
 
     def _ended(self, command: Sequence[str]) -> list[ModelOutcome]:
-        places = {"DBT_TARGET_PATH": str(self._target), "DBT_LOG_PATH": str(self.state / "logs")}
-        environment = {**os.environ, **self.environment, **places, "DBT_USE_COLORS": "false"}
-        self._clear()
+        places = {"DBT_LOG_PATH": str(self.state / "logs"), "DBT_USE_COLORS": "false"}
+        environment = {**os.environ, **self.environment, **places}
+        (self._target / "run_results.json").unlink(missing_ok=True)
         try:
             with (
                 _signals_raised(),
@@ -96,7 +108,7 @@ class DbtProject:
     def _clear(self) -> None:
         try:
             self.state.mkdir(parents=True, exist_ok=True)
-            (self._target / "run_results.json").unlink(missing_ok=True)
+            (self.state / "lock").touch()
         except OSError as error:
             raise SetupError(f"Cannot write {self.state}: {error}.", hint="correct ETL_STATE_DIR") from error
 
