@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -105,23 +104,3 @@ def test_a_reader_never_sees_the_table_empty_or_half_replaced(tmp_path):
                 replace_all(number)
         finally:
             reader.kill()
-
-
-LONG = """
-import signal, sys
-from pathlib import Path
-from etl_daemon.adapters.duckdb.session import DuckDBFile
-signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background of a shell ignores it
-with DuckDBFile(Path(sys.argv[1]), "FINANCIAL_DATA").session() as session:
-    print("begun", flush=True)
-    session.run("SELECT sum(random()) FROM range(100000000000)")
-"""
-
-
-def test_a_statement_that_is_interrupted_is_an_interruption_and_no_fault(tmp_path):
-    command = [sys.executable, "-c", LONG, str(tmp_path / "market.duckdb")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "begun\n"
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
-    assert said.rstrip().endswith("KeyboardInterrupt")

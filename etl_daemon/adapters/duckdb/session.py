@@ -18,7 +18,6 @@ from etl_daemon.core import arrow
 from etl_daemon.core.sql.dialect import DUCKDB, Dialect
 from etl_daemon.errors import BusyError, SetupError, TransientError
 
-INTERRUPTED = "Query interrupted"
 FOREIGN = "not a valid DuckDB database file"
 LOCKED = ("could not set lock", "conflicting lock", "being used by another process")
 
@@ -157,10 +156,6 @@ class DuckDBFile:
         try:
             self._attach(connection, read_only=read_only)
             yield connection
-        except RuntimeError as error:
-            if INTERRUPTED in str(error):  # by Ctrl-C, while a statement ran
-                raise KeyboardInterrupt from error
-            raise
         except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.TransactionException) as error:
             raise TransientError(f"DuckDB: {error}", hint=f"check disk space and rights of {self.path}") from error
         except duckdb.Error as error:
