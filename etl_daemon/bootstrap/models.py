@@ -72,12 +72,13 @@ def kinds(
     return found
 
 
-def models_after_load(settings: Settings, tell: Callable[[Event], None], clock: Clock) -> AfterLoad:
-    """What has models made after loading; close it at the end."""
+def models_after_load(settings: Settings, tell: Callable[[Event], None], clock: Clock) -> AfterLoad | None:
+    """What has models made after loading, closed at the end; None: there are none, of which ``tell`` hears."""
     names = tuple(kinds(settings, tell, clock))
     if not names:
         hint = "there are no models: give a dataset a table silver, or set DBT_EXECUTABLE"
         tell(SettingDiscouraged("", "MODELS_AFTER_LOAD_SECONDS", hint))
+        return None
 
     def work(stop: Signal) -> None:
         for event in run_beside(stop, names):

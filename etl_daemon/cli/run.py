@@ -80,7 +80,8 @@ def _follow_with_models(runtime: Runtime) -> None:
         from etl_daemon.bootstrap.models import models_after_load
 
         following = models_after_load(runtime.settings, runtime.corridor.tell, runtime.clock)
-        runtime.attach(following.close, following)
+        if following:
+            runtime.attach(following.close, following)
 
 
 @contextmanager

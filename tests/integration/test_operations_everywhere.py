@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
-from etl_daemon.adapters.duckdb.session import DuckDBFile
-from etl_daemon.adapters.snowflake.engine import SnowflakeEngine
-from etl_daemon.config import settings_from
+from etl_daemon.adapters.destination.session import Engine
 from etl_daemon.core.datasets import Mode
 from etl_daemon.core.review import Selection
 from tests.support.desk import FOLDER, Desk
 from tests.support.rows import NOW, price
-from tests.support.snowflake import Emulator
 
 pytestmark = pytest.mark.xdist_group("snowflake")
 
 
-@pytest.fixture(params=["duckdb", "snowflake"])
-def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
-    if request.param == "duckdb":
-        yield Desk(DuckDBFile(tmp_path / "market.duckdb", "FINANCIAL_DATA", wait_seconds=5))
-        return
-    emulator: Emulator = request.getfixturevalue("snowflake")
-    database = request.getfixturevalue("snowflake_database")
-    settings = {**emulator.settings(), "ETL_DESTINATION": "snowflake", "SNOWFLAKE_DATABASE": database}
-    engine = SnowflakeEngine(settings_from(settings))
-    yield Desk(engine)
-    engine.close()
+@pytest.fixture
+def desk(engine: Engine) -> Desk:
+    return Desk(engine)
 
 
 def test_rows_leave_the_quarantine_under_their_identity_and_once(desk: Desk) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from etl_daemon.adapters.destination.session import Engine
 from etl_daemon.adapters.duckdb.session import DuckDBFile
-from etl_daemon.adapters.snowflake.engine import SnowflakeEngine
-from etl_daemon.config import settings_from
 from etl_daemon.core.refinement import Tidying
 from etl_daemon.core.silver import Merged
 from etl_daemon.errors import LeaseLostError, SetupError
@@ -26,21 +24,13 @@ pytestmark = pytest.mark.xdist_group("snowflake")
 
 
 @pytest.fixture
-def duck(tmp_path: Path) -> Refinery:
-    return Refinery(DuckDBFile(tmp_path / "market.duckdb", "FINANCIAL_DATA", wait_seconds=5))
+def duck(duckdb_file: DuckDBFile) -> Refinery:
+    return Refinery(duckdb_file)
 
 
-@pytest.fixture(params=["duckdb", "snowflake"])
-def refinery(request: pytest.FixtureRequest) -> Iterator[Refinery]:
-    if request.param == "duckdb":
-        yield request.getfixturevalue("duck")
-        return
-    emulator: Emulator = request.getfixturevalue("snowflake")
-    database = request.getfixturevalue("snowflake_database")
-    settings = {**emulator.settings(), "ETL_DESTINATION": "snowflake", "SNOWFLAKE_DATABASE": database}
-    engine = SnowflakeEngine(settings_from(settings))
-    yield Refinery(engine)
-    engine.close()
+@pytest.fixture
+def refinery(engine: Engine) -> Refinery:
+    return Refinery(engine)
 
 
 def test_the_latest_of_each_key_is_merged_once(refinery: Refinery) -> None:
@@ -146,7 +136,7 @@ def test_silver_that_was_dropped_is_made_anew(duck: Refinery) -> None:
     assert duck.silver() == duck.latest()
 
 
-@pytest.mark.parametrize("refinery", ["snowflake"], indirect=True)  # a DuckDB file is one process's at a time
+@pytest.mark.parametrize("engine", ["snowflake"], indirect=True)  # a DuckDB file is one process's at a time
 def test_of_two_merges_the_later_one_counts(refinery: Refinery, monkeypatch: pytest.MonkeyPatch) -> None:
     refinery.load("a.json", customer(1))
     ready = refinery.merger._ready
@@ -164,7 +154,7 @@ def test_of_two_merges_the_later_one_counts(refinery: Refinery, monkeypatch: pyt
     assert refinery.silver() == {1: "Ada"}
 
 
-@pytest.mark.parametrize("refinery", ["snowflake"], indirect=True)
+@pytest.mark.parametrize("engine", ["snowflake"], indirect=True)
 def test_ddl_stays_out_of_the_transaction_and_idle_is_cheap(refinery: Refinery, snowflake: Emulator) -> None:
     refinery.load("a.json", customer(1))
     refinery.merge()
@@ -184,7 +174,7 @@ def test_ddl_stays_out_of_the_transaction_and_idle_is_cheap(refinery: Refinery, 
     assert len(snowflake.statements(before)) == 2
 
 
-@pytest.mark.parametrize("refinery", ["snowflake"], indirect=True)
+@pytest.mark.parametrize("engine", ["snowflake"], indirect=True)
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_commit_whose_answer_is_lost_is_made_once(refinery: Refinery, snowflake: Emulator, when: str) -> None:
     refinery.load("a.json", customer(1))

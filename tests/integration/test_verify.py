@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from etl_daemon.adapters.destination.inventory import SqlInventory
+from etl_daemon.adapters.destination.session import Engine
 from etl_daemon.adapters.duckdb.session import DuckDBFile
-from etl_daemon.adapters.snowflake.engine import SnowflakeEngine
-from etl_daemon.config import settings_from
 from etl_daemon.core.datasets import Drift, Kind
 from etl_daemon.core.discovery import EPOCH
 from etl_daemon.core.findings import State
@@ -20,22 +17,13 @@ from etl_daemon.operations.verify import Scope, verify
 from tests.support.desk import Desk
 from tests.support.medallion.refinery import Refinery, customer, described
 from tests.support.rows import ANOMALIES, price
-from tests.support.snowflake import Emulator
 
 pytestmark = pytest.mark.xdist_group("snowflake")
 
 
-@pytest.fixture(params=["duckdb", "snowflake"])
-def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
-    if request.param == "duckdb":
-        yield Desk(DuckDBFile(tmp_path / "market.duckdb", "FINANCIAL_DATA", wait_seconds=5))
-        return
-    emulator: Emulator = request.getfixturevalue("snowflake")
-    database = request.getfixturevalue("snowflake_database")
-    settings = {**emulator.settings(), "ETL_DESTINATION": "snowflake", "SNOWFLAKE_DATABASE": database}
-    engine = SnowflakeEngine(settings_from(settings))
-    yield Desk(engine)
-    engine.close()
+@pytest.fixture
+def desk(engine: Engine) -> Desk:
+    return Desk(engine)
 
 
 def found(desk: Desk, **silver: object) -> dict[str, tuple[State, str]]:
@@ -82,13 +70,8 @@ def test_what_is_as_it_should_be_and_what_is_not(desk: Desk) -> None:
     assert "has no ETL_OBJECTS" in wrong(desk)["control tables"]
 
 
-@pytest.fixture
-def duck(tmp_path: Path) -> DuckDBFile:
-    return DuckDBFile(tmp_path / "market.duckdb", "FINANCIAL_DATA", wait_seconds=5)
-
-
-def test_found_anomalies_are_in_no_line_of_the_ledger_and_counted_all_the_same(duck: DuckDBFile) -> None:
-    desk = Desk(duck)
+def test_found_anomalies_are_in_no_line_of_the_ledger_and_counted_all_the_same(duckdb_file: DuckDBFile) -> None:
+    desk = Desk(duckdb_file)
     desk.put("a.ndjson", [price("AAPL", low=1, close=10.9, open=2.0)])
     desk.cycle()
     assert desk.ask(f"SELECT COUNT(*) FROM {ANOMALIES.table}") == [(1,)]
@@ -100,8 +83,8 @@ def test_found_anomalies_are_in_no_line_of_the_ledger_and_counted_all_the_same(d
     assert desk.dataset.kind is Kind.ANOMALIES
 
 
-def test_a_table_that_is_made_with_its_rows_is_missed_once_it_had_some(duck: DuckDBFile) -> None:
-    refinery = Refinery(duck)
+def test_a_table_that_is_made_with_its_rows_is_missed_once_it_had_some(duckdb_file: DuckDBFile) -> None:
+    refinery = Refinery(duckdb_file)
     desk = refinery.desk
     refinery.load("a.json", customer(1, "A", CITY=None), customer(2, "B", 2))
     assert wrong(desk) == {}
@@ -114,8 +97,10 @@ def test_a_table_that_is_made_with_its_rows_is_missed_once_it_had_some(duck: Duc
 
 
 @pytest.mark.parametrize("drift", list(Drift))
-def test_rows_are_fitted_to_their_table_as_they_were_when_they_were_loaded(duck: DuckDBFile, drift: Drift) -> None:
-    refinery = Refinery(duck, replace(described("customers"), drift=drift))
+def test_rows_are_fitted_to_their_table_as_they_were_when_they_were_loaded(
+    duckdb_file: DuckDBFile, drift: Drift
+) -> None:
+    refinery = Refinery(duckdb_file, replace(described("customers"), drift=drift))
     refinery.load("a.json", customer(1, CITY="Rome", SCORE=1))
     refinery.load("b.json", customer(2, VIP="x", SCORE=2, JOINED="2026-01-02"))
     refinery.load("c.json", customer(3, SCORE=10**25 if drift is Drift.EVOLVE else 3, JOINED="2026-01-02T10:00:00Z"))
