@@ -41,6 +41,14 @@ def made_up_credentials() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """The commands that tests start keep what Python compiled, whatever the developer wants for the shell."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def loopback_only() -> Iterator[None]:
     """A connection to any other machine is an error of the test."""
 

@@ -17,7 +17,7 @@ from etl_daemon.core.web.endpoint import Endpoint
 from etl_daemon.core.web.endpoints import endpoints
 from etl_daemon.core.web.notes import Notes
 from etl_daemon.errors import TransientError, TryLaterError
-from etl_daemon.extraction import Bucket, Put
+from etl_daemon.extraction import Put
 from etl_daemon.extraction.journal import Form, Journal
 from etl_daemon.extraction.pulse import Pulse
 from etl_daemon.extraction.responses import ApiExtractor
@@ -67,8 +67,7 @@ class ApiUpstream:
         policy = configure.retry_policy(settings)
         heard = lambda attempt, error: tell(Retried(name, "api", attempt, str(error)))  # noqa: E731
         retries = Retries(policy, stop, heard, within_seconds=policy.timeout_seconds)
-        spool = settings.etl_state_dir / "extract" / name
-        place = Bucket(self._store, spool, tell, self.runtime.clock.now, self._fence, pulse.beat)
+        place = bucket.receiving(self.runtime, self._store, name, self.lease, pulse)
         asking = endpoint.auth.secret if endpoint.auth else ""
         secured = partial(self.runtime.vault.with_secret, asking)
         web = HttpWeb(endpoint, retries, secured, pulse)
@@ -104,9 +103,6 @@ class ApiUpstream:
         if intent and not all(map(self._store.find, intent.keys)):
             hint = f"etl-daemon extract api --dataset {dataset.name}, or the running daemon, completes it"
             raise TransientError(f"{dataset.name}: an extraction was cut short.", hint=hint)
-
-    def _fence(self) -> object:
-        return self.lease.fence() if self.lease else None
 
     @cached_property
     def _store(self) -> Store:

@@ -9,7 +9,10 @@ from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.discovery import OWN_PREFIX
 from etl_daemon.core.events import Retried
+from etl_daemon.extraction import Bucket
 from etl_daemon.extraction.needs import Document
+from etl_daemon.extraction.pulse import Pulse
+from etl_daemon.leasing import LeaseKeeper
 from etl_daemon.ports import Store
 
 _MARKS = f"{OWN_PREFIX}extract/"
@@ -33,6 +36,13 @@ def store(runtime: Runtime) -> Store:
     made = S3Store(settings.s3_bucket or "", retries, Endpoint(region=settings.s3_region))
     runtime.attach(made.close)
     return made
+
+
+def receiving(runtime: Runtime, into: Store, name: str, lease: LeaseKeeper | None, pulse: Pulse) -> Bucket:
+    """Where the extraction of that name puts objects, as long as it is our turn."""
+    spool = runtime.settings.etl_state_dir / "extract" / name
+    fence = lease.fence if lease else lambda: None
+    return Bucket(into, spool, runtime.corridor.tell, runtime.clock.now, fence, pulse.beat)
 
 
 def mark(runtime: Runtime, name: str) -> Document:

@@ -13,7 +13,7 @@ from etl_daemon.core import extraction
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.extraction import Mark, Origin
 from etl_daemon.core.origins import origins
-from etl_daemon.extraction import Bucket, Put
+from etl_daemon.extraction import Put
 from etl_daemon.extraction.extractor import MARKS, Extraction, Extractor
 from etl_daemon.extraction.journal import Journal
 from etl_daemon.extraction.needs import Document, Snapshot
@@ -82,8 +82,8 @@ class SqlUpstream:
             refused = lambda error: isinstance(error, LoginRefusedError)  # noqa: E731
             return self.runtime.vault.with_secret(origin.secret, attempt, refused)
 
-        bucket = self._bucket(dataset, pulse)
-        return Extractor(dataset, origin, self._journal(dataset), bucket, opened, to_parquet).extract(anew=anew)
+        place = bucket.receiving(self.runtime, self._store, dataset.cursor_name, self.lease, pulse)
+        return Extractor(dataset, origin, self._journal(dataset), place, opened, to_parquet).extract(anew=anew)
 
     def mark(self, dataset: Dataset) -> Mark:
         """How far it has come."""
@@ -95,16 +95,6 @@ class SqlUpstream:
         tried = self._tried.get(dataset.cursor_name)
         early = tried is not None and time.monotonic() - tried < every
         return mark.intent is not None or (not early and mark.due(every, self.runtime.clock.now()))
-
-    def _bucket(self, dataset: Dataset, pulse: Pulse) -> Bucket:
-        return Bucket(
-            self._store,
-            self.runtime.settings.etl_state_dir / "extract" / dataset.cursor_name,
-            self.runtime.corridor.tell,
-            self.runtime.clock.now,
-            self.lease.fence if self.lease else lambda: None,
-            pulse.beat,
-        )
 
     @cached_property
     def _store(self) -> Store:
