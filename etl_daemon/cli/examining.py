@@ -11,7 +11,7 @@ from pathlib import Path
 
 from etl_daemon.cli.finding import Finding
 from etl_daemon.cli.rejects import Rejects
-from etl_daemon.core.clean import tally
+from etl_daemon.core.clean import tally_all
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.model import BatchPlan, CleanSlice, ObjectRef
 from etl_daemon.errors import DataError
@@ -53,7 +53,7 @@ def examine(intake: Intake, dataset: Dataset, rejects: Rejects | None = None) ->
     refs = tuple(intake.source.list("", ""))
     findings = {ref.key: Finding(ref.key) for ref in refs}
     started = time.perf_counter()
-    for part in transform(read(BatchPlan(dataset, refs), intake), intake, tally).results:
+    for part in transform(read(BatchPlan(dataset, refs), intake), intake, tally_all).results:
         finding = findings[part.ref.key]
         if isinstance(part, CleanSlice):
             finding.add(part)

@@ -19,6 +19,7 @@ from etl_daemon.core.symbols import Symbols, encode_text, parse_symbols
 from etl_daemon.core.timestamps import Instants, parse_timestamps
 
 Mask = np.ndarray[Any, Any]
+Micros = np.ndarray[Any, np.dtype[np.int64]]
 
 PRICE_NAMES = ("open", "high", "low", "close")
 INDICATOR_NAMES = ("rsi", "macd", "sma_20", "sma_50")
@@ -53,7 +54,7 @@ class Cells:
             symbols, instants = self.symbols, self.instants
             yield Cells(
                 Symbols(symbols.dictionary, symbols.codes[rows], symbols.missing[rows], symbols.invalid[rows]),
-                Instants(instants.micros[rows], instants.missing[rows], instants.invalid[rows], 0),
+                Instants(instants.micros[rows], instants.missing[rows], instants.invalid[rows], instants.cut[rows]),
                 {
                     name: Numbers(column.values[rows], column.missing[rows], column.invalid[rows], None)
                     for name, column in self.numbers.items()
@@ -94,14 +95,17 @@ def read_cells(table: pa.Table, schema: Schema, rules: Rules, reading: Reading) 
     )
 
 
-def check(kind: Kind, cells: Cells, rules: Rules, latest_micros: int) -> reasons.Flags:
-    """All reasons of every row. ``latest_micros``: the object's LastModified, in microseconds since 1970 UTC."""
-    flags = [_common(block, latest_micros) | _KINDS[kind](block, rules) for block in cells.blocks()]
+def check(kind: Kind, cells: Cells, rules: Rules, latest_micros: Micros) -> reasons.Flags:
+    """All reasons of every row. ``latest_micros``: each row's object's LastModified, microseconds since 1970 UTC."""
+    latest = (latest_micros[at : at + BLOCK_ROWS] for at in range(0, len(cells), BLOCK_ROWS))
+    flags = [
+        _common(block, limit) | _KINDS[kind](block, rules) for block, limit in zip(cells.blocks(), latest, strict=True)
+    ]
     flags.append(np.zeros(0, np.uint32))
     return np.concatenate(flags) | _overflow(kind, cells, rules)
 
 
-def _common(cells: Cells, latest_micros: int) -> reasons.Flags:
+def _common(cells: Cells, latest_micros: Micros) -> reasons.Flags:
     return reasons.flag(
         len(cells),
         symbol_format=cells.symbols.invalid & ~cells.symbols.missing,

@@ -1,8 +1,11 @@
-"""The rules applied to a slice of rows: validate, deduplicate, enrich, flag, and bring to the target's exact types."""
+"""The rules applied to slices of rows: validate, deduplicate, enrich, flag, and bring to the target's exact types."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -16,75 +19,92 @@ from etl_daemon.core.datasets import INSTANT, SCHEMAS, TEXT, Dataset, Kind, Mode
 from etl_daemon.core.model import CleanSlice, Counts, RawSlice
 from etl_daemon.core.policy import Rules
 from etl_daemon.core.reasons import Judged
+from etl_daemon.core.stack import Stack
 from etl_daemon.core.tables.rules import clean_table
-from etl_daemon.core.target import Target, in_decimals, target
+from etl_daemon.core.target import in_decimals, target
 
 Ints = np.ndarray[Any, Any]
 
 
 def clean(raw: RawSlice, dataset: Dataset, rules: Rules) -> CleanSlice:
     """Everything that the rules make of a slice."""
+    return clean_all([raw], dataset, rules)[0]
+
+
+def clean_all(
+    raws: Sequence[RawSlice], dataset: Dataset, rules: Rules, *, counts_only: bool = False
+) -> list[CleanSlice]:
+    """The same of several slices, each by itself: no row meets one of another slice, but all are worked on at once.
+
+    With ``counts_only`` the accepted rows are left unmade: for those who want counts, reasons, anomalies and rejected
+    rows.
+    """
     if dataset.kind is Kind.TABLE:
-        return clean_table(raw, dataset, rules)
-    judged, goal = _examined(raw, dataset, rules)
-    accepted = goal.table().append_column("_OBJECT_ROW", arrow.array(raw.numbers(judged.kept)))
-    return _cleaned(raw, dataset, rules, (judged, goal, accepted))
+        return [clean_table(raw, dataset, rules, counts_only=counts_only) for raw in raws]
+    alike = groupby(raws, key=lambda raw: raw.table.schema)
+    return [
+        made for _, slices in alike for made in _cleaned(Stack(list(slices)), dataset, rules, counts_only=counts_only)
+    ]
 
 
-def tally(raw: RawSlice, dataset: Dataset, rules: Rules) -> CleanSlice:
-    """The same without the accepted rows: for those who want counts, reasons, anomalies and rejected rows."""
-    if dataset.kind is Kind.TABLE:
-        return clean_table(raw, dataset, rules, counts_only=True)
-    return _cleaned(raw, dataset, rules, (*_examined(raw, dataset, rules), pa.table({})))
+tally_all = partial(clean_all, counts_only=True)
 
 
-def _examined(raw: RawSlice, dataset: Dataset, rules: Rules) -> tuple[Judged[Cells], Target]:
-    latest = int(raw.ref.modified.timestamp() * 1e6)
-    judged = judge(raw.table, dataset, rules, latest_micros=latest, malformed=raw.malformed)
-    return judged, target(judged.cells, judged.kept, dataset, rules)
-
-
-def _cleaned(
-    raw: RawSlice, dataset: Dataset, rules: Rules, examined: tuple[Judged[Cells], Target, pa.Table]
-) -> CleanSlice:
-    judged, goal, accepted = examined
-    found = find_anomalies(judged.cells.symbols.codes[judged.kept], goal.numbers, dataset.kind, rules)
-    return CleanSlice(
-        raw.ref,
-        accepted,
-        reasons.quarantined(raw, judged.flags, judged.rejected),
-        anomaly_table(found, raw, judged, dataset.detector),
-        Counts(len(judged.flags), len(judged.kept), len(judged.rejected), judged.superseded),
-        reasons.count(judged.flags),
-        goal.rounded,
-        judged.cells.instants.truncated,
-        raw.extra,
-        raw.first_row,
+def _cleaned(stack: Stack, dataset: Dataset, rules: Rules, *, counts_only: bool) -> list[CleanSlice]:
+    judged = judge(stack.table, dataset, rules, stack)
+    goal = target(judged.cells, judged.kept, dataset, rules)
+    groups = _grouped(judged.cells.symbols.codes, stack, judged.kept)
+    found = find_anomalies(groups, goal.numbers, dataset.kind, rules)
+    accepted = pa.table({}) if counts_only else goal.table()
+    if not counts_only:
+        accepted = accepted.append_column("_OBJECT_ROW", arrow.array(stack.numbers(judged.kept)))
+    quarantined = reasons.quarantined(stack, judged.flags, judged.rejected)
+    rounded = [stack.counted(marks, judged.kept) for marks in goal.finer]
+    parts = zip(
+        stack.slices,
+        [accepted] * len(stack.slices) if counts_only else stack.cut(accepted, judged.kept),
+        stack.cut(quarantined, judged.rejected),
+        anomaly_tables(found, stack, judged, dataset.detector),
+        _counts(stack, judged),
+        reasons.count_each(judged.flags, stack, judged.rejected),
+        np.sum(rounded, axis=0).tolist(),
+        stack.counted(judged.cells.instants.cut, np.arange(len(judged.flags))).tolist(),
+        strict=True,
     )
+    return [replace(CleanSlice(raw.ref, *made), extra=raw.extra, first_row=raw.first_row) for raw, *made in parts]
 
 
-def judge(
-    table: pa.Table, dataset: Dataset, rules: Rules, *, latest_micros: int, malformed: Ints | None = None
-) -> Judged[Cells]:
+def _counts(stack: Stack, judged: Judged[Cells]) -> list[Counts]:
+    read, loaded, rejected = (
+        np.diff(bounds) for bounds in (stack.starts, stack.bounds(judged.kept), stack.bounds(judged.rejected))
+    )
+    each = zip(read.tolist(), loaded.tolist(), rejected.tolist(), (read - loaded - rejected).tolist(), strict=True)
+    return [Counts(*counts) for counts in each]
+
+
+def judge(table: pa.Table, dataset: Dataset, rules: Rules, of: Stack | int) -> Judged[Cells]:
     """Parse, check and deduplicate.
 
-    ``table`` has canonical column names; ``malformed`` holds the positions of lines that are no rows.
+    ``table`` has canonical column names. ``of`` is what it is made of, or the latest instant that its rows may be
+    near, in microseconds since 1970 UTC.
     """
+    stack = of if isinstance(of, Stack) else None
+    latest = of.latest_micros if isinstance(of, Stack) else np.broadcast_to(of, table.num_rows)
     reading = Reading(dataset.timestamp_formats, dataset.thousands_separators)
     cells = read_cells(table, dataset.schema, rules, reading)
-    flags = check(dataset.kind, cells, rules, latest_micros)
-    if malformed is not None:
-        flags[malformed] = reasons.Reason.undecodable
+    flags = check(dataset.kind, cells, rules, latest)
+    if stack:
+        flags[stack.malformed] = reasons.Reason.undecodable
     fit = flags == 0
     rejected = np.flatnonzero(~fit)
     kept = np.flatnonzero(fit)
     if dataset.mode is not Mode.APPEND:
         stays = dedupe.first_of_each if dataset.mode is Mode.INCREMENTAL else dedupe.last_of_each
-        kept = kept[stays(_keys(cells, dataset, kept))]
+        kept = kept[stays(_keys(cells, dataset, stack, kept))]
     return Judged(cells, flags, kept, rejected)
 
 
-def _keys(cells: Cells, dataset: Dataset, rows: Ints) -> Ints:
+def _keys(cells: Cells, dataset: Dataset, stack: Stack | None, rows: Ints) -> Ints:
     micros = cells.instants.micros[rows]
     # distance from the earliest instant: a small range makes a small table in dedupe, whatever the era
     instants = dedupe.shrunk(micros - micros.min()) if len(micros) else micros
@@ -92,7 +112,12 @@ def _keys(cells: Cells, dataset: Dataset, rows: Ints) -> Ints:
     if dataset.kind is Kind.ANOMALIES:
         types = cells.texts["anomaly_type"].indices.take(arrow.array(rows))
         keys = dedupe.combine(keys, arrow.values(types))
-    return keys
+    return keys if stack is None or stack.single else dedupe.combine(stack.owner[rows], keys)
+
+
+def _grouped(symbols: Ints, stack: Stack, rows: Ints) -> Ints:
+    """A code from 0 for the symbol of each row within its slice."""
+    return symbols[rows] if stack.single else dedupe.compact(dedupe.combine(stack.owner[rows], symbols[rows]))
 
 
 def find_anomalies(symbols: Ints, columns: Mapping[str, Any], kind: Kind, rules: Rules) -> list[Found]:
@@ -102,34 +127,37 @@ def find_anomalies(symbols: Ints, columns: Mapping[str, Any], kind: Kind, rules:
     return rsi_anomalies(columns["rsi"]) if kind is Kind.INDICATORS else []
 
 
-def anomaly_table(found: list[Found], raw: RawSlice, judged: Judged[Cells], detector: str) -> pa.Table:
-    """Anomalies as rows of the anomalies table, with the row of the object that they point at."""
+def anomaly_tables(found: list[Found], stack: Stack, judged: Judged[Cells], detector: str) -> list[pa.Table]:
+    """Anomalies as rows of the anomalies table, slice by slice, with the row of the object that they point at."""
     schema = SCHEMAS[Kind.ANOMALIES].target.append(pa.field("_OBJECT_ROW", pa.int64()))
-    parts = [
-        pa.table(
-            _anomaly_columns(each, raw, judged, schema) | {"DETECTED_BY": arrow.constant(detector, len(each.rows))}
-        )
+    none = pa.Table.from_batches([], schema)
+    made = [
+        stack.cut(_anomaly_rows(each, stack, judged, detector).select(schema.names), judged.kept[each.rows])
         for each in found
         if len(each.rows)
     ]
-    return (
-        pa.concat_tables([part.select(schema.names) for part in parts]) if parts else pa.Table.from_batches([], schema)
-    )
+    return [
+        pa.concat_tables([part for part in parts if part.num_rows] or [none])
+        for parts in zip([none] * len(stack.slices), *made, strict=True)
+    ]
 
 
-def _anomaly_columns(found: Found, raw: RawSlice, judged: Judged[Cells], schema: pa.Schema) -> dict[str, pa.Array]:
-    rows = judged.kept[found.rows]
+def _anomaly_rows(found: Found, stack: Stack, judged: Judged[Cells], detector: str) -> pa.Table:
+    rows, types = judged.kept[found.rows], SCHEMAS[Kind.ANOMALIES].target
     symbols, instants = judged.cells.symbols, judged.cells.instants
-    return {
-        "SYMBOL": symbols.dictionary.take(arrow.array(symbols.codes[rows])),
-        "TIMESTAMP": arrow.array(instants.micros[rows]).cast(INSTANT),
-        "ANOMALY_TYPE": arrow.constant(found.anomaly_type, len(rows)),
-        "SEVERITY": arrow.texts(SEVERITIES).take(arrow.array(found.severity)),
-        "VALUE": in_decimals(found.value, schema.field("VALUE").type),
-        "THRESHOLD": in_decimals(found.threshold, schema.field("THRESHOLD").type),
-        "DESCRIPTION": sentences(found),
-        "_OBJECT_ROW": arrow.array(raw.numbers(rows)),
-    }
+    return pa.table(
+        {
+            "SYMBOL": symbols.dictionary.take(arrow.array(symbols.codes[rows])),
+            "TIMESTAMP": arrow.array(instants.micros[rows]).cast(INSTANT),
+            "ANOMALY_TYPE": arrow.constant(found.anomaly_type, len(rows)),
+            "SEVERITY": arrow.texts(SEVERITIES).take(arrow.array(found.severity)),
+            "VALUE": in_decimals(found.value, types.field("VALUE").type),
+            "THRESHOLD": in_decimals(found.threshold, types.field("THRESHOLD").type),
+            "DESCRIPTION": sentences(found),
+            "DETECTED_BY": arrow.constant(detector, len(rows)),
+            "_OBJECT_ROW": arrow.array(stack.numbers(rows)),
+        }
+    )
 
 
 def sentences(found: Found) -> pa.Array:

@@ -23,6 +23,11 @@ def combine(first: Codes, second: Codes) -> Codes:
     return codes
 
 
+def compact(codes: Codes) -> Codes:
+    """Codes with the same differences and hardly any gaps: arrays with an entry per code stay small."""
+    return codes if int(codes.max(initial=0)) < 4 * len(codes) else _dense(codes)
+
+
 def shrunk(offsets: Codes) -> Codes:
     """Offsets divided by the largest round unit that all share: minute bars need far fewer codes than microseconds."""
     for unit in (86_400_000_000, 60_000_000, 1_000_000, 1_000):
@@ -43,10 +48,16 @@ def last_of_each(keys: Codes) -> np.ndarray[Any, np.dtype[np.bool_]]:
         last = np.empty(cells, np.int32)
         last[keys] = rows  # NumPy assigns repeated indices in order, so the last row stays
         return np.equal(last[keys], rows)
+    winners = np.zeros(len(keys), np.bool_)
+    place_bits = len(keys).bit_length()
+    if cells < 2 ** (63 - place_bits):  # key and place in one number: a plain sort is many times quicker
+        ordered = np.sort(keys << place_bits | rows)
+        ends = np.append((ordered[1:] ^ ordered[:-1]) >> place_bits != 0, True)
+        winners[ordered[ends] & (2**place_bits - 1)] = True
+        return winners
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
     ends = np.append(ordered[1:] != ordered[:-1], True)
-    winners = np.zeros(len(keys), np.bool_)
     winners[order[ends]] = True
     return winners
 

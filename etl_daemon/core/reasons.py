@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from etl_daemon.core import arrow
-from etl_daemon.core.model import RawSlice
+from etl_daemon.core.stack import Stack
 
 
 class Reason(IntFlag):
@@ -82,12 +82,21 @@ def count(flags: Flags) -> dict[str, int]:
     return {str(reason.name): total for reason, total in totals.items() if total}
 
 
-def quarantined(raw: RawSlice, flags: Flags, rows: np.ndarray[Any, Any]) -> pa.Table:
-    """The given rows (positions, int64) of a slice as the quarantine takes them."""
+def count_each(flags: Flags, stack: Stack, rows: np.ndarray[Any, Any]) -> list[dict[str, int]]:
+    """``count`` of each slice; ``rows`` are the positions of all that carry a reason."""
+    if stack.single:
+        return [count(flags[rows])]
+    found: list[dict[str, int]] = [{} for _ in stack.slices]
+    carried = flags[rows]
+    for reason in Reason:
+        totals = stack.counted((carried & np.uint32(reason)) != 0, rows)
+        for at in np.flatnonzero(totals).tolist():
+            found[at][str(reason.name)] = int(totals[at])
+    return found
+
+
+def quarantined(stack: Stack, flags: Flags, rows: np.ndarray[Any, Any]) -> pa.Table:
+    """The given rows (positions, int64) as the quarantine takes them."""
     return pa.table(
-        {
-            "OBJECT_ROW": arrow.array(raw.numbers(rows)),
-            "REASONS": codes(flags[rows]),
-            "RAW": raw.raw(rows) if len(rows) else pa.nulls(0, pa.string()),
-        }
+        {"OBJECT_ROW": arrow.array(stack.numbers(rows)), "REASONS": codes(flags[rows]), "RAW": stack.raw(rows)}
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ from etl_daemon.core.datasets import INSTANT, PRICE, Column, Dataset, Kind
 from etl_daemon.core.enrich import EXACT_BELOW, PRICE_COLUMNS, change_percent, enrich, price_units
 from etl_daemon.core.numbers import Numbers, in_units, quantities
 from etl_daemon.core.policy import Rules
-from etl_daemon.core.scale import Floats, Ints, at_scale, decimals, to_scale
+from etl_daemon.core.scale import Bools, Floats, Ints, at_scale, decimals, to_scale
 
 Maker = Callable[[], pa.Array]
 
@@ -26,13 +26,13 @@ OUTSIDE = "external"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The accepted rows: ``table`` makes them, ``rounded`` counts the values that were brought to scale.
+    """The accepted rows: ``table`` makes them, ``finer`` marks, per column, the rows that were brought to scale.
 
     ``numbers`` are those that anomalies are looked for in. Who only counts leaves the table unmade.
     """
 
     table: Callable[[], pa.Table]
-    rounded: int
+    finer: Sequence[Bools]
     numbers: Mapping[str, Any]
 
 
@@ -43,7 +43,7 @@ def target(cells: Cells, rows: Ints, dataset: Dataset, rules: Rules) -> Target:
     scales = {column.name: column.type.scale for column in dataset.schema.columns if column.name in cells.numbers}
     values = {name: at_scale(column.values[rows], scales[name]) for name, column in cells.numbers.items()}
     derived = enrich(dataset.kind, values)
-    makers, rounded = _given(cells, rows, dataset.schema.columns)
+    makers, finer = _given(cells, rows, dataset.schema.columns)
     columns = {name: make() for name, make in makers.items()}
     types = dict(dataset.schema.derived)
     for name, derivation in derived.items():
@@ -51,7 +51,7 @@ def target(cells: Cells, rows: Ints, dataset: Dataset, rules: Rules) -> Target:
         columns[name.upper()] = derivation if text else in_decimals(derivation, types[name.upper()])
     if dataset.kind is Kind.ANOMALIES:
         columns["DETECTED_BY"] = arrow.constant(OUTSIDE, len(rows))
-    return Target(lambda: pa.table(columns), rounded, {**values, **derived})
+    return Target(lambda: pa.table(columns), finer, {**values, **derived})
 
 
 def units_fit(rules: Rules) -> bool:
@@ -64,7 +64,7 @@ def _prices(cells: Cells, rows: Ints, dataset: Dataset) -> Target:
     names = ("open", "high", "low", "close")
     scaled = {name: to_scale(cells.numbers[name].values[rows], PRICE.scale) for name in names}
     others = [column for column in dataset.schema.columns if column.name not in names]
-    makers, rounded = _given(cells, rows, others)
+    makers, finer = _given(cells, rows, others)
     percent = change_percent(scaled["open"][0], scaled["close"][0])
 
     def table() -> pa.Table:
@@ -75,22 +75,21 @@ def _prices(cells: Cells, rows: Ints, dataset: Dataset) -> Target:
         made |= {name: make() for name, make in makers.items()}
         return pa.table({field.name: made[field.name] for field in dataset.schema.target})
 
-    rounded += sum(int(finer.sum()) for _, finer in scaled.values())
     numbers = {"close": cells.numbers["close"].values[rows], "price_change_percent": percent / 1e8}
-    return Target(table, rounded, numbers)
+    return Target(table, [*finer, *(marks for _, marks in scaled.values())], numbers)
 
 
-def _given(cells: Cells, rows: Ints, wanted: Iterable[Column]) -> tuple[dict[str, Maker], int]:
-    """Per target column what makes it, and how many values had more decimals than their columns hold."""
-    rounded = 0
+def _given(cells: Cells, rows: Ints, wanted: Iterable[Column]) -> tuple[dict[str, Maker], list[Bools]]:
+    """Per target column what makes it, and per numeric one which values had more decimals than it holds."""
+    finer: list[Bools] = []
     makers: dict[str, Maker] = {}
     for column in wanted:
         if column.name in cells.numbers:
-            makers[column.target], finer = _numbers(cells.numbers[column.name], rows, column.type)
-            rounded += finer
+            makers[column.target], marks = _numbers(cells.numbers[column.name], rows, column.type)
+            finer.append(marks)
         else:
             makers[column.target] = partial(_words, cells, rows, column)
-    return makers, rounded
+    return makers, finer
 
 
 def _words(cells: Cells, rows: Ints, column: Column) -> pa.Array:
@@ -103,17 +102,17 @@ def _words(cells: Cells, rows: Ints, column: Column) -> pa.Array:
     return (normal_severity(text) if column.name == "severity" else text).take(arrow.array(rows))
 
 
-def _numbers(numbers: Numbers, rows: Ints, type_: pa.Decimal128Type) -> tuple[Maker, int]:
+def _numbers(numbers: Numbers, rows: Ints, type_: pa.Decimal128Type) -> tuple[Maker, Bools]:
     values = numbers.values[rows]
     if in_units(numbers, values, type_):
         units, finer = to_scale(values, type_.scale)
-        return partial(decimals, units, type_), int(finer.sum())
+        return partial(decimals, units, type_), finer
     if type_.precision > 18:  # more digits than int64 holds
         made, finer, _ = quantities(numbers, rows, type_)
-        return lambda: made, int(finer.sum())
+        return lambda: made, finer
     present = ~numbers.missing[rows]
     units, finer = to_scale(values, type_.scale)
-    return partial(decimals, units, type_, present), int((finer & present).sum())
+    return partial(decimals, units, type_, present), finer & present
 
 
 def in_decimals(values: Floats, type_: pa.Decimal128Type) -> pa.Array:

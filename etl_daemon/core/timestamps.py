@@ -50,14 +50,18 @@ class Instants:
     """A column of instants; all arrays have its length.
 
     ``micros``: microseconds since 1970 UTC, 0 where there is no valid timestamp. ``missing``: null or empty text.
-    ``invalid``: present, but no timestamp. ``truncated``: how many valid rows lost digits (other than 0) beyond
-    microseconds.
+    ``invalid``: present, but no timestamp. ``cut``: valid, but with digits (other than 0) beyond microseconds.
     """
 
     micros: Ints
     missing: Bools
     invalid: Bools
-    truncated: int
+    cut: Bools
+
+    @property
+    def truncated(self) -> int:
+        """How many valid rows lost digits."""
+        return int(np.count_nonzero(self.cut))
 
 
 def parse_timestamps(
@@ -94,7 +98,7 @@ def parse_timestamps(
     if units:
         _count(array, units[0], micros, flags)
     valid, missing = (flags & VALID) != 0, (flags & MISSING) != 0
-    return Instants(micros, missing, ~(valid | missing), int(np.count_nonzero(flags & CUT)))
+    return Instants(micros, missing, ~(valid | missing), (flags & CUT) != 0)
 
 
 def _in_one(column: pa.ChunkedArray) -> pa.Array:

@@ -149,7 +149,7 @@ class DataTransformer:
         table = frames.to_arrow(df, matching, dataset.kind)
         if dataset.kind is Kind.TABLE:
             return self._validate_table(df, table, dataset)
-        judged = judge(table, dataset, self._rules, latest_micros=int(self._clock().timestamp() * 1e6))
+        judged = judge(table, dataset, self._rules, int(self._clock().timestamp() * 1e6))
         codes = reasons.codes(judged.flags[judged.rejected]).to_pandas()
         self.quarantined = df.iloc[judged.rejected].assign(reasons=np.asarray(codes, dtype=object))
         return frames.cleaned(df, matching, dataset, judged.cells, judged.kept), _stats(judged, matching.found)

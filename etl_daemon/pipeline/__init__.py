@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, tzinfo
 from itertools import chain
 
 from etl_daemon.core import deliveries, discovery
-from etl_daemon.core.clean import clean
+from etl_daemon.core.clean import clean_all
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.discovery import BatchLimits, Discovery
 from etl_daemon.core.events import (
@@ -107,7 +107,7 @@ def read(plan: BatchPlan, intake: Intake) -> RawBatch:
     return RawBatch(plan, ahead(parts(plan, intake)))
 
 
-def transform(raw: RawBatch, intake: Intake, rules: Transform = clean) -> CleanBatch:
+def transform(raw: RawBatch, intake: Intake, rules: Transform = clean_all) -> CleanBatch:
     """Apply the rules, slice by slice."""
     return CleanBatch(raw.plan, results(raw, intake, rules))
 

@@ -6,7 +6,7 @@ Threads work in a copy of the context of whoever has them work, so that observer
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -14,14 +14,29 @@ from itertools import groupby
 from typing import TypeVar
 
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.model import BatchPlan, CleanSlice, Counts, Deferral, ObjectRef, RawBatch, RawSlice, Refusal
+from etl_daemon.core.model import (
+    SLICE_ROWS,
+    BatchPlan,
+    CleanSlice,
+    Counts,
+    Deferral,
+    ObjectRef,
+    RawBatch,
+    RawSlice,
+    Refusal,
+)
 from etl_daemon.core.policy import Rules
 from etl_daemon.errors import AbandonedError, DataError, ObjectChangedError, SetupError, TransientError
 from etl_daemon.pipeline.timing import Tell, Timed, timed_each
 from etl_daemon.ports import Decoder, Source
 
 Item = TypeVar("Item")
-Transform = Callable[[RawSlice, Dataset, Rules], CleanSlice]
+Transform = Callable[[Sequence[RawSlice], Dataset, Rules], list[CleanSlice]]
+Fetched = tuple[ObjectRef, Future[memoryview]]
+
+SMALL_BYTES = 2**20
+"""Objects up to this size are read and judged many at once."""
+TOGETHER_BYTES = 2**23
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +67,59 @@ class Intake:
 
 def parts(plan: BatchPlan, intake: Intake) -> Iterator[RawSlice | Refusal | Deferral]:
     """A fault of an object's content refuses it, a fault of the world puts it off."""
-    for ref, body in _bodies(plan, intake):
-        try:
-            slices = intake.decoder.decode(ref, body.result(), plan.dataset)
-            yield from timed_each(slices, intake.tell, plan.dataset.name, "decode")
-        except DataError as error:
-            yield Refusal(ref, error.reason, str(error))
-        except (TransientError, SetupError, OSError, MemoryError) as error:
-            yield Deferral(ref, f"{type(error).__name__}: {error}", isinstance(error, ObjectChangedError))
-        except Exception as error:  # noqa: BLE001 - a defect of ours must cost one object, not the service
-            yield _defect(ref, error)
+    for bodies in _small_together(_bodies(plan, intake)):
+        ready = _decoded_together(bodies, plan.dataset, intake) if len(bodies) > 1 else {}
+        for ref, body in bodies:
+            yield from ready[ref] if ref in ready else _decoded(ref, body, plan.dataset, intake)
 
 
-def _bodies(plan: BatchPlan, intake: Intake) -> Iterator[tuple[ObjectRef, Future[memoryview]]]:
+def _decoded(
+    ref: ObjectRef, body: Future[memoryview], dataset: Dataset, intake: Intake
+) -> Iterator[RawSlice | Refusal | Deferral]:
+    try:
+        slices = intake.decoder.decode(ref, body.result(), dataset)
+        yield from timed_each(slices, intake.tell, dataset.name, "decode")
+    except DataError as error:
+        yield Refusal(ref, error.reason, str(error))
+    except (TransientError, SetupError, OSError, MemoryError) as error:
+        yield Deferral(ref, f"{type(error).__name__}: {error}", isinstance(error, ObjectChangedError))
+    except Exception as error:  # noqa: BLE001 - a defect of ours must cost one object, not the service
+        yield _defect(ref, error)
+
+
+def _decoded_together(
+    bodies: Sequence[Fetched], dataset: Dataset, intake: Intake
+) -> Mapping[ObjectRef, list[RawSlice]]:
+    """Those of the objects that can be read at one go; what is wrong with others shows when they are read alone."""
+    there = [(ref, body.result()) for ref, body in bodies if not body.exception()]
+    try:
+        with Timed(intake.tell, dataset.name, "decode"):
+            return intake.decoder.decode_together(there, dataset)
+    except Exception:  # noqa: BLE001 - each is read alone then, and says what is wrong with it
+        return {}
+
+
+def _small_together(bodies: Iterable[Fetched]) -> Iterator[list[Fetched]]:
+    """Neighbours that are small in lists of up to ``TOGETHER_BYTES``, large ones alone."""
+    small: list[Fetched] = []
+    size = 0
+    for ref, body in bodies:
+        if small and (ref.size > SMALL_BYTES or size + ref.size > TOGETHER_BYTES):
+            yield small
+            small, size = [], 0
+        if ref.size > SMALL_BYTES:
+            yield [(ref, body)]
+        else:
+            small.append((ref, body))
+            size += ref.size
+    if small:
+        yield small
+
+
+def _bodies(plan: BatchPlan, intake: Intake) -> Iterator[Fetched]:
     """Objects in plan order while later ones are being fetched, as many and as large as the intake allows."""
     pool = ThreadPoolExecutor(intake.fetchers, "fetch")
-    under_way: deque[tuple[ObjectRef, Future[memoryview]]] = deque()
+    under_way: deque[Fetched] = deque()
     waiting = deque(plan.objects)
     try:
         while under_way or waiting:
@@ -75,8 +127,10 @@ def _bodies(plan: BatchPlan, intake: Intake) -> Iterator[tuple[ObjectRef, Future
                 ref = waiting.popleft()
                 under_way.append((ref, pool.submit(copy_context().run, _fetched, ref, plan.dataset.name, intake)))
             yield under_way.popleft()
-    finally:
+    except BaseException:
         pool.shutdown(cancel_futures=True)
+        raise
+    pool.shutdown(wait=False)  # the last ones are still awaited by whoever took them
 
 
 def _fetched(ref: ObjectRef, dataset: str, intake: Intake) -> memoryview:
@@ -84,7 +138,7 @@ def _fetched(ref: ObjectRef, dataset: str, intake: Intake) -> memoryview:
         return intake.source.fetch(ref)
 
 
-def _room(under_way: deque[tuple[ObjectRef, Future[memoryview]]], ref: ObjectRef, intake: Intake) -> bool:
+def _room(under_way: deque[Fetched], ref: ObjectRef, intake: Intake) -> bool:
     held = sum(other.size for other, _ in under_way)
     return not under_way or (len(under_way) < 4 * intake.fetchers and held + ref.size <= intake.ahead_bytes)
 
@@ -108,12 +162,10 @@ def results(raw: RawBatch, intake: Intake, rules: Transform) -> Iterator[CleanSl
     Raises:
         AbandonedError: the process is to end, and this batch is not done.
     """
-    for ref, parts in groupby(raw.parts, lambda part: part.ref):
+    judged = _judged(raw, intake, rules)
+    for ref, found in groupby(judged, lambda result: result.ref):
         counts = Counts()
-        for part in parts:
-            if intake.enough():
-                raise AbandonedError("The process is to end; the batch in hand is let go.", hint="run it again")
-            result = _cleaned(part, raw.plan.dataset, intake, rules) if isinstance(part, RawSlice) else part
+        for result in found:
             yield result
             if not isinstance(result, CleanSlice):
                 break
@@ -122,12 +174,48 @@ def results(raw: RawBatch, intake: Intake, rules: Transform) -> Iterator[CleanSl
             yield from _above_tolerance(ref, counts, intake.tolerance)
 
 
-def _cleaned(part: RawSlice, dataset: Dataset, intake: Intake, rules: Transform) -> CleanSlice | Refusal:
+def _judged(raw: RawBatch, intake: Intake, rules: Transform) -> Iterator[CleanSlice | Refusal | Deferral]:
+    for parts in _slices_together(raw.parts):
+        if intake.enough():
+            raise AbandonedError("The process is to end; the batch in hand is let go.", hint="run it again")
+        if isinstance(parts, list):
+            yield from _cleaned(parts, raw.plan.dataset, intake, rules)
+        else:
+            yield parts
+
+
+def _slices_together(
+    parts: Iterable[RawSlice | Refusal | Deferral],
+) -> Iterator[list[RawSlice] | Refusal | Deferral]:
+    """Neighbouring slices in lists of up to ``SLICE_ROWS`` rows."""
+    slices: list[RawSlice] = []
+    rows = 0
+    for part in parts:
+        more = part.table.num_rows if isinstance(part, RawSlice) else SLICE_ROWS
+        if slices and rows + more > SLICE_ROWS:
+            yield slices
+            slices, rows = [], 0
+        if isinstance(part, RawSlice):
+            slices.append(part)
+            rows += more
+        else:
+            yield part
+    if slices:
+        yield slices
+
+
+def _cleaned(
+    parts: Sequence[RawSlice], dataset: Dataset, intake: Intake, rules: Transform
+) -> Iterator[CleanSlice | Refusal]:
     try:
         with Timed(intake.tell, dataset.name, "transform"):
-            return rules(part, dataset, intake.rules)
+            yield from rules(parts, dataset, intake.rules)
     except Exception as error:  # noqa: BLE001 - as in reading
-        return _defect(part.ref, error)
+        if len(parts) == 1:
+            yield _defect(parts[0].ref, error)
+            return
+        for part in parts:  # a defect costs one object, not its neighbours
+            yield from _cleaned([part], dataset, intake, rules)
 
 
 def _defect(ref: ObjectRef, error: Exception) -> Refusal:

@@ -112,6 +112,11 @@ class Decoder(Protocol):
             DataError: the object as a whole cannot be read; the reason says why.
         """
 
+    def decode_together(
+        self, bodies: Sequence[tuple[ObjectRef, memoryview]], dataset: Dataset
+    ) -> Mapping[ObjectRef, list[RawSlice]]:
+        """The slices of those small objects that can be read at one go, the same as ``decode`` gives; no others."""
+
     def close(self) -> None:
         """Let go of threads and files."""
 

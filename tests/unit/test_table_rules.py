@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from etl_daemon.core.clean import clean, tally
+from etl_daemon.core.clean import clean, tally_all
 from etl_daemon.core.datasets import INSTANT, TEXT, Dataset, Drift, Kind, Mode
 from etl_daemon.core.model import Counts, ObjectRef, RawSlice
 from etl_daemon.core.policy import Rules
@@ -98,7 +98,7 @@ def test_rows_are_rejected_with_all_reasons_and_their_text() -> None:
 
 def test_counting_alone_counts_the_same() -> None:
     given = raw({"ID": ["1", "1", None], "V": ["1", "2", "3"]})
-    whole, counted = clean(given, DECLARED, Rules()), tally(given, DECLARED, Rules())
+    whole, counted = clean(given, DECLARED, Rules()), tally_all([given], DECLARED, Rules())[0]
     assert (counted.counts, counted.reasons, counted.accepted.num_rows) == (whole.counts, whole.reasons, 0)
     assert counted.quarantined == whole.quarantined
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -24,6 +24,7 @@ from etl_daemon.adapters.decode.sniff import Format
 from etl_daemon.adapters.decode.splitter import Splitter
 from etl_daemon.adapters.decode.streams import Block, cut_lines, expand
 from etl_daemon.adapters.decode.table_lines import TableLines
+from etl_daemon.adapters.decode.together import SmallObjects
 from etl_daemon.adapters.decode.typed import typed
 from etl_daemon.core import arrow
 from etl_daemon.core.columns import match_columns
@@ -33,8 +34,7 @@ from etl_daemon.core.policy import ReadLimits
 from etl_daemon.core.tables.naming import SYMBOL
 from etl_daemon.errors import DataError
 
-HEAD_BYTES = 2**16
-"""Enough of an object to tell what it is."""
+Together = Mapping[ObjectRef, list[RawSlice]]
 CHUNK_BYTES = 16 * 2**20
 DEFAULT_LIMITS = ReadLimits()
 
@@ -75,6 +75,14 @@ class ObjectDecoder:
         for part in regroup(ref, self._pieces(ref, body, dataset), self._slice_rows):
             yield _with_symbol(part, dataset)
 
+    def decode_together(self, bodies: Sequence[tuple[ObjectRef, memoryview]], dataset: Dataset) -> Together:
+        """As the port says."""
+        small = SmallObjects(dataset, self._workshop, self._limits.max_record_bytes)
+        return {
+            ref: [_with_symbol(part, dataset) for part in regroup(ref, [piece], self._slice_rows)]
+            for ref, piece in small.pieces(bodies).items()
+        }
+
     def close(self) -> None:
         """Let go of threads, connections and files."""
         self._workshop.close()
@@ -100,7 +108,7 @@ class ObjectDecoder:
             head, blocks = head[len(sniff.BOM) :], _without(blocks, len(sniff.BOM))
         if not head.strip():
             return self._nothing(blocks)
-        format_ = sniff.text_format(head[:HEAD_BYTES], ref.key, whole=len(head) <= HEAD_BYTES)
+        format_ = sniff.text_format(head[: sniff.HEAD_BYTES], ref.key, whole=len(head) <= sniff.HEAD_BYTES)
         if dataset.raw and format_ is Format.CSV:
             format_ = Format.LINES  # a JSON text without brackets, or no JSON at all
         read: dict[Format, Callable[[Iterator[Block], bytes, Dataset], Iterator[Piece]]] = {
@@ -198,13 +206,13 @@ class ObjectDecoder:
 
 
 def _head(blocks: Iterator[Block]) -> tuple[bytes, Iterator[Block]]:
-    """The first bytes (at least ``HEAD_BYTES`` and one more that is not blank, if there are), and all blocks again."""
+    """The first ``sniff.HEAD_BYTES`` or more, one at least not blank (if there are so many), and all blocks again."""
     taken: list[Block] = []
     head = b""
     for block in blocks:
         taken.append(block)
-        head += bytes(block[: HEAD_BYTES + 1])
-        if len(head) > HEAD_BYTES and head.strip():
+        head += bytes(block[: sniff.HEAD_BYTES + 1])
+        if len(head) > sniff.HEAD_BYTES and head.strip():
             break
         head = head if head.strip() else b""
     return head, chain(taken, blocks)

@@ -59,6 +59,11 @@ class Lines:
         except pa.ArrowInvalid:
             return readable(line.rstrip(b"\r\n") for line in lines.to_pylist())
 
+    def rows_before(self, places: Positions) -> Positions:
+        """How many rows begin before each of these places in the chunk."""
+        begins = self._original.offsets[:-1] if self._of_row is None else self._original.offsets[self._of_row]
+        return np.searchsorted(begins, places)
+
     def grouped_digits(self) -> Positions:
         """The rows with an underscore between digits, which DuckDB takes for a number."""
         data, marks = self._parsed.bytes, self._parsed.underscores
@@ -75,10 +80,8 @@ class _Text:
     """A chunk and the offsets of its lines: line i is ``chunk[offsets[i] : offsets[i + 1]]``."""
 
     def __init__(self, chunk: Block) -> None:
-        if len(chunk) and chunk[-1:] != b"\n":
-            chunk = bytes(chunk) + b"\n"
-        self.chunk = chunk
-        self.bytes = np.frombuffer(chunk, np.uint8)
+        self.chunk = closed(chunk)
+        self.bytes = np.frombuffer(self.chunk, np.uint8)
         ends, self.underscores = _positions(self.bytes, NEWLINE, UNDERSCORE)
         self.offsets = np.concatenate([np.zeros(1, np.int64), ends + 1])
 
@@ -97,6 +100,11 @@ class _Text:
         for line in lines.tolist():
             blank[line] = bytes(self.chunk[self.offsets[line] : self.offsets[line + 1]]).isspace()
         return np.flatnonzero(~blank) if blank.any() else None
+
+
+def closed(chunk: Block) -> Block:
+    """The chunk with an end to its last line."""
+    return chunk if not len(chunk) or chunk[-1:] == b"\n" else bytes(chunk) + b"\n"
 
 
 def _positions(data: np.ndarray[Any, Any], *wanted: int) -> list[Positions]:

@@ -55,7 +55,10 @@ class JsonLines:
             yield chunk
 
     def _piece(self, chunk: Block) -> Piece:
-        lines = Lines(chunk, self._max_record_bytes)
+        return self.piece(Lines(chunk, self._max_record_bytes))
+
+    def piece(self, lines: Lines) -> Piece:
+        """The rows of these lines."""
         if not lines.rows:
             return Piece(pa.table({}), NONE, lines.text)
         self.keys.sample(lines.binary(_spread(lines.rows, SAMPLE_SPREAD)).to_pylist())
@@ -125,6 +128,11 @@ def _with_required(table: pa.Table, plan: Plan, rows: int) -> pa.Table:
     for name in sorted(plan.required - plan.keys.keys()):
         columns[name] = pa.nulls(rows, pa.float64() if name in plan.numeric else pa.string())
     return pa.table(columns)
+
+
+def sampled_rows(rows: int) -> Positions:
+    """The rows of an object of one chunk whose keys are looked at before it is read."""
+    return np.union1d(np.arange(min(SAMPLE_FIRST, rows)), _spread(rows, SAMPLE_SPREAD))
 
 
 def _spread(rows: int, count: int) -> Positions:

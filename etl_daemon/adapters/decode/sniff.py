@@ -36,6 +36,8 @@ FOREIGN = {
 BOM = b"\xef\xbb\xbf"
 JSON_SUFFIXES = (".json", ".ndjson", ".jsonl")
 SAMPLE_LINES = 200
+HEAD_BYTES = 2**16
+"""Enough of an object to tell what it is."""
 
 
 class Format(StrEnum):

@@ -15,6 +15,7 @@ from etl_daemon.core.model import CleanSlice, Counts, RawSlice
 from etl_daemon.core.policy import Rules
 from etl_daemon.core.precedence import comparable, key_codes
 from etl_daemon.core.reasons import Judged
+from etl_daemon.core.stack import Stack
 from etl_daemon.core.tables.canonical import canonical
 from etl_daemon.core.tables.exact import TextForms, exact_cast
 from etl_daemon.core.tables.plaintext import is_json
@@ -45,7 +46,7 @@ def clean_table(raw: RawSlice, dataset: Dataset, rules: Rules, *, counts_only: b
     return CleanSlice(
         raw.ref,
         pa.table({}) if counts_only else _accepted(raw, judged, dataset),
-        reasons.quarantined(raw, judged.flags, judged.rejected),
+        reasons.quarantined(Stack([raw]), judged.flags, judged.rejected),
         SCHEMAS[Kind.ANOMALIES].target.append(pa.field("_OBJECT_ROW", pa.int64())).empty_table(),
         Counts(len(judged.flags), len(judged.kept), len(judged.rejected), judged.superseded),
         reasons.count(judged.flags),
