@@ -20,7 +20,7 @@ from tests.support.dbt import PROJECT, Project
 from tests.support.shared_data import SHARED, needs_shared_data, oracle
 from tests.support.snowflake import Emulator
 
-pytestmark = pytest.mark.xdist_group("dbt")
+pytestmark = [pytest.mark.dbt, pytest.mark.xdist_group("dbt")]
 
 MARTS = {
     "Africa": "countries_in_africa",

@@ -28,7 +28,11 @@ from tests.support.market import (
 )
 from tests.support.shared_data import SHARED, needs_shared_data, oracle
 
-pytestmark = [needs_shared_data, pytest.mark.xdist_group("market-models")]  # one worker: all ask of the same builds
+pytestmark = [
+    needs_shared_data,
+    pytest.mark.dbt,
+    pytest.mark.xdist_group("market-models"),  # one worker: all ask of the same builds
+]
 
 TABLES = (
     *("TRANSFORM.daily_bars", "TRANSFORM.trading_days", "MART.daily_features", "MART.trading_gaps"),

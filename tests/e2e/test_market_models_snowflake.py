@@ -13,6 +13,8 @@ from etl_daemon.cli.demo_indicators import ema, macd, rsi, sma
 from tests.support.market import Market, Row, made_up_quotes, weekdays
 from tests.support.snowflake import Emulator
 
+pytestmark = pytest.mark.dbt
+
 DAYS = weekdays(date(2018, 1, 2), 90)
 LATE, GONE = DAYS[60], DAYS[70]
 FEATURES = ("sma_20", "ema_12", "ema_26", "rsi_14", "macd", "macd_signal", "macd_histogram")

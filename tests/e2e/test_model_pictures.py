@@ -16,7 +16,7 @@ from tests.support.dbt import DBT, PROJECT
 from tests.support.pictures import Shown, shown
 from tests.support.s3_servers import require
 
-pytestmark = pytest.mark.xdist_group("dbt")
+pytestmark = [pytest.mark.dbt, pytest.mark.xdist_group("dbt")]
 
 KINDS = ("model", "seed", "snapshot", "exposure")
 

@@ -15,7 +15,7 @@ from tests.support.dbt import DBT, PROJECT
 from tests.support.s3_servers import require
 from tests.support.watching import watched
 
-pytestmark = pytest.mark.xdist_group("dbt-models")
+pytestmark = [pytest.mark.dbt, pytest.mark.xdist_group("dbt-models")]
 
 FIT = '{"symbol":"%s","timestamp":"2026-01-02T15:00:00Z","open":10,"high":11,"low":9,"close":10.5,"volume":7}\n'
 FILES = {
