@@ -19,6 +19,8 @@ from etl_daemon.core.sql.dialect import DUCKDB, Dialect
 from etl_daemon.errors import BusyError, SetupError, TransientError
 
 FOREIGN = "not a valid DuckDB database file"
+SCANNED_ROWS = 122_880
+"""Rows of one row group: DuckDB's threads take a batch of Arrow each."""
 LOCKED = ("could not set lock", "conflicting lock", "being used by another process")
 
 
@@ -63,6 +65,7 @@ class DuckDBSession:
 
         The marks become a column that a view filters on: cutting the table itself would copy it.
         """
+        table = pa.Table.from_batches(table.to_batches(SCANNED_ROWS), table.schema)
         if stays is None:
             self._connection.register(name, table)
             return name
