@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
@@ -42,7 +43,7 @@ class ObjectRef:
     size: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BatchPlan:
     """The objects that one commit brings in, and the watermark that holds once it has.
 
@@ -61,7 +62,7 @@ class BatchPlan:
         """Where all of them are."""
         return (*self.objects, *self.superseded)[0].bucket
 
-    @property
+    @cached_property
     def batch_id(self) -> str:
         """Twenty hex digits over dataset, target and the sorted object versions: the same work has the same id."""
         parts = [

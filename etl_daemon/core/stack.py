@@ -25,7 +25,9 @@ class Stack:
     @cached_property
     def table(self) -> pa.Table:
         """All rows."""
-        return self.slices[0].table if self.single else pa.concat_tables([each.table for each in self.slices])
+        if self.single:
+            return self.slices[0].table
+        return pa.concat_tables([each.table for each in self.slices]).combine_chunks()
 
     @property
     def single(self) -> bool:

@@ -188,7 +188,7 @@ def names_of(lines: Iterable[bytes]) -> Iterable[str]:
     names: dict[str, None] = {}
     for line in lines:
         record = _parsed(line)
-        if isinstance(record, dict):
+        if isinstance(record, dict) and not record.keys() <= names.keys():
             names.update(dict.fromkeys(record))
     return names
 

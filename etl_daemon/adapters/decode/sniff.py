@@ -78,7 +78,8 @@ def refuse_foreign(head: bytes) -> None:
 def text_format(head: bytes, key: str, *, whole: bool) -> Format:
     """JSON lines, a JSON document or CSV. ``head`` is the beginning of the text, ``whole`` whether it is all of it."""
     text = head.lstrip()
-    lines = [line for line in head.splitlines()[: SAMPLE_LINES + 1] if line.strip()]
+    sample = b"\n".join(head.split(b"\n", SAMPLE_LINES + 1)[: SAMPLE_LINES + 1])
+    lines = [line for line in sample.splitlines()[: SAMPLE_LINES + 1] if line.strip()]
     if not whole and len(lines) > 1:
         lines = lines[:-1]  # it may be cut
     if text.startswith((b"{", b"[")):

@@ -18,7 +18,7 @@ from etl_daemon.adapters.decode.sniff import Format
 from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.model import ObjectRef
 
-CHUNK_BYTES = 2 * 2**20
+CHUNK_BYTES = 4 * 2**20
 """As much is parsed at a time; an object of more than that is large."""
 
 Body = tuple[ObjectRef, memoryview]
