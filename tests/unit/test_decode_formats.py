@@ -124,6 +124,19 @@ def arrow_file() -> bytes:
         b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR",
         gzip.compress(gzip.compress(CSV)),
     ],
+    ids=(
+        "zip",
+        "tar",
+        "tar.gz",
+        "tar.xz",
+        "arrow",
+        "avro",
+        "orc",
+        "lz4",
+        "utf-16",
+        "png",
+        "gz.gz",
+    ),  # archives hold times
 )
 def test_other_formats_are_refused(body: bytes) -> None:
     refusal(body, "unsupported_format", key="x.csv")
