@@ -12,6 +12,7 @@ PY := .venv/bin/python
 SETUP := .venv/.setup
 DBT := .venv-dbt/bin/dbt
 DBT_SETUP := .venv-dbt/.setup
+PEERS_SETUP := .venv-peers/.setup
 DEMO := build/demo
 TABLES := deploy/snowflake/04_tables.sql
 LOCK := $(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes \
@@ -22,7 +23,7 @@ WHEELS := $(PY) -m pip download --quiet --only-binary :all: --dest build/wheels 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-dbt test-systemd chaos soak check bench lock template snowflake-tables medallion dashboard diagrams dbt dbt-setup clean
+.PHONY: help setup run test test-dbt test-systemd chaos soak check bench bench-check peers-setup lock template snowflake-tables medallion dashboard diagrams dbt dbt-setup clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -66,13 +67,26 @@ check: setup ## Check style, types, layers, shell scripts, template and docs
 	@.venv/bin/shellcheck .ci/run .ci/prerequisites $(wildcard scripts/*.sh tests/support/*.sh)
 	@$(PY) -m pytest --quiet tests/test_docs.py tests/test_architecture.py tests/test_diagrams.py
 
-bench: setup ## Measure throughput; BENCH_ARGS passes through
+bench: setup peers-setup ## Measure throughput against others; BENCH_ARGS='transformer cycle --runs 5'
 	@$(PY) -m benchmarks $(BENCH_ARGS)
+
+bench-check: setup peers-setup ## Measure in short form, and fail where it is much slower than what is stored
+	@$(PY) -m benchmarks --short --check $(BENCH_ARGS)
+
+peers-setup: $(PEERS_SETUP) ## Make .venv-peers with what the benchmarks measure against
+
+$(PEERS_SETUP): benchmarks/requirements.txt
+	@PYTHON="$(PYTHON)" .ci/prerequisites
+	@echo "Making .venv-peers (a minute the first time)"
+	@$(PYTHON) -m venv .venv-peers
+	@.venv-peers/bin/python -m pip install --quiet --require-hashes --requirement benchmarks/requirements.txt
+	@touch $(PEERS_SETUP)
 
 lock: setup ## Remake requirements*.txt from pyproject.toml; LOCK_ARGS=--upgrade takes newer versions
 	@$(LOCK) pyproject.toml --output-file requirements.txt
 	@$(LOCK) pyproject.toml --extra demo --extra dev --output-file requirements-dev.txt
 	@$(LOCK) --no-strip-extras deploy/dbt/requirements.in --output-file deploy/dbt/requirements.txt
+	@$(LOCK) --no-strip-extras benchmarks/requirements.in --output-file benchmarks/requirements.txt
 
 template: setup ## Remake etl-config.env.template from the settings
 	@$(PY) -c "from etl_daemon.config import template; print(template(), end='')" > etl-config.env.template
@@ -115,5 +129,5 @@ dbt: setup dbt-setup ## Build and test the models on what the demo loaded, dev a
 		$(DBT) build --project-dir deploy/dbt --profiles-dir deploy/dbt --target $$target $(DBT_ARGS) || exit 1; done
 
 clean: ## Remove .venv and what tools leave behind
-	@rm -rf .venv .venv-dbt .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist ./*.egg-info
+	@rm -rf .venv .venv-dbt .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist ./*.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

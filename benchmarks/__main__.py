@@ -1,126 +1,88 @@
-"""`python -m benchmarks`: throughput against DuckDB in one run, as ratios; absolute figures depend on the machine."""
+"""`python -m benchmarks`: etl_daemon against others, side by side in one run, as ratios.
+
+Absolute figures depend on the machine, and on what else it does; ratios of work done in turn do much less.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
-import statistics
+import platform
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
-import duckdb
+from benchmarks import plot, stored, table
+from benchmarks.contests import CONTESTS
+from benchmarks.processes import PEERS
+from benchmarks.race import Given, Outcome, run
 
-from benchmarks.data import write_ndjson
-from benchmarks.statement import bare_read, one_statement
-
-BOUNDS = {"validate / bare read": ("at most", 2.0), "one statement / whole cycle": ("at least", 1.0)}
-
-
-def timed(work: Callable[[], object]) -> float:
-    """Seconds that a piece of work takes."""
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+FOLDER = Path(__file__).parent
+RESULTS = FOLDER / "results.json"
+OURS, THEIRS = ("duckdb", "numpy", "pandas", "pyarrow"), ("dlt", "pandera")
 
 
-class Contest:
-    """Ours and DuckDB's, on the same files. Every measurement is a process of its own, from start to exit."""
-
-    def __init__(self, folder: Path, threads: int) -> None:
-        self.folder = folder
-        self.threads = threads
-        self.files = sorted((folder / "bucket").rglob("*.json"))
-        self.pattern = str(folder / "bucket" / "**" / "*.json")
-
-    def validate(self) -> None:
-        self._ours("validate", *map(str, self.files), "--dataset", "price_data", "--json")
-
-    def cycle(self) -> None:
-        target = self.folder / "ours.duckdb"
-        target.unlink(missing_ok=True)
-        self._ours("once", "--json", ETL_DUCKDB_PATH=str(target))
-
-    def bare(self) -> None:
-        self._sql(bare_read(self.pattern), ":memory:")
-
-    def statement(self) -> None:
-        target = self.folder / "theirs.duckdb"
-        target.unlink(missing_ok=True)
-        self._sql(one_statement(self.pattern, "prices"), str(target))
-
-    def _ours(self, *words: str, **more: str) -> None:
-        settings = {
-            "ETL_SOURCE": "local",
-            "ETL_LOCAL_DIR": str(self.folder / "bucket"),
-            "ETL_STATE_DIR": str(self.folder / "state"),
-            "ETL_BATCH_SIZE": "100000000",
-            "CPU_LIMIT_CORES": str(self.threads),
-            "LOG_LEVEL": "ERROR",
-            **more,
-        }
-        command = [sys.executable, "-m", "etl_daemon", *words]
-        subprocess.run(command, env={**os.environ, **settings}, check=True, stdout=subprocess.DEVNULL)
-
-    def _sql(self, query: str, database: str) -> None:
-        code = (
-            "import duckdb, sys; "
-            "c = duckdb.connect(sys.argv[1], config={'threads': int(sys.argv[3])}); "
-            "c.execute('SET enable_progress_bar = false'); "
-            "r = c.sql(sys.argv[2]); r is None or r.to_arrow_table(); c.close()"
-        )
-        subprocess.run([sys.executable, "-c", code, database, query, str(self.threads)], check=True)
+def main() -> int:
+    """Measure, print, and compare or store as asked."""
+    given = _arguments().parse_args()
+    unknown = sorted(set(given.contests) - set(CONTESTS))
+    if unknown:
+        print(f"There is no contest {', '.join(unknown)}; there are {', '.join(CONTESTS)}.", file=sys.stderr)
+        return 2
+    outcomes = list(_measured(given))
+    forms, form = stored.read(RESULTS), "short" if given.short else "full"
+    print("\n".join(["", *table.ratios(outcomes), "", *table.seconds(outcomes)]))
+    if given.store:
+        forms[form] = forms[form].merged(_conditions(given.threads), outcomes, list(CONTESTS))
+        _store(forms)
+    missed = stored.slower(outcomes, forms[form].outcomes, given.margin) if given.check else []
+    print("\n".join(["", *missed]) if missed else "", end="\n" if missed else "")
+    return 1 if missed else 0
 
 
-def measure(contest: Contest, runs: int) -> dict[str, list[float]]:
-    """Seconds per contender, in turn, so that a change of the machine's speed meets all alike; one warm-up."""
-    names = ("bare", "validate", "statement", "cycle")
-    seconds: dict[str, list[float]] = {name: [] for name in names}
-    for run in range(runs + 1):
-        for name in names:
-            took = timed(getattr(contest, name))
-            if run:
-                seconds[name].append(took)
-    return seconds
-
-
-def report(seconds: dict[str, list[float]], rows: int) -> list[str]:
-    """Lines of a Markdown table, ratios taken run by run, medians shown."""
-    lines = ["| work (whole process) | seconds, median | M rows/s |", "|---|---|---|"]
-    for name, took in seconds.items():
-        median = statistics.median(took)
-        lines.append(f"| {name} | {median:.2f} | {rows / median / 1e6:.2f} |")
-    pairs = {"validate / bare read": ("validate", "bare"), "one statement / whole cycle": ("statement", "cycle")}
-    lines += ["", "| ratio | min | median | max | bound |", "|---|---|---|---|---|"]
-    for name, (over, under) in pairs.items():
-        ratios = [a / b for a, b in zip(seconds[over], seconds[under], strict=True)]
-        word, bound = BOUNDS[name]
-        shown = " | ".join(f"{value:.2f}" for value in (min(ratios), statistics.median(ratios), max(ratios)))
-        lines.append(f"| {name} | {shown} | {word} {bound} |")
-    return lines
-
-
-def main() -> None:
-    """Measure and print."""
+def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rows", type=int, default=2_000_000)
-    parser.add_argument("--files", type=int, default=4, help="objects that the rows are spread over")
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        prefix = folder / "bucket" / "processed" / "price_data"
-        prefix.mkdir(parents=True)
-        for number in range(given.files):
-            write_ndjson(prefix / f"{number}.json", given.rows // given.files, seed=0.1 + number / 100)
-        seconds = measure(Contest(folder, given.threads), given.runs)
-    print(f"{given.rows} rows in {given.files} objects, {given.threads} threads, DuckDB {duckdb.__version__}\n")
-    print("\n".join(report(seconds, given.rows)))
+    parser.add_argument("contests", nargs="*", help=f"of {', '.join(CONTESTS)}; all of them if none is named")
+    parser.add_argument("--runs", type=int, help="runs that count, after one to warm up (5; short form 3)")
+    parser.add_argument("--rows", type=int, help="rows of each contest that can be given them; else its own")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="cores for every contender")
+    parser.add_argument("--short", action="store_true", help="fewer rows and runs")
+    parser.add_argument("--store", action="store_true", help="keep the results in benchmarks/, page and picture too")
+    parser.add_argument("--check", action="store_true", help="fail where a ratio is far below the stored one")
+    parser.add_argument("--margin", type=float, default=stored.MARGIN, help="how far, as a share (%(default)s)")
+    return parser
+
+
+def _measured(given: argparse.Namespace) -> Iterator[Outcome]:
+    for name in [name for name in CONTESTS if name in (given.contests or CONTESTS)]:
+        with tempfile.TemporaryDirectory(prefix=f"bench-{name}-") as folder:
+            for heat in CONTESTS[name](Given(Path(folder), given.threads, given.short, given.rows)):
+                outcome = run(name, heat, given.runs or (3 if given.short else 5))
+                for ratio in outcome.ratios:
+                    print(f"{name}: {heat.work}: {ratio.times.median:.2f} times {ratio.against}", flush=True)
+                yield outcome
+
+
+def _conditions(threads: int) -> dict[str, str]:
+    """Versions and threads; nothing that tells the machine."""
+    code = f"from importlib.metadata import version; print(*map(version, {THEIRS}))"
+    peers = subprocess.run([str(PEERS), "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    return {
+        "threads": str(threads),
+        "Python": platform.python_version(),
+        **{name: version(name) for name in OURS},
+        **dict(zip(THEIRS, peers, strict=True)),
+    }
+
+
+def _store(forms: dict[str, stored.Stored]) -> None:
+    stored.write(RESULTS, forms)
+    (FOLDER / "RESULTS.md").write_text(table.page(forms))
+    (FOLDER / "results.svg").write_text(plot.picture(forms["full"].outcomes))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import formatdate
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedReader, RawIOBase
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
@@ -42,8 +43,19 @@ class Store(BaseHTTPRequestHandler):
     """Answers requests; ``root`` holds the buckets."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     root = Path()
     uploads = Path()
+
+    def parse_request(self) -> bool:
+        """The first line and the headers, quicker than the library, which reads them as it does those of mail."""
+        self.command, self.path, self.request_version = self.raw_requestline.decode("latin-1").split()
+        self.headers = Headers()
+        while line := self.rfile.readline().strip():
+            name, _, value = line.decode("latin-1").partition(":")
+            self.headers[name.lower()] = value.strip()
+        self.close_connection = self.headers.get("Connection", "").lower() == "close"
+        return self.headers.get("Expect", "") != "100-continue" or self.handle_expect_100()
 
     def do_GET(self) -> None:
         """An object, a part of one, or a listing."""
@@ -159,11 +171,9 @@ class Store(BaseHTTPRequestHandler):
         self._answer(200, text.encode())
 
     def _head(self, status: int, size: int, **headers: str) -> None:
-        self.send_response(status)
-        for name, value in {"Content-Length": str(size), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.flush()
+        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"Content-Length: {size}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        self.wfile.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
 
     def _answer(self, status: int, body: bytes, **headers: str) -> None:
         self._head(status, len(body), **headers)
@@ -171,6 +181,13 @@ class Store(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the library's
         """Say nothing."""
+
+
+class Headers(dict[str, str]):
+    """Kept in lower case, asked for as they are written."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return super().get(name.lower(), default)
 
 
 class _Chunked(RawIOBase):

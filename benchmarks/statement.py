@@ -1,50 +1,112 @@
-"""The peer: one DuckDB SQL statement that masks, quarantines with all reasons, deduplicates and enriches."""
+"""The peer: one DuckDB SQL statement that does what the rules do, over Arrow or over files; and two that do less."""
 
 from __future__ import annotations
 
-NUMBERS = ("open", "high", "low", "close", "volume")
-COLUMNS = "{symbol: 'VARCHAR', timestamp: 'VARCHAR', " + ", ".join(f"{name}: 'VARCHAR'" for name in NUMBERS) + "}"
+PRICES = ("open", "high", "low", "close")
+NUMBERS = (*PRICES, "volume")
+TEXT_COLUMNS = "{symbol: 'VARCHAR', timestamp: 'VARCHAR', " + ", ".join(f"{name}: 'VARCHAR'" for name in NUMBERS) + "}"
+TYPED_COLUMNS = (
+    "{symbol: 'VARCHAR', timestamp: 'TIMESTAMP', " + ", ".join(f"{name}: 'DOUBLE'" for name in NUMBERS) + "}"
+)
+
+_REASONS = {
+    "undecodable": "malformed",
+    "missing_field": "missing AND NOT malformed",
+    "symbol_format": "NOT regexp_full_match(ticker, '[A-Z]{1,5}')",
+    "timestamp_invalid": "timestamp_unfit",
+    "timestamp_future": "instant > now()::TIMESTAMP + INTERVAL 1 DAY",
+    "price_not_numeric": " OR ".join(f"{name}_unfit" for name in PRICES),
+    "price_range": " OR ".join(f"{name} < 0.01 OR {name} > 1000000" for name in PRICES),
+    "ohlc_relation": "low > open OR low > close OR high < open OR high < close OR high < low",
+    "volume_invalid": "volume_unfit",
+    "volume_negative": "volume < 0",
+    "scale_overflow": "volume >= 1e20",
+}
+_MISSING = " OR ".join(f"{name} IS NULL" for name in ("symbol", "timestamp", *NUMBERS))
+_KEYS = (
+    f"upper(trim(symbol)) AS ticker, try_cast(timestamp AS TIMESTAMP) AS instant, {_MISSING} AS missing, "
+    "timestamp IS NOT NULL AND try_cast(timestamp AS TIMESTAMP) IS NULL AS timestamp_unfit"
+)
+_ENRICHED = {
+    "price_change": "close - open",
+    "price_change_percent": "(close - open) / open * 100",
+    "price_range": "high - low",
+    "price_range_percent": "(high - low) / open * 100",
+    "typical_price": "(high + low + close) / 3",
+}
+_ANOMALIES = """,
+    CASE WHEN abs(price_change_percent) >= 20 THEN price_change_percent END AS extreme_move,
+    CASE WHEN reasons = '' AND rows >= 20 AND mad > 0 AND abs(close - middle) >= reach THEN close END AS outlier,
+    CASE WHEN outlier IS NOT NULL THEN middle + sign(close - middle) * reach END AS outlier_bound
+"""
 
 
-def bare_read(pattern: str) -> str:
-    """What DuckDB does with the file by itself: types found, rows read, nothing checked."""
-    return f"SELECT * FROM read_ndjson('{pattern}', ignore_errors = true)"
+def over_arrow(table: str) -> str:
+    """Everything, anomalies included.
 
-
-def one_statement(pattern: str, table: str) -> str:
-    """The same work in SQL; unfit rows stay in the table with their reasons and their text."""
-    casts = ", ".join(f"try_cast({name} AS DOUBLE) AS {name}_n" for name in NUMBERS)
-    prices = [f"{name}_n" for name in NUMBERS[:4]]
-    reasons = {
-        "missing_field": " OR ".join(f"{name} IS NULL" for name in ("symbol", "timestamp", *NUMBERS)),
-        "symbol_format": "NOT regexp_full_match(upper(trim(symbol)), '[A-Z]{1,5}')",
-        "timestamp_invalid": "instant IS NULL",
-        "timestamp_future": "instant > now()::TIMESTAMP + INTERVAL 1 DAY",
-        "price_not_numeric": " OR ".join(f"({name} IS NOT NULL AND {name}_n IS NULL)" for name in NUMBERS[:4]),
-        "price_range": " OR ".join(f"{name} < 0.01 OR {name} > 1000000" for name in prices),
-        "ohlc_relation": "low_n > least(open_n, close_n) OR high_n < greatest(open_n, close_n)",
-        "volume_invalid": "volume IS NOT NULL AND volume_n IS NULL",
-        "volume_negative": "volume_n < 0",
-    }
-    flags = ", ".join(f"CASE WHEN {condition} THEN '{code}' END" for code, condition in reasons.items())
-    return f"""
-        CREATE OR REPLACE TABLE {table} AS
-        WITH typed AS (
-            SELECT *, upper(trim(symbol)) AS ticker, try_cast(timestamp AS TIMESTAMP) AS instant, {casts},
-                   row_number() OVER () AS place
-            FROM read_ndjson('{pattern}', ignore_errors = true, columns = {COLUMNS})
-        ), judged AS (SELECT *, concat_ws(',', {flags}) AS reasons FROM typed)
-        SELECT ticker AS symbol, instant AS timestamp,
-               try_cast(open_n AS DECIMAL(20,8)) AS open, try_cast(high_n AS DECIMAL(20,8)) AS high,
-               try_cast(low_n AS DECIMAL(20,8)) AS low, try_cast(close_n AS DECIMAL(20,8)) AS close,
-               try_cast(volume_n AS DECIMAL(28,8)) AS volume,
-               try_cast(close_n - open_n AS DECIMAL(20,8)) AS price_change,
-               try_cast((close_n - open_n) / open_n * 100 AS DECIMAL(20,8)) AS price_change_percent,
-               try_cast(high_n - low_n AS DECIMAL(20,8)) AS price_range,
-               try_cast((high_n - low_n) / open_n * 100 AS DECIMAL(20,8)) AS price_range_percent,
-               try_cast((high_n + low_n + close_n) / 3 AS DECIMAL(20,8)) AS typical_price,
-               place, reasons,
-               CASE WHEN reasons <> '' THEN concat_ws(',', symbol, timestamp, open, high, low, close, volume) END AS raw
-        FROM judged
-        QUALIFY reasons <> '' OR row_number() OVER (PARTITION BY ticker, instant, reasons <> '' ORDER BY place DESC) = 1
+    A number that is none is NaN; ``place`` counts rows, ``line`` is a row's text, ``malformed`` tells cut ones.
     """
+    numbers = ", ".join(f"nullif({name}, 'NaN'::DOUBLE) AS {name}, isnan({name}) AS {name}_unfit" for name in NUMBERS)
+    typed = f"SELECT place, line AS raw, malformed, {_KEYS}, {numbers} FROM {table}"
+    return f"WITH {_kept(typed)}, {_spread()} {_selected(_ANOMALIES)} FROM kept LEFT JOIN spread USING (ticker)"
+
+
+def over_files(reader: str, *, deduplicated: bool = True) -> str:
+    """Everything but the anomalies, from a reader that gives text; unfit rows stay, with their reasons and text."""
+    cast = "try_cast({0} AS DOUBLE)"
+    number = f"{cast} AS {{0}}, {{0}} IS NOT NULL AND {cast} IS NULL AS {{0}}_unfit"
+    numbers = ", ".join(map(number.format, NUMBERS))
+    raw = f"concat_ws(',', symbol, timestamp, {', '.join(NUMBERS)})"
+    typed = f"SELECT row_number() OVER () AS place, {raw} AS raw, false AS malformed, {_KEYS}, {numbers} FROM {reader}"
+    return f"WITH {_kept(typed, deduplicated=deduplicated)} {_selected()} FROM kept"
+
+
+def filtered(reader: str) -> str:
+    """What DuckDB does at least: the valid rows of a reader that gives types, in the types of the target."""
+    conditions = [_REASONS[code] for code in ("symbol_format", "timestamp_future", "price_range", "ohlc_relation")]
+    unfit = " OR ".join([*conditions, _REASONS["volume_negative"]])
+    present = " AND ".join(f"{name} IS NOT NULL" for name in ("symbol", "instant", *NUMBERS))
+    typed = f"SELECT symbol, upper(trim(symbol)) AS ticker, timestamp AS instant, {', '.join(NUMBERS)} FROM {reader}"
+    return (
+        f"SELECT ticker AS symbol, instant AS timestamp, {', '.join(map(_in_type, NUMBERS))} "
+        f"FROM ({typed}) WHERE {present} AND NOT ({unfit})"
+    )
+
+
+def ndjson(pattern: str, columns: str) -> str:
+    """The reader of JSON lines, compressed ones too."""
+    return f"read_ndjson('{pattern}', ignore_errors = true, columns = {columns})"
+
+
+def _kept(typed: str, *, deduplicated: bool = True) -> str:
+    """Of several wordings of "the last of each key" the quickest."""
+    flags = ", ".join(f"CASE WHEN {condition} THEN '{code}' END" for code, condition in _REASONS.items())
+    last = (
+        " WHERE reasons <> '' OR place IN (SELECT max(place) FROM judged WHERE reasons = '' GROUP BY ticker, instant)"
+    )
+    return (
+        f"typed AS ({typed}), judged AS MATERIALIZED (SELECT *, concat_ws(',', {flags}) AS reasons FROM typed), "
+        f"kept AS (SELECT * FROM judged{last if deduplicated else ''})"
+    )
+
+
+def _spread() -> str:
+    """Median and median absolute deviation per symbol."""
+    return (
+        "spread AS (SELECT ticker, median(close) AS middle, mad(close) AS mad, 3.5 * mad / 0.6745 AS reach, "
+        "count(*) AS rows FROM kept WHERE reasons = '' GROUP BY ticker)"
+    )
+
+
+def _selected(more: str = "") -> str:
+    """The target's columns, null in unfit rows; for those their reasons and text."""
+    given = {name: name for name in NUMBERS} | _ENRICHED
+    columns = [f"CASE WHEN reasons = '' THEN {_in_type(name, value)} END AS {name}" for name, value in given.items()]
+    return (
+        f"SELECT ticker AS symbol, instant AS timestamp, {', '.join(columns)}, place, reasons, "
+        f"CASE WHEN reasons <> '' THEN raw END AS raw{more}"
+    )
+
+
+def _in_type(name: str, value: str = "") -> str:
+    return f"({value or name})::DECIMAL({28 if name == 'volume' else 20}, 8)" + ("" if value else f" AS {name}")
