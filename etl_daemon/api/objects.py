@@ -67,7 +67,7 @@ class Part:
         numbered = "_object_row" in rows
         ordinals = rows["_object_row"].to_numpy(np.int64) if numbered else np.arange(1, len(rows) + 1)
         no_record = rows["_raw"].notna().to_numpy() if "_raw" in rows else np.zeros(len(rows), np.bool_)
-        table = frames.to_arrow(rows, frames.match_frame(rows, dataset), dataset.kind)
+        table = frames.to_arrow(rows, frames.match_frame(rows, dataset), dataset)
         return RawSlice(self.ref, 1, table, np.flatnonzero(no_record), self._raw, ordinals=ordinals)
 
     def _raw(self, positions: np.ndarray[Any, Any]) -> pa.StringArray:

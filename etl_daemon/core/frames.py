@@ -14,6 +14,7 @@ from etl_daemon.core.checks import Cells, normal_severity
 from etl_daemon.core.columns import Matching, match_columns
 from etl_daemon.core.datasets import INSTANT, TEXT, Column, Dataset, Kind
 from etl_daemon.core.frame_columns import any_column
+from etl_daemon.core.frame_numbers import mixed_numbers
 from etl_daemon.errors import DataError
 
 Ints = np.ndarray[Any, Any]
@@ -57,11 +58,20 @@ def match_frame(frame: pd.DataFrame, dataset: Dataset) -> Matching:
     return matching
 
 
-def to_arrow(frame: pd.DataFrame, matching: Matching, kind: Kind) -> pa.Table:
+def to_arrow(frame: pd.DataFrame, matching: Matching, dataset: Dataset) -> pa.Table:
     """The matched columns under their canonical names."""
     places = {str(name): at for at, name in enumerate(frame.columns)}
-    convert = any_column if kind is Kind.TABLE else _array
-    return pa.table({name: convert(frame.iloc[:, places[of[0]]]) for name, of in matching.found.items()})
+    numeric = {column.name for column in dataset.schema.columns if pa.types.is_decimal(column.type)}
+
+    def convert(name: str, series: pd.Series[Any]) -> pa.Array | pa.ChunkedArray:
+        if dataset.kind is Kind.TABLE:
+            return any_column(series)
+        if name in numeric and series.dtype == object:
+            numbers = mixed_numbers(series, thousands_separators=dataset.thousands_separators)
+            return _array(series) if numbers is None else numbers
+        return _array(series)
+
+    return pa.table({name: convert(name, frame.iloc[:, places[of[0]]]) for name, of in matching.found.items()})
 
 
 def cleaned(frame: pd.DataFrame, matching: Matching, dataset: Dataset, cells: Cells, rows: Ints) -> pd.DataFrame:

@@ -146,7 +146,7 @@ class DataTransformer:
         """Fit rows of any configured data type, and counts, as the method of its kind gives them."""
         dataset = self._dataset(data_type)
         matching = frames.match_frame(df, dataset)
-        table = frames.to_arrow(df, matching, dataset.kind)
+        table = frames.to_arrow(df, matching, dataset)
         if dataset.kind is Kind.TABLE:
             return self._validate_table(df, table, dataset)
         judged = judge(table, dataset, self._rules, int(self._clock().timestamp() * 1e6))
@@ -172,7 +172,7 @@ class DataTransformer:
 
     def _numbers(self, df: pd.DataFrame, dataset: Dataset) -> dict[str, Any]:
         """Every numeric column of the dataset as float64; absent optional ones are NaN throughout."""
-        table = frames.to_arrow(df, frames.match_frame(df, dataset), dataset.kind)
+        table = frames.to_arrow(df, frames.match_frame(df, dataset), dataset)
         absent, separators = pa.nulls(len(df)), dataset.thousands_separators
         present = {name: table[name] for name in table.column_names}
         return {
