@@ -17,7 +17,7 @@ _INSTANTS = {
 _ROWS = """
     WITH drawn AS (
         SELECT (random() * {symbols} - 0.5)::INT AS s, {instant} AS instant, random() AS r1, random() AS r2,
-               random() AS r3, random() AS fault FROM range({rows}) AS numbers(i)
+               random() AS r3, {fault} AS fault FROM range({rows}) AS numbers(i)
     ), priced AS (
         SELECT *, 'S' || chr(65 + s // 26 % 26) || chr(65 + s % 26) AS symbol,
                (5 + 495 * r1) * CASE WHEN fault BETWEEN 0.05 AND 0.0502 THEN 40 ELSE 1 END AS base,
@@ -46,7 +46,7 @@ _JSON = """
 _PLAIN = "FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01'"
 
 
-def write_prices(path: Path, rows: int, seed: float = 0.42, *, instants: str = "minutes") -> None:
+def write_prices(path: Path, rows: int, seed: float = 0.42, *, instants: str = "minutes", dirty: bool = True) -> None:
     """About 2 % of the rows are unfit: no number for a price, or none, negative, low above high, cut lines.
 
     Some are anomalies. The name says the format: ``.json`` is JSON lines, with ``.gz`` or ``.zst`` behind it
@@ -57,7 +57,8 @@ def write_prices(path: Path, rows: int, seed: float = 0.42, *, instants: str = "
     kind = path.name.partition(".")[2]
     unfit = "'0'" if kind == "parquet" else "'n/a'"
     instant = _INSTANTS[instants].format(minutes=MINUTES)
-    query = _ROWS.format(rows=rows, symbols=SYMBOLS, instant=instant, unfit=unfit)
+    fault = "random()" if dirty else "0.5"
+    query = _ROWS.format(rows=rows, symbols=SYMBOLS, instant=instant, unfit=unfit, fault=fault)
     time = _TIME.format(form=_FORMS[instants])
     cells = f"symbol, {time} AS timestamp, o AS open, h AS high, l AS low, c AS close, v AS volume"
     with duckdb.connect(config={"threads": 1}) as connection:  # one thread: random() then repeats with its seed

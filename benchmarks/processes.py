@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -26,6 +29,14 @@ def environment(**more: str) -> dict[str, str]:
     """Ours without anything of this project, and with compiled modules kept, as an installation has them."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ETL_", "PYTHON", "SNOWFLAKE_"))}
     return kept | {"AWS_EC2_METADATA_DISABLED": "true"} | more
+
+
+def timed(command: Sequence[str], **how: Any) -> Took:
+    """Run a command to its end; what it took, and nothing of what goes on here meanwhile."""
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run(command, check=True, **how)
+    wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Took(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +69,7 @@ class Cycle:
         clear(self.target)
         shutil.rmtree(self.state, ignore_errors=True)
 
-    def work(self) -> None:
+    def work(self) -> Took:
         settings = {
             **({"ETL_SOURCE": "local", "ETL_LOCAL_DIR": str(self.bucket)} if self.bucket.is_dir() else {}),
             "ETL_DESTINATION": "duckdb",
@@ -69,7 +80,7 @@ class Cycle:
             **self.settings,
         }
         command = [sys.executable, "-m", self.program, "once", "--dataset", "price_data", "--hours-back", "876000"]
-        subprocess.run(command, env=environment(**settings), check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
+        return timed(command, env=environment(**settings), stdout=subprocess.DEVNULL, cwd=ROOT)
 
     def counts(self) -> tuple[int, int, int]:
         """Rows of the table, of the quarantine, and those that other rows beat, by the ledger."""
@@ -96,7 +107,7 @@ class Statement:
         """The statement, and nothing left of the one before."""
         return Contender(self.name, self.rows, self.work, lambda: clear(self.target))
 
-    def work(self) -> None:
+    def work(self) -> Took:
         run = [
             f"SET threads = {self.threads}",
             "SET enable_progress_bar = false",
@@ -108,7 +119,7 @@ class Statement:
             "    for statement in json.load(sys.stdin): connection.execute(statement)"
         )
         command = [sys.executable, "-c", code, str(self.target)]
-        subprocess.run(command, input=json.dumps(run), text=True, check=True, env=environment())
+        return timed(command, input=json.dumps(run), text=True, env=environment())
 
     def count(self, condition: str = "true") -> int:
         """Rows of which the condition holds."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from benchmarks.contests import cycle, growth, kernel, small, transformer, write_pandas
+from benchmarks.contests import against_dlt, cycle, growth, kernel, small, transformer, write_pandas
 from benchmarks.race import Heats
 
 CONTESTS: Mapping[str, Heats] = {
@@ -13,6 +13,7 @@ CONTESTS: Mapping[str, Heats] = {
     "cycle": cycle.heats,
     "formats": cycle.formats,
     "small": small.heats,
+    "dlt": against_dlt.heats,
     "growth": growth.heats,
     "write_pandas": write_pandas.heats,
 }

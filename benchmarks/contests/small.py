@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,6 +28,8 @@ def heats(given: Given) -> Iterator[Heat]:
         lean = stack.enter_context(file_store(given.folder / "s3"))
         write_objects(given.folder / "s3" / BUCKET / PREFIX, objects)
         yield _heat(given, "a lean S3", lean, objects)
+        os.environ.update(KEYS)  # which our own client reads
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it tells of every request
         moto = stack.enter_context(moto_server())
         client = s3_client(moto)
         client.create_bucket(Bucket=BUCKET)
@@ -34,11 +38,11 @@ def heats(given: Given) -> Iterator[Heat]:
         yield _heat(given, "moto", moto, objects)
 
 
-def write_objects(folder: Path, objects: int) -> None:
+def write_objects(folder: Path, objects: int, *, dirty: bool = True) -> None:
     """So many files of ``OBJECT_ROWS`` lines of JSON, cut from one."""
     folder.mkdir(parents=True)
     whole = folder.with_name("all.json")
-    write_prices(whole, objects * OBJECT_ROWS)
+    write_prices(whole, objects * OBJECT_ROWS, dirty=dirty)
     with whole.open("rb") as lines:
         for number in range(objects):
             (folder / f"{number:06}.json").write_bytes(b"".join(next(lines) for _ in range(OBJECT_ROWS)))

@@ -1,0 +1,97 @@
+"""A whole cycle against dlt, from start to exit: few big files of JSON lines, and many small objects over HTTP."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from benchmarks.contests.small import BUCKET, KEYS, OBJECT_ROWS, PREFIX, s3_settings, write_objects
+from benchmarks.data import write_prices
+from benchmarks.file_store import file_store
+from benchmarks.processes import PEERS, ROOT, Cycle, environment, timed
+from benchmarks.race import Bound, Contender, Given, Heat, Took
+
+FILES = 4
+APPEND = {"PRICE_DATA_MODE": "APPEND"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dlt:
+    """A run of dlt into a DuckDB file that is not there yet. ``way`` is ``arrow`` or ``jsonl``."""
+
+    name: str
+    way: str
+    url: str
+    folder: Path
+    rows: int
+    threads: int
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def contender(self) -> Contender:
+        """The run, and nothing left of the one before."""
+        return Contender(self.name, self.rows, self.work, self.clear)
+
+    def clear(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+
+    def work(self) -> Took:
+        program = str(ROOT / "benchmarks" / "peers" / "load_by_dlt.py")
+        command = [str(PEERS), program, self.way, self.url, str(self.folder), str(self.threads)]
+        return timed(command, env=environment(**self.settings), cwd=self.folder)
+
+    def count(self) -> int:
+        with duckdb.connect(str(self.folder / "dlt.duckdb"), read_only=True) as connection:
+            found = connection.execute("SELECT count(*) FROM prices.prices").fetchone()
+        return int(found[0]) if found else 0
+
+
+def heats(given: Given) -> Iterator[Heat]:
+    """Clean data, since pyarrow reads no other; in mode APPEND, since dlt looks at no keys."""
+    yield _big(given)
+    with file_store(given.folder / "s3") as endpoint:
+        yield _small(given, endpoint)
+
+
+def _big(given: Given) -> Heat:
+    rows = given.size(2_000_000, 200_000)
+    prefix = given.folder / "files" / PREFIX
+    prefix.mkdir(parents=True)
+    for number in range(FILES):
+        write_prices(prefix / f"{number}.json", rows // FILES, seed=0.1 + number / 100, dirty=False)
+    cycle = Cycle(given.folder / "files", rows, given.threads, APPEND)
+    arrow, jsonl = (
+        Dlt(f"dlt, {way}", way, f"file://{prefix}", given.folder / way, rows, given.threads)
+        for way in ("arrow", "jsonl")
+    )
+    return _heat("few big files", cycle, {arrow: 1.5, jsonl: 20.0})
+
+
+def _small(given: Given, endpoint: str) -> Heat:
+    objects = given.size(2_000 * OBJECT_ROWS, 300 * OBJECT_ROWS) // OBJECT_ROWS
+    write_objects(given.folder / "s3" / BUCKET / PREFIX, objects, dirty=False)
+    rows = objects * OBJECT_ROWS
+    cycle = Cycle(given.folder / "ours", rows, given.threads, {**s3_settings(endpoint), **APPEND})
+    settings = {
+        "CREDENTIALS__ENDPOINT_URL": endpoint,
+        "CREDENTIALS__AWS_ACCESS_KEY_ID": KEYS["AWS_ACCESS_KEY_ID"],
+        "CREDENTIALS__AWS_SECRET_ACCESS_KEY": KEYS["AWS_SECRET_ACCESS_KEY"],
+        "CREDENTIALS__REGION_NAME": KEYS["AWS_REGION"],
+    }
+    url = f"s3://{BUCKET}/{PREFIX}"
+    dlt = Dlt("dlt, arrow", "arrow", url, given.folder / "small", rows, given.threads, settings)
+    return _heat(f"{objects:,} objects of {OBJECT_ROWS} rows, a lean S3", cycle, {dlt: 4.0})
+
+
+def _heat(what: str, cycle: Cycle, bounds: dict[Dlt, float]) -> Heat:
+    def check() -> None:
+        loaded, quarantined, _ = cycle.counts()
+        assert (loaded, quarantined) == (cycle.rows, 0), cycle.counts()
+        assert all(dlt.count() == cycle.rows for dlt in bounds), [dlt.count() for dlt in bounds]
+
+    contenders = (cycle.contender(), *(dlt.contender() for dlt in bounds))
+    return Heat(what, contenders, tuple(Bound(dlt.name, at_least) for dlt, at_least in bounds.items()), check)
