@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from benchmarks.contests import against_dlt, cycle, growth, kernel, small, transformer, write_pandas
+from benchmarks.contests import against_dlt, cycle, extraction, growth, kernel, small, transformer, write_pandas
 from benchmarks.race import Heats
 
 CONTESTS: Mapping[str, Heats] = {
@@ -16,4 +16,5 @@ CONTESTS: Mapping[str, Heats] = {
     "dlt": against_dlt.heats,
     "growth": growth.heats,
     "write_pandas": write_pandas.heats,
+    "extraction": extraction.heats,
 }

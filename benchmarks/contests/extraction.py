@@ -1,4 +1,4 @@
-"""`python -m benchmarks.extraction`: rows from PostgreSQL over an object store into DuckDB, against COPY and a read.
+"""Rows from PostgreSQL over an object store into DuckDB, against COPY and a read; needs PostgreSQL.
 
 The peer: COPY to a file by psycopg, then DuckDB makes a table of it, with nothing checked and nothing kept. Ours: what
 a running daemon does for a dataset that is due, from the snapshot to the commit: COPY, an object, the rules, a ledger.
@@ -6,19 +6,17 @@ a running daemon does for a dataset that is due, from the snapshot to the commit
 
 from __future__ import annotations
 
-import argparse
 import os
-import statistics
-import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import duckdb
 import psycopg
 
 from benchmarks.file_store import file_store
+from benchmarks.race import OURS, Bound, Contender, Given, Heat
 from etl_daemon.bootstrap.runtime import build
 from etl_daemon.bootstrap.upstreams import fed
 from etl_daemon.vault import settings_from
@@ -26,7 +24,7 @@ from tests.conftest import AWS_ENVIRONMENT
 from tests.support.databases import empty_postgresql, postgresql, run_postgresql
 from tests.support.s3_servers import s3_client
 
-BOUND = 1.5
+COPY = "COPY and a bare read"
 TABLE = """
     CREATE TABLE trades (id bigint PRIMARY KEY, symbol text NOT NULL, at timestamptz NOT NULL, price numeric(18,6),
                          quantity integer, account text, settled boolean)
@@ -50,7 +48,7 @@ DATASETS = """
     every_seconds = 0
     format = "{format}"
 """
-Work = Callable[[], object]
+Work = Callable[[], None]
 
 
 def theirs(url: str, folder: Path) -> None:
@@ -92,48 +90,26 @@ def ours(url: str, folder: Path, way: str) -> Iterator[Work]:
         yield work
 
 
-def timed(work: Work) -> tuple[float, float]:
-    """Seconds that a piece of work takes, and those that this process computes meanwhile."""
-    started, computed = time.perf_counter(), time.process_time()
-    work()
-    return time.perf_counter() - started, time.process_time() - computed
-
-
-def contest(url: str, folder: Path, way: str, runs: int) -> str:
-    """Both in turn, so that a change of the machine's speed meets them alike; one warm-up. A line of the table."""
-    pairs = []
-    with ours(url, folder, way) as work:
-        for run in range(runs + 1):
-            run_postgresql(url, f"UPDATE trades SET quantity = -1 - quantity WHERE id = {run + 1}")
-            pairs.append((timed(work), timed(lambda: theirs(url, folder))))
-    walls = [ours[0] / theirs[0] for ours, theirs in pairs[1:]]
-    computing = [ours[1] / theirs[1] for ours, theirs in pairs[1:]]
-    seconds = [statistics.median(each[0] for each in side) for side in zip(*pairs[1:], strict=True)]
-    shown = " | ".join(
-        f"{value:.2f}" for value in (*seconds, min(walls), statistics.median(walls), statistics.median(computing))
-    )
-    return f"| {way} | {shown} | {BOUND} |"
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.extraction", description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only", default="", help="ways that hold these words, such as 'S3, csv'")
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, file_store(Path(name, "s3")) as s3:
+def heats(given: Given) -> Iterator[Heat]:
+    """A folder and a lean S3, formats, and modes. Before each run a row changes, so that there is something to do."""
+    rows = given.size(1_000_000, 100_000)
+    with file_store(given.folder / "s3") as s3:
         os.environ.update({**AWS_ENVIRONMENT, "AWS_ENDPOINT_URL": s3})
-        folder = Path(name)
-        (folder / "server").mkdir()
-        with postgresql(folder / "server") as server, empty_postgresql(server) as url:
-            run_postgresql(url, TABLE, FILL.format(rows=given.rows), "VACUUM ANALYZE trades")
-            print("| way | ours, s | theirs, s | ratio, min | median | of CPU | bound |\n|---|---|---|---|---|---|---|")
+        (given.folder / "server").mkdir()
+        with postgresql(given.folder / "server") as server, empty_postgresql(server) as url:
+            run_postgresql(url, TABLE, FILL.format(rows=rows), "VACUUM ANALYZE trades")
             for place in ("folder", "S3"):
                 for rest in ("csv, TRUNCATE_INSERT", "parquet, TRUNCATE_INSERT", "csv, UPSERT"):
-                    if given.only in (way := f"{place}, {rest}"):
-                        print(contest(url, folder, way, given.runs), flush=True)
+                    with ours(url, given.folder, f"{place}, {rest}") as work:
+                        yield _heat(url, given.folder, (f"{place}, {rest}", rows), work)
 
 
-if __name__ == "__main__":
-    main()
+def _heat(url: str, folder: Path, what: tuple[str, int], work: Work) -> Heat:
+    way, rows = what
+    changes = count(1)
+
+    def change() -> None:
+        run_postgresql(url, f"UPDATE trades SET quantity = -1 - quantity WHERE id = {next(changes)}")
+
+    peer = Contender(COPY, rows, lambda: theirs(url, folder))
+    return Heat(f"extract, {way}", (Contender(OURS, rows, work, change), peer), (Bound(COPY, 1 / 1.5),))
