@@ -14,6 +14,7 @@ from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store
 
 from etl_daemon.adapters.s3.failures import NO_CREDENTIALS_HINT, translated
+from etl_daemon.adapters.s3.listing import read_pages_quickly
 from etl_daemon.config.redact import shown
 from etl_daemon.errors import ConfigError, SetupError
 
@@ -114,4 +115,5 @@ def connect(endpoint: Endpoint, timeout_seconds: float) -> Clients:
     url = client.meta.endpoint_url
     if urlsplit(url).scheme not in {"http", "https"}:
         raise ConfigError(f"AWS settings: {shown('AWS_ENDPOINT_URL', url)} is not HTTP.", hint=_ENDPOINT_HINT)
+    read_pages_quickly(client)
     return Clients(client, session, timeout_seconds)
