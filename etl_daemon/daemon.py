@@ -9,10 +9,10 @@ from datetime import datetime
 from threading import Event as Signal
 
 from etl_daemon.core import discovery
-from etl_daemon.core.datasets import Dataset, Mode
+from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.discovery import Discovery
 from etl_daemon.core.events import CycleBegan, CycleEnded, CyclePlanned, DatasetFailed, DatasetSettled, ObjectsNamed
-from etl_daemon.core.knowledge import learned
+from etl_daemon.core.knowledge import learned, seen
 from etl_daemon.core.model import BatchPlan, Cursor, Fence, Known, ObjectRef, Receipt
 from etl_daemon.core.pacing import Turn
 from etl_daemon.errors import (
@@ -185,23 +185,17 @@ class Daemon:
     def _discover(self, look: Look) -> Discovery:
         source = self.corridor.intake.source
         before = source.list_requests
-        seen = self._seen(look.dataset, look.known)
-        found = discover(look.dataset, seen, self.corridor, look.now, sweep=look.sweep)
+        found = discover(look.dataset, self._seen(look), self.corridor, look.now, sweep=look.sweep)
         self.corridor.tell(look.told(CyclePlanned, found, source.list_requests - before))
         return found
 
     def _look_up(self, look: Look) -> Discovery:
-        found = look_up(look, self._seen(look.dataset, look.known), self.corridor)
+        found = look_up(look, self._seen(look), self.corridor)
         self.corridor.tell(look.told(ObjectsNamed, found, len(look.keys)))
         return found
 
-    def _seen(self, dataset: Dataset, known: Known) -> Known:
-        """What counts as seen in this cycle."""
-        if self.force and dataset.mode is Mode.FULL:
-            return replace(known, versions=dict.fromkeys(known.versions, ""))
-        if not self.again:
-            return known
-        return replace(known, versions={key: of for key, of in known.versions.items() if key not in known.refused})
+    def _seen(self, look: Look) -> Known:
+        return seen(look.known, look.dataset.mode, again=self.again, force=self.force)
 
     def _load(self, plan: BatchPlan, look: Look) -> Receipt:
         name = plan.dataset.name

@@ -23,7 +23,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document inst
 
 @dataclass(frozen=True, slots=True)
 class OnceOptions:
-    """What `once` is asked to do."""
+    """What `once` is asked to do, or `plan` to foresee."""
 
     since: Annotated[
         float | None,
@@ -106,6 +106,13 @@ def _once(options: OnceOptions) -> None:
     once(options)
 
 
+def _plan(options: OnceOptions) -> None:
+    """Tell what `once` would do, and what it would take; nothing is made or changed."""
+    from etl_daemon.cli.plan import plan
+
+    plan(options)
+
+
 def _run() -> None:
     """Load what arrives, until SIGTERM or Ctrl-C: the daemon."""
     from etl_daemon.cli.run import run
@@ -160,6 +167,7 @@ def _validate(options: ValidateOptions) -> None:
 
 app.command("demo")(taking(DemoOptions, _demo))
 app.command("once")(taking(OnceOptions, _once))
+app.command("plan")(taking(OnceOptions, _plan))
 app.command("run")(_run)
 app.command("check")(_check)
 app.command("monitor")(_monitor)

@@ -39,12 +39,21 @@ def once(options: OnceOptions) -> None:
         raise typer.Exit(1)
 
 
-def _cycle(runtime: Runtime, options: OnceOptions) -> list[DatasetReport]:
-    """Raises typer.BadParameter where the options do not fit the datasets."""
+def asked(runtime: Runtime, options: OnceOptions) -> Runtime:
+    """The runtime with the datasets, windows and modes that the options name.
+
+    Raises:
+        typer.BadParameter: they do not fit the datasets.
+    """
     taken = configure.tables(runtime.settings, runtime.datasets)
     runtime = in_other_modes(narrowed(runtime, options.dataset, options.since), options.obj, taken)
     if options.force:
         check_force(runtime.datasets)
+    return runtime
+
+
+def _cycle(runtime: Runtime, options: OnceOptions) -> list[DatasetReport]:
+    runtime = asked(runtime, options)
     lease = runtime.lease()
     try:
         if lease:

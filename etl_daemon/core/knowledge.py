@@ -8,6 +8,15 @@ from etl_daemon.core.datasets import Mode
 from etl_daemon.core.model import Known, Outcome, Receipt
 
 
+def seen(known: Known, mode: Mode, *, again: bool = False, force: bool = False) -> Known:
+    """What counts as seen in a cycle: with ``again`` no refused object, with ``force`` in mode FULL none at all."""
+    if force and mode is Mode.FULL:
+        return replace(known, versions=dict.fromkeys(known.versions, ""))
+    if not again:
+        return known
+    return replace(known, versions={key: of for key, of in known.versions.items() if key not in known.refused})
+
+
 def learned(known: Known, receipt: Receipt, mode: Mode, *, listed: bool = True) -> Known:
     """What is known after a commit; versions are entered in place, since there may be millions.
 

@@ -8,6 +8,8 @@ import pytest
 
 from etl_daemon.config import settings_from
 from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.sql.dialect import SNOWFLAKE
+from etl_daemon.core.statements import of_batch
 from tests.support.rows import PRICES, cleaned, price, ref
 from tests.support.snowflake import Emulator
 from tests.support.tables import TRADES, Warehouse
@@ -55,11 +57,16 @@ def test_a_batch_takes_few_statements(target, emulator, mode):
     loading = Loading(target, emulator, of(PRICES, mode))
     first = loading.load(price(), price("MSFT"))
     overlapping = loading.load(price(close=10.7), price("NVDA"), key="b")  # in UPSERT it beats a row of the first
+    foreseen = of_batch(loading.dataset, SNOWFLAKE.staging)
+    assert len(first) == foreseen.fit.least, first
+    assert len(overlapping) in range(foreseen.fit.least, foreseen.fit.most + 1), overlapping
     assert max(len(first), len(overlapping)) <= 14, (first, overlapping)
+    rejected = loading.load(price("AMD"), price("oops!"), key="d")
+    assert len(rejected) == foreseen.unfit.least, rejected
     loading.load(price(**WILD), price("oops!"), key="c")
     loading.load(price("MSFT", **WILD), key="c")
     everything = loading.load(price(**WILD), price("oops!"), key="c", version="v3")  # rejected again, flagged, restated
-    assert len(everything) <= 24, everything
+    assert foreseen.unfit.least < len(everything) <= foreseen.unfit.most <= 24, everything
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -76,5 +83,7 @@ def test_a_batch_of_any_columns_takes_as_few(target, emulator, mode):
     others = load("b.csv", "ID,PRICE\n3,2.75\n4,4.5\n")
     overlapping = load("c.csv", "ID,PRICE\n4,2.5\n5,5.5\n")
     assert others[0] == overlapping[0] == "DESCRIBE"
-    assert len(others) <= 14, others
+    foreseen = of_batch(house.dataset, SNOWFLAKE.staging)
+    assert len(others) == foreseen.fit.least <= 14, others
+    assert len(overlapping) <= foreseen.fit.most
     assert len(overlapping) <= (15 if mode == "UPSERT" else 14), overlapping

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 from etl_daemon.adapters.destination import commit, replay
 from etl_daemon.adapters.destination.fitting import Fitting
+from etl_daemon.adapters.destination.recall import all_cursors, recalled
 from etl_daemon.adapters.destination.session import Engine, Session
 from etl_daemon.adapters.destination.survey import existing
 from etl_daemon.adapters.destination.work import Work, staged_findings, staged_rows
-from etl_daemon.core.datasets import Dataset, Kind, Mode
+from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.model import CleanBatch, Cursor, Fence, Known, Receipt, StagedBatch
 from etl_daemon.core.precedence import gather, settle, whole
 from etl_daemon.core.review import AuditLine
@@ -75,14 +75,7 @@ class SqlDestination:
             self.prepare(datasets)
             cursors = self._cursors()
         with self._engine.session() as session:
-            lines = session.rows(self._sql.latest(), bucket)
-        _require_own(datasets, lines)
-        known = {each.name: Known({}, cursors[each.cursor_name]) for each in datasets}
-        named = {each.name: each for each in datasets}
-        for name, table, *line in lines:
-            if name in named and named[name].table == table:
-                known[name] = _with_line(known[name], line, named[name].mode)
-        return known
+            return recalled(session, self._sql, datasets, bucket, cursors)
 
     def stage(self, batch: CleanBatch) -> StagedBatch:
         """Collect the batch in memory, and have the target ready; rows of a refused or deferred object are let go."""
@@ -154,36 +147,4 @@ class SqlDestination:
 
     def _cursors(self) -> dict[str, Cursor]:
         with self._engine.session() as session:
-            rows = session.rows(
-                f"SELECT DATASET, WATERMARK, LEASE_GENERATION, HOLDER, SWEPT_AT FROM {self._sql.cursors}"
-            )
-        return {name: Cursor(_utc(mark), int(gen), holder, _utc(swept)) for name, mark, gen, holder, swept in rows}
-
-
-def _require_own(datasets: Sequence[Dataset], lines: Iterable[Sequence[Any]]) -> None:
-    """The ledger keeps objects by dataset: under another name they would be loaded again, beside what they brought."""
-    owners = {each.table: each.name for each in datasets}
-    for name, table, *_ in lines:
-        if owners.get(table, name) != name:
-            raise ConfigError(
-                f"Dataset {owners[table]} goes to {table}, which dataset {name} has loaded.",
-                hint=f"name the dataset {name} again, or set another table: docs/datasets.md",
-            )
-
-
-def _with_line(known: Known, line: Sequence[Any], mode: Mode) -> Known:
-    """What is known, and one more key: (key, latest version, whether refused, its LastModified)."""
-    key, version, refused, modified = line
-    known.versions[key] = version
-    if refused:
-        known.refused.add(key)
-    if mode is Mode.TRUNCATE_INSERT:
-        known.modified[key] = _utc(modified)
-    watermark = known.cursor.watermark
-    if watermark and _utc(modified) <= watermark and key > known.settled_key:
-        return replace(known, settled_key=key)
-    return known
-
-
-def _utc(moment: Any) -> Any:
-    return moment.replace(tzinfo=UTC) if moment else None
+            return all_cursors(session, self._sql.cursors)

@@ -50,7 +50,7 @@ class Dialect:
     """A destination's SQL.
 
     ``timestamp`` is its type for instants without zone; ``json_rows`` how it makes rows of a JSON list: by ``unnest``
-    or by ``flatten``.
+    or by ``flatten``. ``staging`` is how many statements it takes to stage a table of one file.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Dialect:
     binary: str
     real: pa.DataType
     json_rows: str
+    staging: int
 
     def listed(self, columns: pa.Schema) -> str:
         """A query that turns one bound text, a JSON list of objects, into rows with these columns."""
@@ -133,8 +134,8 @@ class Dialect:
         return pa.field(name, type_, metadata={LENGTH: length[1]})
 
 
-DUCKDB = Dialect("duckdb", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "JSON", "BLOB", pa.float32(), "unnest")
-SNOWFLAKE = Dialect("snowflake", "TIMESTAMP_NTZ", "TIMESTAMP_TZ", "VARIANT", "BINARY", pa.float64(), "flatten")
+DUCKDB = Dialect("duckdb", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "JSON", "BLOB", pa.float32(), "unnest", 0)
+SNOWFLAKE = Dialect("snowflake", "TIMESTAMP_NTZ", "TIMESTAMP_TZ", "VARIANT", "BINARY", pa.float64(), "flatten", 4)
 
 DIALECTS: Mapping[str, Dialect] = {each.name: each for each in (DUCKDB, SNOWFLAKE)}
 """By name, which is what ``ETL_DESTINATION`` says."""

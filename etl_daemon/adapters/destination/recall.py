@@ -1,0 +1,102 @@
+"""What the control tables say of datasets, as a process reads it once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC
+from typing import Any
+
+from etl_daemon.adapters.destination.session import Engine, Session
+from etl_daemon.adapters.destination.survey import existing
+from etl_daemon.core.datasets import Dataset, Mode
+from etl_daemon.core.model import Cursor, Known
+from etl_daemon.core.sql.ledger import LedgerSql
+from etl_daemon.core.sql.tables import creating
+from etl_daemon.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What is known of each dataset, by name, and what a first cycle would make: tables and schemas, and cursors."""
+
+    known: Mapping[str, Known]
+    missing: tuple[str, ...] = ()
+    cursors_missing: tuple[str, ...] = ()
+
+
+def look(engine: Engine, datasets: Sequence[Dataset], anomalies: Dataset, bucket: str) -> Ledger:
+    """Read it without making or changing anything; of what is not there, nothing is known.
+
+    Raises:
+        BusyError, TransientError, SetupError: as the engine's session.
+        ConfigError: as ``recalled``.
+    """
+    wanted = list(creating(engine.database, (*datasets, anomalies), engine.dialect))
+    names = dict.fromkeys(each.cursor_name for each in datasets)
+    if not engine.exists():
+        return Ledger({each.name: Known() for each in datasets}, tuple(wanted), tuple(names))
+    sql = LedgerSql(engine.database, engine.dialect)
+    with engine.session(read_only=True) as session:
+        there = existing(session, engine.database)
+        missing = tuple(name for name in wanted if name.upper() not in there)
+        found = all_cursors(session, sql.cursors) if sql.cursors.upper() in there else {}
+        cursors = {**dict.fromkeys(names, Cursor()), **found}
+        readable = sql.objects.upper() in there
+        known = (
+            recalled(session, sql, datasets, bucket, cursors) if readable else {each.name: Known() for each in datasets}
+        )
+    return Ledger(known, missing, tuple(name for name in names if name not in found))
+
+
+def all_cursors(session: Session, table: str) -> dict[str, Cursor]:
+    """Every cursor, by name."""
+    rows = session.rows(f"SELECT DATASET, WATERMARK, LEASE_GENERATION, HOLDER, SWEPT_AT FROM {table}")
+    return {name: Cursor(_utc(mark), int(gen), holder, _utc(swept)) for name, mark, gen, holder, swept in rows}
+
+
+def recalled(
+    session: Session, sql: LedgerSql, datasets: Sequence[Dataset], bucket: str, cursors: Mapping[str, Cursor]
+) -> dict[str, Known]:
+    """What the ledger says of each dataset, by name.
+
+    Raises:
+        ConfigError: a table was loaded by a dataset of another name.
+    """
+    lines = session.rows(sql.latest(), bucket)
+    _require_own(datasets, lines)
+    known = {each.name: Known({}, cursors[each.cursor_name]) for each in datasets}
+    named = {each.name: each for each in datasets}
+    for name, table, *line in lines:
+        if name in named and named[name].table == table:
+            known[name] = _with_line(known[name], line, named[name].mode)
+    return known
+
+
+def _require_own(datasets: Sequence[Dataset], lines: Iterable[Sequence[Any]]) -> None:
+    """The ledger keeps objects by dataset: under another name they would be loaded again, beside what they brought."""
+    owners = {each.table: each.name for each in datasets}
+    for name, table, *_ in lines:
+        if owners.get(table, name) != name:
+            raise ConfigError(
+                f"Dataset {owners[table]} goes to {table}, which dataset {name} has loaded.",
+                hint=f"name the dataset {name} again, or set another table: docs/datasets.md",
+            )
+
+
+def _with_line(known: Known, line: Sequence[Any], mode: Mode) -> Known:
+    """What is known, and one more key: (key, latest version, whether refused, its LastModified)."""
+    key, version, refused, modified = line
+    known.versions[key] = version
+    if refused:
+        known.refused.add(key)
+    if mode is Mode.TRUNCATE_INSERT:
+        known.modified[key] = _utc(modified)
+    watermark = known.cursor.watermark
+    if watermark and _utc(modified) <= watermark and key > known.settled_key:
+        return replace(known, settled_key=key)
+    return known
+
+
+def _utc(moment: Any) -> Any:
+    return moment.replace(tzinfo=UTC) if moment else None
