@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import Any
@@ -14,6 +14,9 @@ from etl_daemon.core.model import Cursor, Known
 from etl_daemon.core.sql.ledger import LedgerSql
 from etl_daemon.core.sql.tables import creating
 from etl_daemon.errors import ConfigError
+
+PAGE_ROWS = 10_000
+"""Lines of the ledger that are in memory at a time: as rows they take several times what is kept of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +66,23 @@ def recalled(
     Raises:
         ConfigError: a table was loaded by a dataset of another name.
     """
-    lines = session.rows(sql.latest(), bucket)
-    _require_own(datasets, lines)
+    owners = {each.table: each for each in datasets}
     known = {each.name: Known({}, cursors[each.cursor_name]) for each in datasets}
-    named = {each.name: each for each in datasets}
-    for name, table, *line in lines:
-        if name in named and named[name].table == table:
-            known[name] = _with_line(known[name], line, named[name].mode)
+    for page in session.pages(PAGE_ROWS, sql.latest(), bucket):
+        for name, table, *line in page:
+            if table in owners:
+                known[name] = _with_line(known[_own(owners[table], name)], line, owners[table].mode)
     return known
 
 
-def _require_own(datasets: Sequence[Dataset], lines: Iterable[Sequence[Any]]) -> None:
+def _own(dataset: Dataset, name: str) -> str:
     """The ledger keeps objects by dataset: under another name they would be loaded again, beside what they brought."""
-    owners = {each.table: each.name for each in datasets}
-    for name, table, *_ in lines:
-        if owners.get(table, name) != name:
-            raise ConfigError(
-                f"Dataset {owners[table]} goes to {table}, which dataset {name} has loaded.",
-                hint=f"name the dataset {name} again, or set another table: docs/datasets.md",
-            )
+    if dataset.name != name:
+        raise ConfigError(
+            f"Dataset {dataset.name} goes to {dataset.table}, which dataset {name} has loaded.",
+            hint=f"name the dataset {name} again, or set another table: docs/datasets.md",
+        )
+    return name
 
 
 def _with_line(known: Known, line: Sequence[Any], mode: Mode) -> Known:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -18,6 +19,9 @@ class Session(Protocol):
 
     def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """The rows that a query gives."""
+
+    def pages(self, size: int, statement: str, *values: object) -> Iterator[list[tuple[Any, ...]]]:
+        """The same rows, so many at a time; until the last nothing else may be asked of the session."""
 
     def run(self, statement: str, *values: object) -> int:
         """How many rows a statement changed."""

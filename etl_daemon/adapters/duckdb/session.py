@@ -43,6 +43,13 @@ class DuckDBSession:
         self._sent.statements += 1
         return self._connection.execute(statement, list(values)).fetchall()
 
+    def pages(self, size: int, statement: str, *values: object) -> Iterator[list[tuple[Any, ...]]]:
+        """The same rows, so many at a time."""
+        self._sent.statements += 1
+        answer = self._connection.execute(statement, list(values))
+        while page := answer.fetchmany(size):
+            yield page
+
     def run(self, statement: str, *values: object) -> int:
         """How many rows a statement changed."""
         changed = self.rows(statement, *values)

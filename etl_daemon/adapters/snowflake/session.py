@@ -66,6 +66,12 @@ class SnowflakeSession:
         with self._executed(statement, values) as cursor:
             return list(cursor.fetchall())
 
+    def pages(self, size: int, statement: str, *values: object) -> Iterator[list[tuple[Any, ...]]]:
+        """As ``rows``, so many at a time."""
+        with self._executed(statement, values) as cursor:
+            while page := cursor.fetchmany(size):
+                yield list(page)
+
     def run(self, statement: str, *values: object) -> int:
         """How many rows the statement changed; for others than INSERT, UPDATE, DELETE, MERGE it means nothing."""
         with self._executed(statement, values) as cursor:
