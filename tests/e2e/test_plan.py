@@ -39,8 +39,9 @@ def test_it_tells_what_once_does_and_leaves_nothing_behind(shell):
 
     assert shell.run("once").code == 0
     before = there(shell.folder)
-    told = shell.run("plan")
+    told, imported = shell.importing("plan")
     assert told.code == 0
+    assert imported & {"pandas", "structlog", "sqlite3", "boto3", "snowflake"} == set(), "what it takes to work"
     assert "statements 2, of which 2 read the ledger." in told.out
     with duckdb.connect(str(shell.folder / "etl.duckdb"), read_only=True) as connection:
         assert connection.execute("SELECT BATCH_ID FROM ETL_CONTROL.ETL_BATCHES").fetchall() == [(batch["batch_id"],)]

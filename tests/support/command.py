@@ -68,6 +68,13 @@ class Shell:
     def run(self, *words: object, **settings: object) -> Ended:
         return self.execute([str(COMMAND), *map(str, words)], **settings)
 
+    def importing(self, *words: object, **settings: object) -> tuple[Ended, set[str]]:
+        """How the command ended, and the packages that it imported."""
+        program = "import sys; sys.argv[0] = 'etl-daemon'\nfrom etl_daemon.cli import main; main()"
+        ended = self.execute([sys.executable, "-X", "importtime", "-c", program, *map(str, words)], **settings)
+        told = (line.rpartition("|")[2].strip() for line in ended.err.splitlines() if line.startswith("import time:"))
+        return ended, {name.partition(".")[0] for name in told}
+
     def execute(self, command: Sequence[str], **settings: object) -> Ended:
         done = subprocess.run(
             command,
