@@ -6,6 +6,7 @@ import logging
 import re
 import tomllib
 from contextlib import closing
+from dataclasses import asdict
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -14,6 +15,7 @@ from unittest.mock import Mock
 import pytest
 from dotenv import dotenv_values
 
+from benchmarks import cost
 from etl_daemon.adapters.decode import ObjectDecoder
 from etl_daemon.adapters.observers.log.lines import LINES
 from etl_daemon.adapters.observers.metric_table import TABLE
@@ -181,6 +183,21 @@ def test_every_check_of_the_monitor_is_documented() -> None:
     names = {each.name.replace(prices.name, "DATASET") for each in judged(seen, limits(Settings()))}
     named = {name.replace("/var", "MOUNT") for name in names} | {"history"}
     assert set(re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)) == named
+
+
+def test_the_tables_of_costs_are_what_the_code_makes_of_them() -> None:
+    """test_statements.py holds the counts against what is sent."""
+    text = (ROOT / "docs" / "cost.md").read_text("utf-8")
+    for made in (cost.statements(), cost.seconds()):
+        assert "\n".join(made) in text, "python -m benchmarks.cost"
+    assumed = re.findall(r"^\| .* \| ([\d.,]+)[^|]* \| `(\w+)` \|$", text, re.MULTILINE)
+    said = {name: float(value.replace(",", "")) for value, name in assumed}
+    assert said | {"rows_per_batch": Settings().etl_batch_size} == asdict(cost.ASSUMED)
+    busy = {mode: f"{cost.busy_seconds(mode, 1_000_000):.1f} s" for mode in Mode}
+    assert {f"about {busy[Mode.APPEND]}", busy[Mode.UPSERT], busy[Mode.FULL]} <= set(
+        re.findall(r"(?:about )?\d\.\d s", text)
+    )
+    assert (busy[Mode.INCREMENTAL], busy[Mode.TRUNCATE_INSERT]) == (busy[Mode.UPSERT], busy[Mode.FULL])
 
 
 def test_make_help_prints_every_target() -> None:

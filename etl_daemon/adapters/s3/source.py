@@ -47,7 +47,9 @@ class S3Source:
         where: dict[str, Any] = {"StartAfter": start_after} if start_after else {}
         while True:
             page = self._page({"Bucket": bucket, "Prefix": prefix, **where})
-            yield from (reference(bucket, entry) for entry in page.get("Contents", ()) if not _is_marker(entry))
+            for entry in page.get("Contents", ()):
+                if entry["Size"] or not entry["Key"].endswith("/"):  # or it is a directory marker
+                    yield reference(bucket, entry)
             if not page["IsTruncated"]:
                 return
             where = {"ContinuationToken": page["NextContinuationToken"]}
@@ -117,10 +119,6 @@ class S3Source:
 def _is_plain(key: str) -> bool:
     """Whether obstore takes the key as it is: it rejects or rewrites empty and dotted parts and control characters."""
     return key.isprintable() and not {"", ".", ".."} & set(key.split("/"))
-
-
-def _is_marker(entry: ObjectTypeDef) -> bool:
-    return entry["Key"].endswith("/") and entry["Size"] == 0
 
 
 def reference(bucket: str, entry: ObjectTypeDef) -> ObjectRef:
