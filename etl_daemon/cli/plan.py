@@ -172,8 +172,9 @@ def _notes(document: Document) -> Iterable[str]:
             yield f"{name}: would fail: {error['detail']} Hint: {error['hint'] or 'try again'}"
     statements = document["statements"]
     fit, unfit = (_range(statements[name]) for name in ("without_rejects", "with_rejects"))
+    first = "read the ledger and make what is missing" if document["missing"] else "read the ledger"
     more = f"; {unfit} where every batch has rows that are rejected or flagged" if unfit != fit else ""
     yield (
         f"In all: LIST requests {document['list_requests']:,}, statements {fit}, "
-        f"of which {statements['recall']} read the ledger{more}."
+        f"of which {statements['recall']} {first}{more}."
     )
