@@ -27,7 +27,7 @@ class Assumed:
     compare_rows_per_second: float = 1_000_000
     auto_suspend_seconds: float = 60
     least_billed_seconds: float = 60
-    rows_per_batch: int = 1_000_000
+    rows_per_batch: int = 3_000_000
     rows_per_day: int = 10_000_000
 
 

@@ -112,7 +112,8 @@ def main() -> None:
     given = parser.parse_args()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # moto's server, which tells of each request
     random.seed(7)
-    print("| seconds from put to queryable | objects | median | p90 | p99 | max |\n|---|---|---|---|---|---|", flush=True)
+    print("| seconds from put to queryable | objects | median | p90 | p99 | max |")
+    print("|---|---|---|---|---|---|", flush=True)
     for how, measure in (
         (f"polling every {given.interval:g} s", lambda folder: polled(folder, given.objects, given.interval)),
         ("events", lambda folder: told(folder, given.objects)),

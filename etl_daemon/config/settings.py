@@ -70,7 +70,7 @@ class Settings(EndpointSettings):
         2, ge=0, le=876_000, description="How far behind the watermark each cycle looks again (hours)."
     )
     etl_sweep_hours: Hours = Field(24, description="Time between two comparisons of everything under a prefix (hours).")
-    etl_batch_size: Whole = Field(1_000_000, description="Rows that one commit brings in, about (rows).")
+    etl_batch_size: Whole = Field(3_000_000, description="Rows that one commit brings in, about (rows).")
     etl_max_retries: int = Field(3, ge=0, le=100, description="How often a failed call is made again (times).")
     etl_retry_delay: float = Field(
         5, ge=0, le=3_600, description="Pause before the first retry; it doubles each time (seconds)."

@@ -72,7 +72,7 @@ def test_a_mapping_is_all_there_is(empty_folder: Path, monkeypatch: pytest.Monke
     env_file(empty_folder, "ETL_BATCH_SIZE=7\n")
     monkeypatch.setenv("S3_BUCKET", "from-process")
     settings = settings_from({"etl_max_retries": 5, "MIN_PRICE_VALUE": Decimal("0.5"), "LOG_FILE": None})
-    assert (settings.s3_bucket, settings.etl_batch_size, settings.etl_max_retries) == (None, 1_000_000, 5)
+    assert (settings.s3_bucket, settings.etl_batch_size, settings.etl_max_retries) == (None, 3_000_000, 5)
     assert settings.min_price_value == Decimal("0.5")
 
 
@@ -85,7 +85,7 @@ def test_a_mapping_may_leave_out_the_bucket_but_not_misspell_a_name() -> None:
 def test_an_empty_value_counts_as_not_set(empty_folder: Path) -> None:
     env_file(empty_folder, "S3_BUCKET=b\nETL_BATCH_SIZE=\nREFUSE_ABOVE_SHARE=\nLOG_LEVEL=debug\n")
     settings = load_settings({"LOG_LEVEL": ""})
-    assert (settings.etl_batch_size, settings.refuse_above_share, settings.log_level) == (1_000_000, None, "DEBUG")
+    assert (settings.etl_batch_size, settings.refuse_above_share, settings.log_level) == (3_000_000, None, "DEBUG")
 
 
 def test_the_file_has_the_syntax_of_python_dotenv(empty_folder: Path) -> None:
@@ -324,7 +324,7 @@ def test_long_text_takes_no_time() -> None:
 def test_redacted_shows_every_setting() -> None:
     logged = settings_from({"S3_BUCKET": "b", "S3_REGION": "https://me:hunter2@host"}).redacted()
     assert list(logged) == [name.upper() for name in Settings.model_fields]
-    assert (logged["S3_BUCKET"], logged["ETL_BATCH_SIZE"], logged["LOG_FILE"]) == ("b", "1000000", "")
+    assert (logged["S3_BUCKET"], logged["ETL_BATCH_SIZE"], logged["LOG_FILE"]) == ("b", "3000000", "")
     assert "hunter2" not in str(logged)
 
 

@@ -156,6 +156,8 @@ def test_batches_are_cut_by_count_and_bytes_oldest_first() -> None:
     by_bytes = [keys for keys, _ in plans(listing[::-1], {}, BatchLimits(8, 99))]
     assert by_bytes == [["a", "b"], ["c"], ["d", "e"]]
     assert [keys for keys, _ in plans(listing, {}, BatchLimits(99, 2))] == [["a", "b"], ["c", "d"], ["e"]]
+    dense = [ref("a.json.gz", 3, size=2), ref("b.json", 2, size=2), ref("c.parquet", 1, size=2)]
+    assert [keys for keys, _ in plans(dense, {}, BatchLimits(10, 99))] == [["a.json.gz", "b.json"], ["c.parquet"]]
 
 
 def test_the_watermark_does_not_pass_an_equal_time_behind_the_cut() -> None:
