@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from etl_daemon.bootstrap.planning import ledger, planning
+from etl_daemon.bootstrap.upstreams import fed
 from etl_daemon.cli.app import OnceOptions
 from etl_daemon.cli.once import asked
 from etl_daemon.cli.outcome import EVERYTHING_HOURS
@@ -51,7 +52,8 @@ def plan(options: OnceOptions) -> None:
         runtime = asked(opened, options)
         there = ledger(settings, runtime.datasets)
         cycle = Cycle(runtime.clock.now(), again=options.since is not None, force=options.force)
-        intents = [intent(each, there.known[each.name], runtime.corridor, cycle) for each in runtime.datasets]
+        upstream = fed(runtime.daemon(), runtime, extracting=False).upstream
+        intents = [intent(each, there.known[each.name], runtime.corridor, cycle, upstream) for each in runtime.datasets]
     document = _document(settings, there, cycle.now, intents)
     if options.json:
         emit(document)

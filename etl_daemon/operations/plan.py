@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from etl_daemon.core import discovery
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.discovery import EPOCH, Discovery
+from etl_daemon.core.discovery import EPOCH, Discovery, sweep_due
 from etl_daemon.core.knowledge import seen
 from etl_daemon.core.model import BatchPlan, Cursor, Known
 from etl_daemon.core.statements import Statements, of_batch, of_sweep
 from etl_daemon.errors import BusyError, ConfigError, EtlError
 from etl_daemon.pipeline import Corridor, Look, discover
+from etl_daemon.ports import Upstream
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +46,24 @@ class Cycle:
     force: bool = False
 
 
-def intent(dataset: Dataset, known: Known, corridor: Corridor, cycle: Cycle) -> Intent:
+def intent(
+    dataset: Dataset, known: Known, corridor: Corridor, cycle: Cycle, upstream: Upstream | None = None
+) -> Intent:
     """List what a cycle would list, and cut what is due into the batches that it would load.
 
     Raises:
         BusyError, ConfigError: they would end the whole cycle, too.
     """
-    reach, source = corridor.reach, corridor.intake.source
-    look = Look(dataset, known, cycle.now, sweep=discovery.sweep_due(known.cursor, cycle.now, reach.sweep_every))
+    source, swept = corridor.intake.source, sweep_due(known.cursor, cycle.now, corridor.reach.sweep_every)
     before = source.list_requests
     try:
-        found = discover(
-            dataset,
-            seen(known, dataset.mode, again=cycle.again, force=cycle.force),
-            corridor,
-            cycle.now,
-            sweep=look.sweep,
-        )
+        dataset = upstream.pull(dataset) if upstream else dataset
+        look = Look(dataset, known, cycle.now, sweep=swept)
+        visible = seen(known, dataset.mode, again=cycle.again, force=cycle.force)
+        found = discover(dataset, visible, corridor, cycle.now, sweep=swept)
     except (BusyError, ConfigError):
         raise
     except EtlError as error:
-        return Intent(dataset, known.cursor, swept=look.sweep, requests=source.list_requests - before, error=error)
-    batches = tuple(look.plans(found, reach.batch))
-    return Intent(dataset, known.cursor, found, batches, look.sweep, source.list_requests - before)
+        return Intent(dataset, known.cursor, swept=swept, requests=source.list_requests - before, error=error)
+    batches = tuple(look.plans(found, corridor.reach.batch))
+    return Intent(dataset, known.cursor, found, batches, swept, source.list_requests - before)

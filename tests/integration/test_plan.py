@@ -13,7 +13,9 @@ from etl_daemon.bootstrap.planning import ledger, planning
 from etl_daemon.bootstrap.runtime import build
 from etl_daemon.core import configure
 from etl_daemon.core.events import BatchBegan, CyclePlanned
+from etl_daemon.core.model import Known
 from etl_daemon.core.statements import Span, Statements, of_recall
+from etl_daemon.errors import TransientError
 from etl_daemon.operations.plan import Cycle, Intent, intent
 from etl_daemon.vault import settings_from
 from tests.support.corridor import ndjson
@@ -123,3 +125,18 @@ def test_older_deliveries_take_the_ledger_alone(tmp_path):
     assert [(batch.objects, len(batch.superseded)) for batch in plan.batches] == [((), 1)]
     foreseen, sent = place.foreseen()
     assert (foreseen.fit, foreseen.unfit) == (Span(sent, sent), Span(sent, sent))
+
+
+def test_what_an_upstream_keeps_from_being_loaded_is_told(tmp_path):
+    place = Place(tmp_path)
+    place.put("a", price())
+
+    class CutShort:
+        def pull(self, dataset):
+            raise TransientError("An extraction was cut short.")
+
+    with planning(place.settings) as runtime:
+        (dataset,), now = runtime.datasets, runtime.clock.now()
+        found = intent(dataset, Known(), runtime.corridor, Cycle(now), CutShort())
+    assert (str(found.error), found.batches, found.requests) == ("An extraction was cut short.", (), 0)
+    assert found.statements(4) == Statements()
