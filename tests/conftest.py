@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ _LOOPBACK = ("127.", "::1", "localhost")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    hypothesis.settings.register_profile("here", deadline=None)  # a busy machine is no failure; pytest has a timeout
+    hypothesis.settings.load_profile("here")
     config.addinivalue_line("markers", "xdist_group(name): tests that one worker runs, with --dist loadgroup")
 
 

@@ -53,7 +53,7 @@ POLICIES = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(STEPS, POLICIES)
 def test_alerts_begin_repeat_and_end_as_promised(steps: list[Step], policy: AlertPolicy) -> None:
     board, now = Board(), START

@@ -15,7 +15,7 @@ from tests.support.corridor import House
 from tests.support.rows import NOW, price
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
-BOUNDED = settings(max_examples=15, deadline=None, suppress_health_check=SLOW)
+BOUNDED = settings(max_examples=15, suppress_health_check=SLOW)
 
 ROWS = st.lists(
     st.builds(

@@ -36,19 +36,19 @@ def as_lines(rows: Records) -> bytes:
     return b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(records, sizes)
 def test_json_lines(rows: Records, size: tuple[int, int]) -> None:
     assert read(as_lines(rows), size) == (rows, [])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(records, sizes, st.sampled_from([None, 2]))
 def test_json_array(rows: Records, size: tuple[int, int], indent: int | None) -> None:
     assert read(json.dumps(rows, indent=indent).encode(), size) == (rows, [])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(records, sizes)
 def test_parquet(rows: Records, size: tuple[int, int]) -> None:
     types = [(name, pa.float64() if name in NUMBERS else pa.string()) for name in NAMES]
@@ -57,7 +57,7 @@ def test_parquet(rows: Records, size: tuple[int, int]) -> None:
     assert read(sink.getvalue(), size) == (rows, [])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(records, sizes)
 def test_csv(rows: Records, size: tuple[int, int]) -> None:
     sink = io.StringIO(newline="")
@@ -68,7 +68,7 @@ def test_csv(rows: Records, size: tuple[int, int]) -> None:
     assert read(sink.getvalue().encode(), size) == (expected, [])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from(["row", "bad", "blank", "scalar"]), min_size=1, max_size=30), sizes)
 def test_every_line_is_a_row_or_malformed(kinds: list[str], size: tuple[int, int]) -> None:
     row = dict.fromkeys(NAMES, "1")
@@ -93,7 +93,7 @@ spelled = st.fixed_dictionaries(
 Spelled = dict[str, list[tuple[str, object]]]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(spelled, max_size=8), st.integers(0, 300), sizes)
 def test_each_row_has_its_own_spellings(rows: list[Spelled], filler: int, size: tuple[int, int]) -> None:
     usual: Spelled = {name: [(name, 2.0 if name in NUMBERS else "x")] for name in NAMES}

@@ -62,7 +62,7 @@ def cell_columns(draw: st.DrawFn) -> list[list[str]]:
     return columns
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(cell_columns(), st.sampled_from([7, 2**20]), st.sampled_from([2, 100]))
 def test_csv_cells_keep_their_value(columns, chunk_bytes, slice_rows) -> None:
     text = io.StringIO()
@@ -110,7 +110,7 @@ def records(draw: st.DrawFn) -> list[dict[str, object]]:
     return draw(st.lists(row, min_size=1, max_size=6))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(records(), st.sampled_from([7, 2**20]), st.booleans())
 def test_json_values_keep_their_value(rows, chunk_bytes, as_array) -> None:
     lines = [Numbers().encode(row) for row in rows]

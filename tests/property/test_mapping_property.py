@@ -108,7 +108,7 @@ datasets = st.builds(
 )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(slices(), tables(), datasets)
 def test_every_value_is_there_or_rescued_or_its_object_refused(arriving, present, dataset) -> None:
     fitted = fit(arriving, present, dataset)
@@ -139,7 +139,7 @@ def assert_kept(name: str, given: list, stored: list[dict], part: CleanSlice, fi
             assert value is None
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(slices(), tables(), datasets)
 def test_a_table_only_grows_and_takes_the_same_again(arriving, present, dataset) -> None:
     fitted = fit(arriving, present, dataset)

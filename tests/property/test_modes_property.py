@@ -21,8 +21,8 @@ from tests.support.rows import NOW, PRICES, cleaned, price, ref
 from tests.support.targets import DuckDBTarget, MemoryTarget, Target, of
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
-FEW = settings(max_examples=6, deadline=None, suppress_health_check=SLOW)
-MANY = settings(max_examples=40, deadline=None, suppress_health_check=SLOW)
+FEW = settings(max_examples=6, suppress_health_check=SLOW)
+MANY = settings(max_examples=40, suppress_health_check=SLOW)
 MODES = ["UPSERT", "APPEND", "INCREMENTAL", "INCREMENTAL by timestamp", "FULL", "TRUNCATE_INSERT"]
 
 ROWS = st.lists(

@@ -72,7 +72,7 @@ def test_ties_of_nine_decimals_are_rounded_half_even(units):
         assert finer.all()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, 10**17).map(lambda tenths: tenths * 10 + 5), min_size=1, max_size=20))
 @example([8477255527950295, 30037904308170655])
 def test_so_are_json_numbers(units):

@@ -40,13 +40,13 @@ def expected(text: str, type_: pa.DataType) -> Decimal | None:
     return number if fits else None
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(numbers(), decimal_types())
 def test_decimals_are_exact_or_null(text: str, type_: pa.DataType) -> None:
     assert exact_numbers(pa.array([text]), type_, False)[0].as_py() == expected(text, type_)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.integers(-(2**64), 2**64).map(str) | st.sampled_from(["0x10", "007", "-0", "+5", "5.0", "5.5", "1e3", "", "x"])
 )

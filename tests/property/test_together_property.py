@@ -85,7 +85,7 @@ def numbered(slices: list[RawSlice]) -> list[RawSlice]:
     return [*changed[:-1], replace(last, ordinals=np.arange(last.table.num_rows, dtype=np.int64)[::-1] + 7)]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(BATCHES, st.sampled_from([Mode.UPSERT, Mode.APPEND, Mode.INCREMENTAL]), st.booleans())
 def test_slices_that_are_judged_together(batch, mode: Mode, picked: bool) -> None:
     plain, objects = batch
@@ -120,7 +120,7 @@ def seen(part: RawSlice) -> tuple[object, ...]:
     return part.ref, part.first_row, sorted(part.table.column_names), cells, part.malformed.tolist(), texts, part.extra
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(BODIES)
 def test_objects_that_are_read_together(bodies) -> None:
     texts = [end.join(lines) + end * closed for lines, end, closed in bodies]

@@ -164,3 +164,10 @@ def test_detection_prefers_what_matches() -> None:
     dialect = detect(b"Symbol;Date (a,b,c,d,e,f,g,h);Open\n", PRICES)
     assert isinstance(dialect, Dialect)
     assert dialect.delimiter == ";"
+
+
+def test_braces_in_the_first_column_make_no_json() -> None:
+    rows = [f"{brace},2026-01-02,1,2,1,2,3\n" for brace in ("{", "{A", "{}")]
+    (part,) = decode(("symbol,timestamp,open,high,low,close,volume\n" + "".join(rows)).encode())
+    assert part.table["symbol"].to_pylist() == ["{", "{A", "{}"]
+    assert not len(part.malformed)

@@ -87,7 +87,8 @@ def text_format(head: bytes, key: str, *, whole: bool) -> Format:
     stem = key.lower()
     for suffix in (".gz", ".zst", ".bz2"):
         stem = stem.removesuffix(suffix)
-    mostly_objects = sum(line.lstrip().startswith(b"{") for line in lines) * 2 > len(lines)
+    objects = [line for line in lines if line.lstrip().startswith(b"{")]
+    mostly_objects = len(objects) * 2 > len(lines) and any(map(is_json, objects))
     json_like = stem.endswith(JSON_SUFFIXES) and (not any(mark in lines[0] for mark in b",;\t|") or _parses(lines[0]))
     return Format.LINES if mostly_objects or json_like else Format.CSV
 
