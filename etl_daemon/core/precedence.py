@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from etl_daemon.core import arrow, dedupe
 from etl_daemon.core.datasets import ROW_ORDER, TEXT, Dataset, Mode
 from etl_daemon.core.model import CleanBatch, CleanSlice, Counts, Deferral, Refusal, StagedBatch
 from etl_daemon.core.tables.plaintext import is_json
+
+MOST_CELLS = 2**62
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 Marks = np.ndarray[Any, np.dtype[np.bool_]]
@@ -46,11 +48,26 @@ def whole(batch: StagedBatch) -> StagedBatch:
     return replace(batch, slices=(), refusals=(*batch.refusals, *others))
 
 
-def settle(slices: Sequence[CleanSlice], dataset: Dataset) -> tuple[CleanSlice, ...]:
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Where codes lie, and how memory is kept free.
+
+    ``codes`` makes zeros (int64, one per row); ``let_go`` is called whenever some rows were looked at.
+    """
+
+    codes: Callable[[int], Ints] = lambda rows: np.zeros(rows, np.int64)
+    let_go: Callable[[], None] = lambda: None
+
+
+MEMORY = Room()
+
+
+def settle(slices: Sequence[CleanSlice], dataset: Dataset, room: Room = MEMORY) -> tuple[CleanSlice, ...]:
     """The slices in order, with the rows marked that lose to another one of the batch.
 
     The greater row by the dataset's order wins, in INCREMENTAL the earlier one. Within a slice each key of the kind is
-    there once already. Anomalies of rows that lose are let go.
+    there once already. Anomalies of rows that lose are let go. For all rows at once there is nothing but a code for
+    the key of each, in the ``room``.
     """
     ordered = tuple(sorted(slices, key=lambda part: (part.ref.modified, part.ref.key, part.first_row)))
     single = not ordered or (len(ordered) == 1 and dataset.key == dataset.schema.primary_key)
@@ -58,14 +75,18 @@ def settle(slices: Sequence[CleanSlice], dataset: Dataset) -> tuple[CleanSlice, 
     if dataset.mode is Mode.APPEND or single or empty or not dataset.key:
         return ordered
     accepted = [part.accepted for part in ordered]
-    keys = key_codes(pa.concat_tables([table.select(list(dataset.key)) for table in accepted]))
-    stays = _winners(keys, accepted, dataset)
+    keys = key_codes(pa.concat_tables([table.select(list(dataset.key)) for table in accepted]), room)
+    stays = _winners(keys, accepted, dataset, room)
     if stays.all():
         return ordered
     filtered = _unwanted(keys, ordered, stays) if dataset.mode is Mode.INCREMENTAL else np.zeros(len(keys), np.bool_)
     bounds = np.cumsum([table.num_rows for table in accepted])[:-1]
     parts = zip(ordered, np.split(stays, bounds), np.split(filtered, bounds), strict=True)
-    return tuple(_thinned(*each) for each in parts)
+    thinned = []
+    for each in parts:
+        thinned.append(_thinned(*each))
+        room.let_go()
+    return tuple(thinned)
 
 
 def _unwanted(keys: Ints, ordered: Sequence[CleanSlice], stays: Marks) -> Marks:
@@ -76,13 +97,13 @@ def _unwanted(keys: Ints, ordered: Sequence[CleanSlice], stays: Marks) -> Marks:
     return ~stays & dedupe.first_of_each(own)
 
 
-def _winners(keys: Ints, accepted: Sequence[pa.Table], dataset: Dataset) -> Marks:
+def _winners(keys: Ints, accepted: Sequence[pa.Table], dataset: Dataset, room: Room) -> Marks:
     """Marks the row of each key that stays; rows come in the order of their objects."""
     if dataset.mode is Mode.INCREMENTAL:
-        return dedupe.first_of_each(keys)
+        return dedupe.first_of_each(keys, room.let_go)
     instants = dataset.order[: -len(ROW_ORDER)]
     if not instants:
-        return dedupe.last_of_each(keys)
+        return dedupe.last_of_each(keys, room.let_go)
     column = comparable(pa.concat_tables([table.select(list(instants)) for table in accepted]).column(0))
     order = arrow.values(pc.array_sort_indices(column, null_placement="at_start"))
     stays = np.empty(len(keys), np.bool_)
@@ -90,11 +111,22 @@ def _winners(keys: Ints, accepted: Sequence[pa.Table], dataset: Dataset) -> Mark
     return stays
 
 
-def key_codes(keys: pa.Table) -> Ints:
+def key_codes(keys: pa.Table, room: Room = MEMORY) -> Ints:
     """One code per row of a table of key columns without nulls: equal codes for equal keys."""
-    codes = np.zeros(keys.num_rows, np.int64)
-    for column in keys.unify_dictionaries().columns:
-        codes = dedupe.combine(codes, _codes(column))
+    codes, cells = room.codes(keys.num_rows), 1
+    for column in keys.columns if keys.num_rows else ():
+        width, parts = _codes(comparable(column), room)
+        if cells * width >= MOST_CELLS:
+            codes = dedupe.combine(codes, np.concatenate([*parts]))
+            cells = int(codes.max()) + 1
+            continue
+        cells *= width
+        at = 0
+        for part in parts:
+            codes[at : at + len(part)] *= width
+            codes[at : at + len(part)] += part
+            at += len(part)
+            room.let_go()
     return codes
 
 
@@ -103,14 +135,32 @@ def comparable(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column.cast(TEXT) if is_json(column.type) else column
 
 
-def _codes(column: pa.ChunkedArray) -> Ints:
-    column = comparable(column)
+def _codes(column: pa.ChunkedArray, room: Room) -> tuple[int, Iterator[Ints]]:
+    """How many codes there may be, and those of each chunk."""
     if pa.types.is_timestamp(column.type):
-        micros = arrow.values(column.cast(pa.int64()))
-        return dedupe.shrunk(micros - micros.min()) if len(micros) else micros
+        return _instants([chunk.view(pa.int64()) for chunk in column.chunks if len(chunk)], room)
     if not pa.types.is_dictionary(column.type):
-        column = column.dictionary_encode().unify_dictionaries()
-    return np.concatenate([arrow.values(chunk.indices) for chunk in column.chunks] or [np.zeros(0, np.int64)])
+        column = column.dictionary_encode()
+    words = pa.chunked_array([chunk.dictionary for chunk in column.chunks], column.type.value_type).unique()
+    return len(words), (_places(chunk, words) for chunk in column.chunks)
+
+
+def _instants(chunks: Sequence[pa.Int64Array], room: Room) -> tuple[int, Iterator[Ints]]:
+    low, high = (min(arrow.values(chunk).min() for chunk in chunks), max(arrow.values(chunk).max() for chunk in chunks))
+
+    def offsets() -> Iterator[Ints]:
+        for chunk in chunks:
+            yield arrow.values(chunk) - low
+            room.let_go()
+
+    unit = dedupe.common_unit(offsets)
+    return int(high - low) // unit + 1, (part // unit for part in offsets())
+
+
+def _places(chunk: pa.DictionaryArray, words: pa.Array) -> Ints:
+    """Where among the words each value is."""
+    places: Ints = arrow.values(pc.index_in(chunk.dictionary, words))[arrow.values(chunk.indices)]
+    return places
 
 
 def _thinned(part: CleanSlice, stays: Marks, filtered: Marks) -> CleanSlice:

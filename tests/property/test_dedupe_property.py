@@ -17,7 +17,7 @@ def last_rows(keys: list) -> list[int]:
     return sorted({key: row for row, key in enumerate(keys)}.values())
 
 
-@given(KEYS, st.sampled_from([0, 1, dedupe.DIRECT_TABLE_CELLS, 2**61]), st.sampled_from([1, 10**9]))
+@given(KEYS, st.sampled_from([0, 1, dedupe.TABLES * dedupe.TABLE_CELLS, 2**61]), st.sampled_from([1, 10**9]))
 def test_the_last_row_of_each_key_stays(keys: list[int], offset: int, factor: int) -> None:
     marked = dedupe.last_of_each(np.array(keys, np.int64) * factor + offset)
 

@@ -7,7 +7,7 @@ import pytest
 
 from etl_daemon.core import dedupe
 
-BEYOND_THE_TABLE = dedupe.DIRECT_TABLE_CELLS + 5
+BEYOND_THE_TABLE = dedupe.TABLES * dedupe.TABLE_CELLS + 5
 
 
 @pytest.mark.parametrize("offset", [0, BEYOND_THE_TABLE])
@@ -39,6 +39,18 @@ def test_many_rows_keep_as_many_as_there_are_keys(low):
     assert {key: row for row, key in enumerate(keys.tolist())} == dict(
         zip(keys[marked].tolist(), np.flatnonzero(marked).tolist(), strict=True)
     )
+
+
+@pytest.mark.parametrize("spread", [dedupe.TABLE_CELLS + 3, 2**50], ids=["two tables", "two sorts"])
+def test_very_many_rows_are_marked_a_part_at_a_time(spread):
+    rows = dedupe.LARGEST_SORT + 3
+    keys = np.arange(rows) % 1_000_003 * (spread // 1_000_003)
+    keys[-1] = spread
+    steps = []
+    marked = np.flatnonzero(dedupe.last_of_each(keys, lambda: steps.append(1)))
+
+    assert marked.tolist() == [*range(rows - 1_000_004, rows)], "the last round of all keys, and the one by itself"
+    assert len(steps) > 1
 
 
 @pytest.mark.parametrize(
