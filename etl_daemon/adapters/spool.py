@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import mmap
+import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from etl_daemon.errors import TransientError
+import pyarrow as pa
 
-SPOOL_FROM_BYTES = 64 * 2**20
-"""Objects from this size on are spooled."""
+from etl_daemon.errors import TransientError
 
 
 def spool(chunks: Iterable[bytes | memoryview], directory: Path | None = None) -> memoryview:
@@ -34,6 +34,35 @@ def spool(chunks: Iterable[bytes | memoryview], directory: Path | None = None) -
             file.flush()
             size = file.tell()
             return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) if size else b"")
+
+
+def map_written(write: Callable[[pa.NativeFile], None], directory: Path) -> mmap.mmap:
+    """What ``write`` writes, in such a file, mapped; errors of writing count as the disk's.
+
+    Raises:
+        TransientError: the disk is full, or the directory cannot be written.
+    """
+    with _disk(directory), tempfile.NamedTemporaryFile(dir=directory) as file:
+        with pa.OSFile(file.name, "wb") as sink:
+            write(sink)
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def map_zeros(size: int, directory: Path) -> mmap.mmap:
+    """Such a file of zeros, mapped to be written; its room on the disk is taken at once (size in bytes, above 0).
+
+    Raises:
+        TransientError: the disk is full, or the directory cannot be written.
+    """
+    with _disk(directory), tempfile.TemporaryFile(dir=directory) as file:
+        os.posix_fallocate(file.fileno(), 0, size)  # a full disk that shows later kills the process (SIGBUS)
+        return mmap.mmap(file.fileno(), size)
+
+
+def let_go(view: memoryview) -> None:
+    """Give the memory of a spooled body back, if it is one: what is looked at again comes from the file again."""
+    if isinstance(view.obj, mmap.mmap):
+        view.obj.madvise(mmap.MADV_DONTNEED)
 
 
 @contextmanager

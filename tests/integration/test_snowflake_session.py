@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -184,6 +185,20 @@ def test_big_tables_go_in_several_files(
     full_name = session.stage("STG_PIECES", table)
     assert sum(sql.startswith("PUT") for sql in sent(emulator, before)) == 5
     assert session.rows(f"SELECT count(*), count(DISTINCT N), max(N) FROM {full_name}") == [(2_500, 2_500, 2_499)]
+
+
+def test_a_table_larger_than_memory_goes_in_parts(emulator: Emulator) -> None:
+    settings = settings_from(emulator.settings())
+    session = SnowflakeSession(settings, part_bytes=8_000)
+    let_go: list[int] = []
+    table = pa.table({"N": pa.array(range(2_500), pa.int64())})
+    stays = np.arange(2_500) % 2 == 0
+    before = count(emulator)
+    full_name = session.stage("STG_PARTS", table, stays, lambda: let_go.append(count(emulator)))
+    assert len(set(let_go)) == 3, "after each part: 1,000 rows of eight bytes are one"
+    assert sum(sql.startswith("CREATE OR REPLACE TEMPORARY TABLE") for sql in sent(emulator, before)) == 1
+    assert session.rows(f"SELECT count(*), count(DISTINCT N), max(N) FROM {full_name}") == [(1_250, 1_250, 2_498)]
+    session.close()
 
 
 def test_a_table_of_another_session_is_not_seen(emulator: Emulator, session: SnowflakeSession) -> None:

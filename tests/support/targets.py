@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from etl_daemon.adapters.destination.destination import SqlDestination
+from etl_daemon.adapters.destination.shelf import Shelf
 from etl_daemon.adapters.duckdb.session import DuckDBFile
 from etl_daemon.adapters.memory.destination import MemoryDestination
 from etl_daemon.adapters.snowflake.engine import SnowflakeEngine
@@ -141,10 +142,10 @@ class MemoryTarget(Target):
 
 
 class DuckDBTarget(Target):
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, shelf: Shelf | None = None) -> None:
         self.file = DuckDBFile(path, DATABASE, wait_seconds=0.2)
         self._seen: tuple[object, dict[str, list[dict[str, Any]]]] = (None, {})
-        super().__init__(SqlDestination(self.file, ANOMALIES))
+        super().__init__(SqlDestination(self.file, ANOMALIES, shelf))
 
     def table(self, name: str) -> list[dict[str, Any]]:
         """To open a file takes longer than to read it: what was read counts until the file is written again."""
@@ -217,6 +218,12 @@ def duckdb(folder: Path) -> Iterator[Target]:
 
 
 @contextmanager
+def shelved(folder: Path) -> Iterator[Target]:
+    """As ``duckdb``, but memory holds nothing of what is staged."""
+    yield DuckDBTarget(folder / "market.duckdb", Shelf(0, folder))
+
+
+@contextmanager
 def snowflake(settings: Settings) -> Iterator[Target]:
     made = SnowflakeTarget(settings)
     try:
@@ -225,7 +232,11 @@ def snowflake(settings: Settings) -> Iterator[Target]:
         made.engine.close()
 
 
-TARGETS: Mapping[str, Callable[[Path], AbstractContextManager[Target]]] = {"memory": memory, "duckdb": duckdb}
+TARGETS: Mapping[str, Callable[[Path], AbstractContextManager[Target]]] = {
+    "memory": memory,
+    "duckdb": duckdb,
+    "shelved": shelved,
+}
 """How to make a target in a folder of its own, by engine."""
 
 

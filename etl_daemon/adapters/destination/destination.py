@@ -1,7 +1,8 @@
-"""The destination port over SQL: staging is Arrow in memory until the commit, which is one transaction."""
+"""The destination port over SQL: staging is Arrow, in memory or mapped, until the commit, which is one transaction."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from etl_daemon.adapters.destination import commit, replay
 from etl_daemon.adapters.destination.fitting import Fitting
 from etl_daemon.adapters.destination.recall import all_cursors, recalled
 from etl_daemon.adapters.destination.session import Engine, Session
+from etl_daemon.adapters.destination.shelf import Shelf
 from etl_daemon.adapters.destination.survey import existing
 from etl_daemon.adapters.destination.work import Work, staged_findings, staged_rows
 from etl_daemon.core.datasets import Dataset, Kind
@@ -22,10 +24,14 @@ from etl_daemon.errors import ConfigError, EtlError, OutcomeUnknownError, SetupE
 
 
 class SqlDestination:
-    """Loads into one database. ``anomalies`` is the dataset whose target takes detected anomalies."""
+    """Loads into one database. ``anomalies`` is the dataset whose target takes detected anomalies.
 
-    def __init__(self, engine: Engine, anomalies: Dataset) -> None:
+    ``shelf`` takes what memory is not to hold of a batch; None: memory holds all.
+    """
+
+    def __init__(self, engine: Engine, anomalies: Dataset, shelf: Shelf | None = None) -> None:
         self._engine = engine
+        self._shelf = shelf or Shelf(sys.maxsize)
         self._anomalies = anomalies
         self._fitting = Fitting(engine)
         self._sql = LedgerSql(engine.database, engine.dialect)
@@ -78,12 +84,12 @@ class SqlDestination:
             return recalled(session, self._sql, datasets, bucket, cursors)
 
     def stage(self, batch: CleanBatch) -> StagedBatch:
-        """Collect the batch in memory, and have the target ready; rows of a refused or deferred object are let go."""
-        staged = gather(batch)
+        """Collect the batch, and have the target ready; rows of a refused or deferred object are let go."""
+        staged = gather(replace(batch, results=self._shelf.shelved(batch.results)))
         if batch.plan.dataset.kind is Kind.TABLE and staged.loaded:
             staged = self._fitting.fitted(staged)
         staged = whole(staged)
-        return replace(staged, slices=settle(staged.slices, batch.plan.dataset))
+        return replace(staged, slices=settle(staged.slices, batch.plan.dataset, self._shelf.room))
 
     def commit(self, batch: StagedBatch, fence: Fence, now: datetime) -> Receipt:
         """Rows, quarantine, anomalies, ledger, cursor and fence in one transaction."""
@@ -121,9 +127,12 @@ class SqlDestination:
             return work
         rows, stays = staged_rows(batch)
         count = rows.num_rows if stays is None else int(stays.sum())
-        work = replace(work, rows=session.stage("STAGED_ROWS", rows, stays), rows_staged=count)
+        let_go = self._shelf.let_go if self._shelf.used else None
+        work = replace(work, rows=session.stage("STAGED_ROWS", rows, stays, let_go), rows_staged=count)
         findings = staged_findings(batch)
-        return replace(work, findings=session.stage("STAGED_FINDINGS", findings)) if findings else work
+        if findings:
+            work = replace(work, findings=session.stage("STAGED_FINDINGS", findings, None, let_go))
+        return work
 
     def _there(self, receipt: Receipt, fence: Fence) -> bool:
         """Whether a commit whose answer was lost has happened."""

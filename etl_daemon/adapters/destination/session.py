@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 from etl_daemon.core.sql.dialect import Dialect
 
 Marks = np.ndarray[Any, np.dtype[np.bool_]]
+LetGo = Callable[[], None]
 
 
 class Session(Protocol):
@@ -33,10 +34,11 @@ class Session(Protocol):
             OutcomeUnknownError: the answer to COMMIT was lost.
         """
 
-    def stage(self, name: str, table: pa.Table, stays: Marks | None = None) -> str:
+    def stage(self, name: str, table: pa.Table, stays: Marks | None = None, let_go: LetGo | None = None) -> str:
         """Offer rows to later statements of the session as a table; its full name. Never inside a transaction.
 
-        ``stays`` (bool, one per row) marks those that are offered; None: all of them.
+        ``stays`` (bool, one per row) marks those that are offered; None: all of them. ``let_go`` says that the table
+        is larger than memory, and is to be called now and then while it is read.
         """
 
     def tag(self, dataset: str, batch_id: str) -> None:

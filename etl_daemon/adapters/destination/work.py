@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +15,7 @@ import pyarrow as pa
 from etl_daemon.adapters.destination.session import Marks, Session
 from etl_daemon.core import arrow
 from etl_daemon.core.datasets import INSTANT, SYSTEM_COLUMNS, Dataset
-from etl_daemon.core.model import CleanSlice, StagedBatch
+from etl_daemon.core.model import CleanSlice, ObjectRef, StagedBatch
 from etl_daemon.core.sql.dialect import Dialect
 from etl_daemon.core.sql.ledger import LedgerSql
 
@@ -67,7 +68,8 @@ def listed(rows: Iterable[dict[str, Any]]) -> str:
 def staged_rows(batch: StagedBatch) -> tuple[pa.Table, Marks | None]:
     """The accepted rows with the object that each comes from, and which of them stay; None: all."""
     own = [SYSTEM_COLUMNS.field(name) for name in ("_OBJECT_ROW", "_OBJECT_KEY", "_OBJECT_MODIFIED")]
-    parts = [_with_object(part.accepted, part) for part in batch.slices]
+    constants = _Constants(batch.slices)
+    parts = [constants.beside(part.accepted, part.ref) for part in batch.slices]
     rows = pa.concat_tables(parts) if parts else pa.schema([*batch.target, *own]).empty_table()
     if all(part.stays is None for part in batch.slices):
         return rows, None
@@ -78,17 +80,32 @@ def staged_rows(batch: StagedBatch) -> tuple[pa.Table, Marks | None]:
 def staged_findings(batch: StagedBatch) -> pa.Table | None:
     """Rejected rows (they have ``REASONS``) and anomalies (they have ``ANOMALY_TYPE``) in one table."""
     rejected = [_with_version(part) for part in batch.slices if part.quarantined.num_rows]
-    flagged = [_with_object(part.anomalies, part) for part in batch.slices if part.anomalies.num_rows]
+    constants = _Constants(batch.slices)
+    flagged = [constants.beside(part.anomalies, part.ref) for part in batch.slices if part.anomalies.num_rows]
     parts = [pa.concat_tables(some) for some in (rejected, flagged) if some]
     return pa.concat_tables(parts, promote_options="default") if parts else None
 
 
-def _with_object(table: pa.Table, part: CleanSlice) -> pa.Table:
-    rows = table.num_rows
-    key = pa.DictionaryArray.from_arrays(arrow.array(np.zeros(rows, np.int32)), arrow.texts([part.ref.key]))
-    micros = np.datetime64(part.ref.modified.replace(tzinfo=None), "us").astype(np.int64)
-    modified = arrow.array(np.full(rows, micros)).view(INSTANT)
-    return table.append_column("_OBJECT_KEY", key).append_column("_OBJECT_MODIFIED", modified)
+class _Constants:
+    """The columns that tell which object rows come from. All slices of an object share the memory of theirs."""
+
+    def __init__(self, slices: Sequence[CleanSlice]) -> None:
+        self._rows: Counter[ObjectRef] = Counter()
+        for part in slices:
+            self._rows[part.ref] = max(self._rows[part.ref], part.accepted.num_rows, part.anomalies.num_rows)
+        self._zeros = arrow.array(np.zeros(max(self._rows.values(), default=0), np.int32))
+        self._made: dict[ObjectRef, tuple[pa.Array, pa.Array]] = {}
+
+    def beside(self, table: pa.Table, ref: ObjectRef) -> pa.Table:
+        """The table with the columns of its object."""
+        if ref not in self._made:
+            micros = np.datetime64(ref.modified.replace(tzinfo=None), "us").astype(np.int64)
+            moments = arrow.array(np.full(self._rows[ref], micros)).view(INSTANT)
+            self._made[ref] = arrow.texts([ref.key]), moments
+        key, moments = self._made[ref]
+        keys = pa.DictionaryArray.from_arrays(self._zeros.slice(0, table.num_rows), key)
+        moments = moments.slice(0, table.num_rows)
+        return table.append_column("_OBJECT_KEY", keys).append_column("_OBJECT_MODIFIED", moments)
 
 
 def _with_version(part: CleanSlice) -> pa.Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,23 @@ class Sent:
     """How many statements were sent."""
 
     statements: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """A table for DuckDB to read batch by batch, as often as it likes; after each ``let_go`` is called."""
+
+    table: pa.Table
+    let_go: Callable[[], None]
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        reader = pa.RecordBatchReader.from_batches(self.table.schema, self._batches())
+        return reader.__arrow_c_stream__(requested_schema)
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        for batch in self.table.to_batches():
+            yield batch
+            self.let_go()
 
 
 class DuckDBSession:
@@ -67,16 +84,23 @@ class DuckDBSession:
             raise
         self._connection.commit()
 
-    def stage(self, name: str, table: pa.Table, stays: np.ndarray[Any, np.dtype[np.bool_]] | None = None) -> str:
+    def stage(
+        self,
+        name: str,
+        table: pa.Table,
+        stays: np.ndarray[Any, np.dtype[np.bool_]] | None = None,
+        let_go: Callable[[], None] | None = None,
+    ) -> str:
         """Offer rows to later statements of the session as a table; its full name.
 
         The marks become a column that a view filters on: cutting the table itself would copy it.
         """
         table = pa.Table.from_batches(table.to_batches(SCANNED_ROWS), table.schema)
         if stays is None:
-            self._connection.register(name, table)
+            self._connection.register(name, Passing(table, let_go) if let_go else table)
             return name
-        self._connection.register(f"{name}_ALL", table.append_column("STAYS", arrow.array(stays)))
+        table = table.append_column("STAYS", arrow.array(stays))
+        self._connection.register(f"{name}_ALL", Passing(table, let_go) if let_go else table)
         self._connection.execute(
             f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * EXCLUDE (STAYS) FROM {name}_ALL WHERE STAYS"
         )
@@ -90,7 +114,8 @@ class DuckDBSession:
 class DuckDBFile:
     """Where the file lies, under which database name it is attached, and what a session may use.
 
-    ``wait_seconds``: how long to wait for another process to let go of the file.
+    ``wait_seconds``: how long to wait for another process to let go of the file. ``temp_directory`` takes what a
+    statement cannot hold within ``memory_limit_mb``; None: beside the file.
     """
 
     path: Path
@@ -98,6 +123,7 @@ class DuckDBFile:
     threads: int = 2
     memory_limit_mb: int = 1024
     wait_seconds: float = 300.0
+    temp_directory: Path | None = None
     _sent: Sent = field(default_factory=Sent, compare=False)
 
     dialect: ClassVar[Dialect] = DUCKDB
@@ -157,7 +183,8 @@ class DuckDBFile:
         connection = duckdb.connect(
             config={
                 "threads": self.threads,
-                "memory_limit": f"{self.memory_limit_mb}MB",
+                "memory_limit": f"{self.memory_limit_mb}MiB",
+                "temp_directory": str(self.temp_directory or f"{self.path}.tmp"),
                 "autoinstall_known_extensions": False,
                 "preserve_insertion_order": False,  # rows carry their place; ordered inserts cost a quarter more
                 "TimeZone": "UTC",

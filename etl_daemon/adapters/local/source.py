@@ -10,7 +10,8 @@ from io import FileIO
 from pathlib import Path
 
 from etl_daemon.adapters.local.walk import Span, path_of, walk
-from etl_daemon.adapters.spool import SPOOL_FROM_BYTES, spool
+from etl_daemon.adapters.spool import spool
+from etl_daemon.core.budget import SPOOLED_FROM_BYTES
 from etl_daemon.core.model import ObjectRef
 from etl_daemon.errors import ObjectChangedError, SetupError, TransientError
 
@@ -27,7 +28,7 @@ class LocalSource:
     """
 
     def __init__(
-        self, root: Path, *, spool_directory: Path | None = None, spool_from_bytes: int = SPOOL_FROM_BYTES
+        self, root: Path, *, spool_directory: Path | None = None, spool_from_bytes: int = SPOOLED_FROM_BYTES
     ) -> None:
         self.list_requests = 0
         self._root = root

@@ -12,7 +12,8 @@ import obstore
 from etl_daemon.adapters.retry import Retries
 from etl_daemon.adapters.s3.clients import AWS_STANDARD, Endpoint, connect
 from etl_daemon.adapters.s3.failures import translated
-from etl_daemon.adapters.spool import SPOOL_FROM_BYTES, spool
+from etl_daemon.adapters.spool import spool
+from etl_daemon.core.budget import SPOOLED_FROM_BYTES
 from etl_daemon.core.model import ObjectRef
 from etl_daemon.errors import TransientError
 
@@ -34,7 +35,7 @@ class S3Source:
         endpoint: Endpoint = AWS_STANDARD,
         *,
         spool_directory: Path | None = None,
-        spool_from_bytes: int = SPOOL_FROM_BYTES,
+        spool_from_bytes: int = SPOOLED_FROM_BYTES,
     ) -> None:
         self.list_requests = 0
         self._retries = retries

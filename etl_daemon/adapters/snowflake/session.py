@@ -15,7 +15,7 @@ from snowflake.connector.errors import Error
 from etl_daemon.adapters.snowflake.connection import CountedConnection, connect
 from etl_daemon.adapters.snowflake.errors import lost, translated
 from etl_daemon.adapters.snowflake.login import connect_arguments, query_tag
-from etl_daemon.adapters.snowflake.staging import load, staging_ddl
+from etl_daemon.adapters.snowflake.staging import PART_BYTES, load, rows_per_part, staging_ddl
 from etl_daemon.config import Settings
 from etl_daemon.core.sql.tables import control
 from etl_daemon.errors import ConfigError, EtlError, OutcomeUnknownError, SetupError, TransientError
@@ -38,15 +38,22 @@ class SnowflakeSession:
     """A connection at a time, for use by one thread. What it raises are our errors, classed by ``errors.TABLE``.
 
     ``renew`` is asked where a login is refused, and the login then tried once more. ``monotonic`` gives seconds; it
-    tells how old the connection is.
+    tells how old the connection is. ``part_bytes``: rows in memory that are staged together of a table that is larger
+    than memory.
     """
 
     def __init__(
-        self, settings: Settings, renew: Renew = kept, *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        settings: Settings,
+        renew: Renew = kept,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        part_bytes: int = PART_BYTES,
     ) -> None:
         self._settings = settings
         self._renew = renew
         self._monotonic = monotonic
+        self._part_bytes = part_bytes
         self._proven = False
         self._connection: CountedConnection | None = None
         self._opened_at = 0.0
@@ -102,20 +109,34 @@ class SnowflakeSession:
         finally:
             self._in_transaction = self._staged = False
 
-    def stage(self, name: str, table: pa.Table, stays: np.ndarray[Any, np.dtype[np.bool_]] | None = None) -> str:
+    def stage(
+        self,
+        name: str,
+        table: pa.Table,
+        stays: np.ndarray[Any, np.dtype[np.bool_]] | None = None,
+        let_go: Callable[[], None] | None = None,
+    ) -> str:
         """Bring the rows into a temporary table of the session; its full name.
 
         It lives until the session ends, and the session is not replaced for its age before the next transaction.
+        With ``let_go`` the rows go in several parts.
         """
         self._refuse_within_transaction("Staging")  # its DDL would commit what is open
-        table = table if stays is None else table.filter(pa.array(stays))
         full_name = control(self._settings.snowflake_database, name)
         self.run(staging_ddl(full_name, table.schema))
         self._staged = True
+        size = rows_per_part(table, self._part_bytes) if let_go else max(table.num_rows, 1)
+        for at in range(0, table.num_rows, size):
+            part = table.slice(at, size)
+            self._load(part if stays is None else part.filter(pa.array(stays[at : at + size])), full_name)
+            if let_go:
+                let_go()
+        return full_name
+
+    def _load(self, table: pa.Table, full_name: str) -> None:
         if table.num_rows and self._connection:
             with self._watched(f"Staging {table.num_rows} rows in {full_name}"):
                 load(self._connection, table, full_name)
-        return full_name
 
     def close(self) -> None:
         """Log out; what is not committed is rolled back. The next use opens a new connection."""

@@ -20,6 +20,10 @@ COMPRESSED_SHARE = 0.25
 """What Parquet with snappy leaves of Arrow's bytes, about: 0.2 to 0.3 of rows of prices."""
 
 
+PART_BYTES = 128 * 2**20
+"""Rows in memory of a table that is larger than memory: their file is smaller than one that loads best."""
+
+
 def staging_ddl(full_name: str, schema: pa.Schema) -> str:
     """The statement that makes the table; columns have the exact names, in upper case."""
     columns = ", ".join(f'"{field.name}" {_column_type(field.type)}' for field in schema)
@@ -51,8 +55,12 @@ def load(connection: SnowflakeConnection, table: pa.Table, full_name: str) -> No
 
 def rows_per_file(table: pa.Table) -> int:
     """How many rows make a file of ``FILE_BYTES``, about."""
-    row_bytes = max(table.nbytes / max(table.num_rows, 1), 1.0)
-    return max(int(FILE_BYTES / (row_bytes * COMPRESSED_SHARE)), 1)
+    return rows_per_part(table, int(FILE_BYTES / COMPRESSED_SHARE))
+
+
+def rows_per_part(table: pa.Table, part_bytes: int) -> int:
+    """How many rows take so many bytes in memory, about."""
+    return max(int(part_bytes * table.num_rows / max(table.nbytes, 1)), 1)
 
 
 def require_all(copied: Sequence[tuple[Any, ...]], rows: int, full_name: str) -> None:
