@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from etl_daemon.bootstrap.machine import cores
+from etl_daemon.bootstrap.machine import budget, cores, state_dir
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.events import Event, SettingDiscouraged
@@ -14,6 +14,7 @@ from etl_daemon.vault import renewal
 
 if TYPE_CHECKING:
     from etl_daemon.adapters.destination.session import Engine
+    from etl_daemon.adapters.destination.shelf import Shelf
     from etl_daemon.adapters.destination.survey import Survey
     from etl_daemon.adapters.duckdb.session import DuckDBFile
     from etl_daemon.adapters.snowflake.probe import Finding
@@ -70,6 +71,17 @@ def open_engine(settings: Settings, tell: Callable[[Event], None] = lambda _: No
     return SnowflakeEngine(settings, renewal(settings, tell))
 
 
+def shelf(settings: Settings) -> Shelf:
+    """Where cleaned rows lie that memory is not to hold.
+
+    Raises:
+        SetupError: its folder cannot be made.
+    """
+    from etl_daemon.adapters.destination.shelf import Shelf
+
+    return Shelf(budget(settings).staged, state_dir(settings))
+
+
 def _file(settings: Settings) -> DuckDBFile:
     from etl_daemon.adapters.duckdb.session import DuckDBFile
 
@@ -77,6 +89,7 @@ def _file(settings: Settings) -> DuckDBFile:
         settings.etl_duckdb_path,
         settings.snowflake_database,
         threads=cores(settings),
-        memory_limit_mb=settings.memory_limit_mb,
+        memory_limit_mb=budget(settings).engine // 2**20,
         wait_seconds=settings.etl_timeout,
+        temp_directory=settings.etl_state_dir / "duckdb",
     )

@@ -14,8 +14,9 @@ from typing import Self
 from zoneinfo import ZoneInfo
 
 from etl_daemon.adapters.local.clock import SystemClock
-from etl_daemon.bootstrap.destination import open_engine
+from etl_daemon.bootstrap.destination import open_engine, shelf
 from etl_daemon.bootstrap.lease import lease_keeper
+from etl_daemon.bootstrap.machine import limit_cores
 from etl_daemon.bootstrap.observers import lineage
 from etl_daemon.bootstrap.source import decoder, intake, open_source
 from etl_daemon.config import Settings
@@ -116,6 +117,7 @@ def build(settings: Settings, observers: Sequence[Observer] = (), clock: Clock |
     from etl_daemon.adapters.destination.destination import SqlDestination
     from etl_daemon.adapters.destination.review import SqlReview
 
+    limit_cores(settings)
     stop = Stop()
     datasets, clock = configure.datasets(settings), clock or SystemClock()
     listening = list(observers)
@@ -127,7 +129,7 @@ def build(settings: Settings, observers: Sequence[Observer] = (), clock: Clock |
     with ExitStack() as building:
         source, reader, vault = open_source(settings, tell, stop), decoder(settings), open_vault(settings, tell)
         engine = open_engine(settings, tell)
-        destination = SqlDestination(engine, configure.anomalies_dataset(settings, datasets))
+        destination = SqlDestination(engine, configure.anomalies_dataset(settings, datasets), shelf(settings))
         for part in (source, reader, destination, vault):
             building.callback(part.close)
         if settings.etl_lineage_url:

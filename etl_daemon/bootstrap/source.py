@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from threading import Event as Signal
 from typing import TYPE_CHECKING
 
-from etl_daemon.bootstrap.machine import cores, state_dir
+from etl_daemon.bootstrap.machine import budget, parsers, state_dir
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.events import Event, Retried
@@ -28,8 +29,9 @@ def intake(
         configure.rules(settings),
         Tolerance(settings.error_threshold, settings.refuse_above_share),
         settings.max_concurrent_jobs,
-        settings.memory_limit_mb * 2**20 // 4,
+        budget(settings).fetched,
         tell,
+        decode_ahead=budget(settings).decode_ahead and parsers(settings) > 0,
     )
 
 
@@ -39,11 +41,12 @@ def open_source(settings: Settings, tell: Callable[[Event], None], stop: Signal)
     Raises:
         SetupError, ConfigError: the folder for spools cannot be made, or the settings of AWS are wrong.
     """
-    spool = state_dir(settings)
+    where, from_bytes = state_dir(settings), budget(settings).spooled_from
     if settings.etl_source == "local":
         from etl_daemon.adapters.local.source import LocalSource
 
-        return LocalSource(settings.etl_local_dir or Path.cwd(), spool_directory=spool)
+        folder = settings.etl_local_dir or Path.cwd()
+        return LocalSource(folder, spool_directory=where, spool_from_bytes=from_bytes)
     from etl_daemon.adapters.retry import Retries
     from etl_daemon.adapters.s3.clients import Endpoint
     from etl_daemon.adapters.s3.source import S3Source
@@ -52,11 +55,12 @@ def open_source(settings: Settings, tell: Callable[[Event], None], stop: Signal)
         tell(Retried("", "s3", attempt, str(error)))
 
     retries = Retries(configure.retry_policy(settings), stop, notice)
-    return S3Source(retries, Endpoint(region=settings.s3_region), spool_directory=spool)
+    return S3Source(retries, Endpoint(region=settings.s3_region), spool_directory=where, spool_from_bytes=from_bytes)
 
 
 def decoder(settings: Settings) -> ObjectDecoder:
     """The decoder alone, for commands that read local files; close it after use."""
     from etl_daemon.adapters.decode import ObjectDecoder
 
-    return ObjectDecoder(configure.read_limits(settings), threads=cores(settings), timezone=settings.source_timezone)
+    limits = replace(configure.read_limits(settings), typed_bytes=budget(settings).typed)
+    return ObjectDecoder(limits, threads=parsers(settings), timezone=settings.source_timezone)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import threading
 
@@ -13,6 +14,7 @@ KEPT_OBJECTS = 10_000
 def main() -> None:
     """Run the word that the arguments name; ends the process."""
     gc.set_threshold(KEPT_OBJECTS)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy would start threads for linear algebra: there is none
     from typer.main import get_command
 
     from etl_daemon.cli.app import app

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from etl_daemon.bootstrap.machine import budget
 from etl_daemon.bootstrap.runtime import Runtime
 from etl_daemon.bootstrap.upstreams import fed
 from etl_daemon.cli import outcome
@@ -25,9 +26,10 @@ def once(options: OnceOptions) -> None:
         typer.Exit: with 1 where something was left undone.
         EtlError: settings are wrong, or someone else is at work.
     """
-    expect_short_run()
+    settings = load_settings()
+    expect_short_run(budget(settings).kept)
     tally = outcome.Tally()
-    with working_runtime(load_settings(), "once", tally) as runtime:
+    with working_runtime(settings, "once", tally) as runtime:
         reports = _cycle(runtime, options)
     documents = [outcome.document(report, tally) for report in reports]
     failed = any(report.failed for report in reports)

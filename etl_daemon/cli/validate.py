@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from etl_daemon.bootstrap.machine import budget, limit_cores
 from etl_daemon.bootstrap.source import decoder, intake
 from etl_daemon.cli.app import ValidateOptions
 from etl_daemon.cli.examining import Files, examine
@@ -32,8 +33,9 @@ def validate(options: ValidateOptions) -> None:
         typer.BadParameter: an option does not fit the dataset.
         ConfigError: a setting is wrong.
     """
-    expect_short_run()
     settings = load_settings(needs_source=False)
+    expect_short_run(budget(settings).kept)
+    limit_cores(settings)
     dataset = _dataset(options, settings)
     rejects = Rejects(options.rejects) if options.rejects else nullcontext()
     with closing(decoder(settings)) as reader, rejects as out:

@@ -155,7 +155,7 @@ class Settings(EndpointSettings):
     max_concurrent_jobs: int = Field(
         8, ge=1, le=256, description="Objects that are fetched at the same time (objects)."
     )
-    memory_limit_mb: int = Field(1024, ge=64, description="Memory for objects under way (MiB).")
+    memory_limit_mb: int = Field(1024, ge=512, description="Memory that the process takes at most (MiB).")
     cpu_limit_cores: int = Field(0, ge=0, le=1_024, description="Cores to use; 0: all (cores).")
     max_object_mb: Whole = Field(8_192, description="Bigger objects are refused (MiB).")
     max_expanded_mb: Whole = Field(65_536, description="Objects that unpack to more are refused (MiB).")

@@ -90,10 +90,11 @@ def _last_by_sorting(keys: Codes) -> Codes:
     if int(keys.max(initial=0)) < 2 ** (63 - place_bits) - 1:  # key and place in one number: many times quicker
         ordered = np.sort(keys << place_bits | np.arange(len(keys)))
         ends = np.append((ordered[1:] ^ ordered[:-1]) >> place_bits != 0, True)[: len(keys)]
-        return ordered[ends] & (2**place_bits - 1)
-    order = np.argsort(keys, kind="stable")
+        places: Codes = ordered[ends] & (2**place_bits - 1)
+        return places
+    order: Codes = np.argsort(keys, kind="stable")
     ordered = keys[order]
-    return order[np.append(ordered[1:] != ordered[:-1], True)[: len(keys)]]
+    return np.compress(np.append(ordered[1:] != ordered[:-1], True)[: len(keys)], order)
 
 
 def _mark_by_table(

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from etl_daemon.core.datasets import Dataset
 
-SLICE_ROWS = 2**20
+SLICE_ROWS = 2**18
 """Rows of an object that are deduplicated and searched for anomalies together."""
 
 

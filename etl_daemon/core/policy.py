@@ -39,13 +39,17 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class ReadLimits:
-    """How much of an object is read before it is refused; sizes in bytes."""
+    """How much of an object is read before it is refused; sizes in bytes.
+
+    ``typed_bytes``: rows that are kept while the types of their columns are found; an object with more is parsed twice.
+    """
 
     max_object_bytes: int = 8 * 2**30
     max_expanded_bytes: int = 64 * 2**30
     max_expansion_ratio: float = 200.0
     max_nesting: int = 100
     max_record_bytes: int = 16 * 2**20
+    typed_bytes: int = 2**28
 
 
 @dataclass(frozen=True, slots=True)

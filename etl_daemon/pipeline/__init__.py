@@ -104,7 +104,7 @@ def _discovered(dataset: Dataset, known: Known, corridor: Corridor, now: datetim
 
 def read(plan: BatchPlan, intake: Intake) -> RawBatch:
     """Fetch and decode, ahead of the rules; an object that cannot be read costs that object only."""
-    return RawBatch(plan, ahead(parts(plan, intake)))
+    return RawBatch(plan, ahead(parts(plan, intake), int(intake.decode_ahead)))
 
 
 def transform(raw: RawBatch, intake: Intake, rules: Transform = clean_all) -> CleanBatch:

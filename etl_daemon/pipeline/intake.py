@@ -52,7 +52,8 @@ class Intake:
     """What reading and the rules work with: ``fetchers`` objects at a time, up to ``ahead_bytes`` before their turn.
 
     ``tell`` hears from several threads how long each piece took. Between slices ``enough`` says whether to let the
-    batch go, because the process is to end.
+    batch go, because the process is to end. With ``decode_ahead`` the next slice is decoded while the rules are at
+    work on one.
     """
 
     source: Source
@@ -63,6 +64,7 @@ class Intake:
     ahead_bytes: int
     tell: Tell = lambda _: None
     enough: Callable[[], bool] = lambda: False
+    decode_ahead: bool = True
 
 
 def parts(plan: BatchPlan, intake: Intake) -> Iterator[RawSlice | Refusal | Deferral]:
@@ -145,6 +147,9 @@ def _room(under_way: deque[Fetched], ref: ObjectRef, intake: Intake) -> bool:
 
 def ahead(items: Iterator[Item], depth: int = 1) -> Iterator[Item]:
     """The items; while one is in use, up to ``depth`` more are being made."""
+    if not depth:
+        yield from items
+        return
 
     def made() -> Item | None:
         return next(items, None)

@@ -155,7 +155,7 @@ def test_all_problems_come_at_once_with_name_value_place_and_what_is_allowed(emp
         ("SMTP_PORT", "70000", "less than or equal to 65535"),
         ("REFUSE_ABOVE_SHARE", "-0.1", "greater than or equal to 0"),
         ("ETL_MAX_RETRIES", "-1", "greater than or equal to 0"),
-        ("MEMORY_LIMIT_MB", "1", "greater than or equal to 64"),
+        ("MEMORY_LIMIT_MB", "511", "greater than or equal to 512"),
         ("OUTLIER_Z", "nan", "finite"),
         ("LOG_LEVEL", "LOUD", "'DEBUG', 'INFO'"),
         ("DBT_ARGS", "--exclude 'countries", "a quote that does not close"),

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from etl_daemon.adapters.decode import ObjectDecoder, typed
+from etl_daemon.adapters.decode import ObjectDecoder
 from etl_daemon.adapters.decode.numerals import marked
 from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.model import ObjectRef
@@ -177,17 +177,16 @@ def test_columns_come_in_the_order_of_the_records() -> None:
 
 
 @pytest.mark.parametrize("held", [0, 2**28])
-def test_slices_agree_on_types(monkeypatch: pytest.MonkeyPatch, held: int) -> None:
-    monkeypatch.setattr(typed, "HELD_BYTES", held)
+def test_slices_agree_on_types(held: int) -> None:
+    limits = ReadLimits(typed_bytes=held)
     body = b"id,x,y\n" + b"1,1,\n" * 50 + b"2,2.5,a\n"
-    slices = decode(gzip.compress(body), dataset=ANY, slice_rows=10, chunk_bytes=32)
+    slices = decode(gzip.compress(body), dataset=ANY, limits=limits, slice_rows=10, chunk_bytes=32)
     assert len(slices) == 6
     assert {part.table.schema.field("X").type for part in slices} == {EXACT}
     assert gathered(slices)[0]["Y"].to_pylist() == [None] * 50 + ["a"]
     lines = b'{"id":1}\n' * 50 + b'{"id":"2"}\n'
-    assert {
-        part.table.schema.field("ID").type for part in decode(lines, dataset=ANY, slice_rows=10, chunk_bytes=32)
-    } == {JSON}
+    slices = decode(lines, dataset=ANY, limits=limits, slice_rows=10, chunk_bytes=32)
+    assert {part.table.schema.field("ID").type for part in slices} == {JSON}
 
 
 def test_a_malformed_line_costs_that_line() -> None:

@@ -9,7 +9,7 @@ import sys
 ROUNDS = """
 import resource
 from etl_daemon.cli.memory import expect_short_run
-expect_short_run()
+expect_short_run(2**30)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(10):
     blocks = [bytearray(4 * 2**20) for _ in range(10)]

@@ -183,7 +183,8 @@ class CsvBlocks:
         if len(headers):
             columns = {name: _nulled(column, headers) for name, column in columns.items()}
         malformed = np.union1d(np.fromiter(rows.malformed, np.int64), headers)
-        return Piece(pa.table(columns), malformed, _Raw(block, self._dialect, rows.malformed).text, self._extra)
+        raw = _Raw(block, self._dialect, rows.malformed).text
+        return Piece(pa.table(columns), malformed, raw, self._extra, len(block))
 
     def _repeated_headers(self, columns: dict[str, pa.ChunkedArray]) -> Positions:
         rows: Positions | None = None

@@ -31,20 +31,21 @@ from etl_daemon.core.columns import match_columns
 from etl_daemon.core.datasets import Dataset, Kind, Raw
 from etl_daemon.core.model import SLICE_ROWS, ObjectRef, RawSlice
 from etl_daemon.core.policy import ReadLimits
+from etl_daemon.core.tables.exact import TextForms
 from etl_daemon.core.tables.naming import SYMBOL
 from etl_daemon.errors import DataError
 
 Together = Mapping[ObjectRef, list[RawSlice]]
-CHUNK_BYTES = 16 * 2**20
+CHUNK_BYTES = 4 * 2**20
 DEFAULT_LIMITS = ReadLimits()
 
 
 class ObjectDecoder:
     """JSON, CSV and Parquet, plain or compressed, to rows. Safe for many threads; ``close`` it in the end.
 
-    ``threads`` parse in parallel. ``slice_rows`` and ``chunk_bytes`` (decompressed bytes parsed at a time) change
-    nothing but how much memory is in use. ``timezone`` is that of timestamps that name none, where they are told from
-    other text: in datasets of kind ``table``.
+    ``threads`` parse in parallel; without any, whoever takes the slices parses. ``slice_rows`` and ``chunk_bytes``
+    (decompressed bytes parsed at a time) change nothing but how much memory is in use. ``timezone`` is that of
+    timestamps that name none, where they are told from other text: in datasets of kind ``table``.
     """
 
     def __init__(
@@ -96,7 +97,9 @@ class ObjectDecoder:
             whole = body if codec is None else b"".join(blocks)
             return parquet_pieces(whole, dataset, self._limits)
         if dataset.kind is Kind.TABLE:
-            return typed(lambda: self._text(ref, *self._begun(body, codec), dataset), dataset, self._timezone)
+            forms = TextForms(self._timezone, dataset.timestamp_formats, dataset.thousands_separators)
+            held_bytes = self._limits.typed_bytes
+            return typed(lambda: self._text(ref, *self._begun(body, codec), dataset), dataset, forms, held_bytes)
         return self._text(ref, head, blocks, dataset)
 
     def _begun(self, body: memoryview, codec: str | None) -> tuple[bytes, Iterator[Block]]:

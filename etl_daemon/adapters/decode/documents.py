@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -135,4 +136,4 @@ def compact(piece: Piece) -> Piece:
         texts = piece.raw(positions).to_pylist()
         return pa.array([BLANK_OUTSIDE_STRINGS.sub(lambda hit: hit[1] or "", text) for text in texts], pa.string())
 
-    return Piece(piece.table, piece.malformed, raw, piece.extra)
+    return replace(piece, raw=raw)

@@ -67,7 +67,7 @@ class JsonLines:
         table = _with_required(restore_digits(reading.table, plan, lines), plan, lines.rows)
         if len(reading.malformed) < lines.rows:
             self.keys.has_records = True
-        return Piece(table, reading.malformed, lines.text, self.keys.extra)
+        return Piece(table, reading.malformed, lines.text, self.keys.extra, len(lines.data))
 
     def _settled(self, lines: Lines, scratch: Scratch) -> tuple[Plan, _Reading]:
         """Read, and read again as long as reading brings up keys that matter."""

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from etl_daemon.adapters.decode.pieces import NONE, Piece, Positions, readable
 from etl_daemon.adapters.decode.plan import require
 from etl_daemon.adapters.decode.streams import check_expansion
+from etl_daemon.adapters.spool import let_go
 from etl_daemon.core import arrow
 from etl_daemon.core.columns import match_columns
 from etl_daemon.core.datasets import Dataset, Kind
@@ -30,7 +31,9 @@ def parquet_pieces(body: memoryview | bytes, dataset: Dataset, limits: ReadLimit
         DataError: ``undecodable``, ``too_large``, ``decompression_bomb``, ``missing_columns``, ``ambiguous_columns``.
     """
     try:
-        yield from _pieces(pq.ParquetFile(pa.BufferReader(pa.py_buffer(body))), len(body), dataset, limits)
+        for piece in _pieces(pq.ParquetFile(pa.BufferReader(pa.py_buffer(body))), len(body), dataset, limits):
+            yield piece
+            let_go(memoryview(body))
     except (OSError, pa.ArrowException) as error:
         raise DataError(
             "undecodable", f"The Parquet file is broken: {error}.", hint="upload the object again"

@@ -16,25 +16,39 @@ Positions = np.ndarray[tuple[int], np.dtype[np.int64]]
 NONE: Positions = np.zeros(0, np.int64)
 
 
+SLICE_BYTES = 64 * 2**20
+"""Rows and their text from which a slice ends before it has all its rows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some consecutive rows of an object; the fields are as in ``RawSlice``."""
+    """Some consecutive rows of an object; the fields are as in ``RawSlice``.
+
+    ``text_bytes``: how much text is kept for ``raw``.
+    """
 
     table: pa.Table
     malformed: Positions
     raw: RawText
     extra: tuple[str, ...] = ()
+    text_bytes: int = 0
+
+    @property
+    def size(self) -> int:
+        """What it takes in memory (bytes)."""
+        return int(self.table.nbytes) + self.text_bytes
 
     def part(self, start: int, stop: int) -> Piece:
         """The rows from ``start`` up to ``stop``."""
         if start == 0 and stop == self.table.num_rows:
             return self
         inside = self.malformed[(self.malformed >= start) & (self.malformed < stop)] - start
-        return Piece(self.table.slice(start, stop - start), inside, lambda at: self.raw(at + start), self.extra)
+        share = self.text_bytes * (stop - start) // self.table.num_rows
+        return Piece(self.table.slice(start, stop - start), inside, lambda at: self.raw(at + start), self.extra, share)
 
 
 def regroup(ref: ObjectRef, pieces: Iterable[Piece], slice_rows: int) -> Iterator[RawSlice]:
-    """Slices of exactly ``slice_rows`` rows, except the last."""
+    """Slices of exactly ``slice_rows`` rows, except the last, and those whose rows are very wide."""
     pending: list[Piece] = []
     held, first_row = 0, 1
     for piece in pieces:
@@ -46,6 +60,9 @@ def regroup(ref: ObjectRef, pieces: Iterable[Piece], slice_rows: int) -> Iterato
         if start < rows:
             pending.append(piece.part(start, rows))
             held += rows - start
+        if sum(each.size for each in pending) >= SLICE_BYTES:
+            yield _slice(ref, first_row, pending)
+            pending, held, first_row = [], 0, first_row + held
     if held:
         yield _slice(ref, first_row, pending)
 

@@ -33,7 +33,7 @@ class RawLines:
         fit = [len(text.encode()) <= self._max_record_bytes and _is_json(text) for text in texts]
         values = pa.array([text if ok else None for text, ok in zip(texts, fit, strict=True)], pa.string())
         malformed = np.flatnonzero(~np.array(fit, np.bool_))
-        return Piece(pa.table({RAW_COLUMN: values.cast(JSON)}), malformed, lines.text)
+        return Piece(pa.table({RAW_COLUMN: values.cast(JSON)}), malformed, lines.text, text_bytes=len(chunk))
 
 
 def _is_json(text: str) -> bool:

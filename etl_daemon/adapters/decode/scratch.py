@@ -97,7 +97,10 @@ class Scratch:
 
 
 class Workshop:
-    """Up to ``threads`` workers, and the scratches they take turns with. Made on first use; safe for many callers."""
+    """Up to ``threads`` workers, and the scratches they take turns with. Made on first use; safe for many callers.
+
+    Without threads the work is done by whoever takes the results.
+    """
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
@@ -119,6 +122,9 @@ class Workshop:
 
     def in_order(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """``work`` on each item by the workers, results in the items' order; a lone item is done right here."""
+        if not self._threads:
+            yield from map(work, items)
+            return
         items = iter(items)
         first = next(items, None)
         second = next(items, None)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
+from etl_daemon.adapters.spool import let_go
 from etl_daemon.core.policy import ReadLimits
 from etl_daemon.errors import DataError
 
@@ -32,6 +33,7 @@ def expand(body: memoryview, codec: str | None, limits: ReadLimits, block_bytes:
     total = 0
     with pa.CompressedInputStream(pa.BufferReader(pa.py_buffer(body)), codec) as stream:
         while block := _read(stream, codec, min(block_bytes, RATIO_FREE_BYTES)):
+            let_go(body)
             total += len(block)
             check_expansion(total, len(body), limits)
             yield block
@@ -39,6 +41,7 @@ def expand(body: memoryview, codec: str | None, limits: ReadLimits, block_bytes:
 
 def _blocks(body: memoryview, block_bytes: int) -> Iterator[Block]:
     while body:
+        let_go(body)
         block = body[:block_bytes]
         end = last_newline(block) or len(block)
         yield block[:end]

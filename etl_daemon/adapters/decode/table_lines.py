@@ -54,7 +54,8 @@ class TableLines:
             table = scratch.table(_values_sql(sheet.path, longest, [name for (name,) in found.values()]))
         columns = {name: unmarked(table[at + 1], mark).cast(JSON) for at, name in enumerate(found)}
         malformed = np.flatnonzero(~table[0].to_numpy())
-        return Piece(pa.table({ROWS: pa.nulls(lines.rows), **columns}), malformed, lines.text), names
+        table = pa.table({ROWS: pa.nulls(lines.rows), **columns})
+        return Piece(table, malformed, lines.text, text_bytes=len(chunk)), names
 
 
 def _keys_sql(path: str, longest: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -13,26 +14,23 @@ from etl_daemon.core.tables.exact import TextForms
 from etl_daemon.core.tables.inference import CellEvidence, DeclaredEvidence, Evidence, JsonEvidence
 from etl_daemon.core.tables.plaintext import is_json
 
-HELD_BYTES = 2**28
-"""Rows of an object that are kept between the two readings; a bigger one is parsed twice."""
 
-
-def typed(read: Callable[[], Iterator[Piece]], dataset: Dataset, timezone: str) -> Iterator[Piece]:
+def typed(read: Callable[[], Iterator[Piece]], dataset: Dataset, forms: TextForms, held_bytes: int) -> Iterator[Piece]:
     """The same pieces in the types that all values of the object have in common.
 
-    ``read`` gives the object's pieces from the beginning, each time that it is called.
+    ``read`` gives the object's pieces from the beginning, each time that it is called. Rows of up to ``held_bytes``
+    are kept between the two readings; an object with more is parsed twice.
     """
-    forms = TextForms(timezone, dataset.timestamp_formats, dataset.thousands_separators)
     evidence: dict[str, Evidence] = {}
     held: list[Piece] = []
     size = 0
     for piece in read():
         for name in [name for name in piece.table.column_names if name != ROWS]:
             _evidence(evidence, name, piece.table.schema.field(name).type, (dataset, forms)).add(piece.table[name])
-        size += piece.table.nbytes
-        held = [*held, piece] if size <= HELD_BYTES else []
+        size += piece.size
+        held = [*held, piece] if size <= held_bytes else []
     types = {name: seen.type() for name, seen in evidence.items()}
-    for piece in held if size <= HELD_BYTES else read():
+    for piece in held if size <= held_bytes else read():
         yield _in_types(piece, evidence, types)
 
 
@@ -52,4 +50,4 @@ def _in_types(piece: Piece, evidence: dict[str, Evidence], types: dict[str, pa.D
         name: seen.values(table[name], types[name]) if name in table.column_names else pa.nulls(rows, types[name])
         for name, seen in evidence.items()
     }
-    return Piece(pa.table(columns or {ROWS: pa.nulls(rows)}), piece.malformed, piece.raw, piece.extra)
+    return replace(piece, table=pa.table(columns or {ROWS: pa.nulls(rows)}))
