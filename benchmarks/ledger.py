@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import md5
 from pathlib import Path
 
 from etl_daemon.adapters.destination.destination import SqlDestination
@@ -66,7 +67,8 @@ def listed(rows: int, hours: int) -> list[ObjectRef]:
     for number in range(rows - hours * PER_HOUR, rows):
         at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=number // PER_HOUR)
         key = f"{at:processed/price_data/%Y/%m/%d/%H/}{number % PER_HOUR:05d}.json"
-        refs.append(ObjectRef(at, key, f"{number:032x}-{at.isoformat()}", BUCKET, f"{number:032x}", 4096))
+        etag = md5(f"o{number}".encode()).hexdigest()
+        refs.append(ObjectRef(at, key, f"{etag}-{at.isoformat()}", BUCKET, etag, 4096))
     return refs
 
 
