@@ -95,6 +95,7 @@ class ListedStore:
 
 class _Answer(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or each answer, which goes out in two pieces, waits 40 ms for the first one
     store: ListedStore
 
     def do_GET(self) -> None:
