@@ -192,12 +192,12 @@ def _judged(raw: RawBatch, intake: Intake, rules: Transform) -> Iterator[CleanSl
 def _slices_together(
     parts: Iterable[RawSlice | Refusal | Deferral],
 ) -> Iterator[list[RawSlice] | Refusal | Deferral]:
-    """Neighbouring slices in lists of up to ``SLICE_ROWS`` rows."""
+    """Slices of neighbouring objects in lists of up to ``SLICE_ROWS`` rows; a further one of an object is not small."""
     slices: list[RawSlice] = []
     rows = 0
     for part in parts:
         more = part.table.num_rows if isinstance(part, RawSlice) else SLICE_ROWS
-        if slices and rows + more > SLICE_ROWS:
+        if slices and (rows + more > SLICE_ROWS or part.ref == slices[-1].ref):
             yield slices
             slices, rows = [], 0
         if isinstance(part, RawSlice):
