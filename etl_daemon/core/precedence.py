@@ -146,7 +146,11 @@ def _codes(column: pa.ChunkedArray, room: Room) -> tuple[int, Iterator[Ints]]:
 
 
 def _instants(chunks: Sequence[pa.Int64Array], room: Room) -> tuple[int, Iterator[Ints]]:
-    low, high = (min(arrow.values(chunk).min() for chunk in chunks), max(arrow.values(chunk).max() for chunk in chunks))
+    bounds = []
+    for chunk in chunks:
+        bounds.append((arrow.values(chunk).min(), arrow.values(chunk).max()))
+        room.let_go()
+    low, high = min(least for least, _ in bounds), max(greatest for _, greatest in bounds)
 
     def offsets() -> Iterator[Ints]:
         for chunk in chunks:

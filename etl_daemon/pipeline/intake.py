@@ -159,6 +159,7 @@ def ahead(items: Iterator[Item], depth: int = 1) -> Iterator[Item]:
         while (item := coming.popleft().result()) is not None:
             coming.append(pool.submit(copy_context().run, made))
             yield item
+            del item  # or it would be held while we wait for the next
 
 
 def results(raw: RawBatch, intake: Intake, rules: Transform) -> Iterator[CleanSlice | Refusal | Deferral]:
@@ -175,6 +176,7 @@ def results(raw: RawBatch, intake: Intake, rules: Transform) -> Iterator[CleanSl
             if not isinstance(result, CleanSlice):
                 break
             counts += result.counts
+            del result
         else:
             yield from _above_tolerance(ref, counts, intake.tolerance)
 
@@ -187,12 +189,16 @@ def _judged(raw: RawBatch, intake: Intake, rules: Transform) -> Iterator[CleanSl
             yield from _cleaned(parts, raw.plan.dataset, intake, rules)
         else:
             yield parts
+        del parts  # before the next ones are decoded
 
 
 def _slices_together(
     parts: Iterable[RawSlice | Refusal | Deferral],
 ) -> Iterator[list[RawSlice] | Refusal | Deferral]:
-    """Slices of neighbouring objects in lists of up to ``SLICE_ROWS`` rows; a further one of an object is not small."""
+    """Slices of neighbouring objects in lists of up to ``SLICE_ROWS`` rows.
+
+    A further slice of an object begins another list, and a list that is half full waits for no more.
+    """
     slices: list[RawSlice] = []
     rows = 0
     for part in parts:
@@ -205,6 +211,10 @@ def _slices_together(
             rows += more
         else:
             yield part
+        del part
+        if rows > SLICE_ROWS // 2:
+            yield slices
+            slices, rows = [], 0
     if slices:
         yield slices
 

@@ -44,6 +44,7 @@ class Timed:
             if item is None:
                 return
             yield item
+            del item  # large ones are not held while the next is made
 
 
 def timed_each(items: Iterator[Item], tell: Tell, dataset: str, stage: str) -> Iterator[Item]:
@@ -54,6 +55,7 @@ def timed_each(items: Iterator[Item], tell: Tell, dataset: str, stage: str) -> I
         if item is None:
             return
         yield item
+        del item
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ import gzip
 import json
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,10 @@ from tests.support.s3_servers import moto_server
 HERE = Path(__file__).parents[2]
 
 
-def work(shell: Shell, **settings: object) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What `once` has done with everything there is, and what it took."""
+def work(shell: Shell, seconds: float = 120, **settings: object) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `once` has done with everything there is, within so many seconds, and what it took."""
     words = [sys.executable, "-m", "tests.support.limits", "once", "--json", "--hours-back", "800000"]
-    ended = shell.execute(words, PYTHONPATH=HERE, LOG_LEVEL="ERROR", **settings)
+    ended = replace(shell, patience_seconds=seconds).execute(words, PYTHONPATH=HERE, LOG_LEVEL="ERROR", **settings)
     assert ended.code == 0, ended.out + ended.err
     took = json.loads(ended.err.splitlines()[-1])
     print(f"{shell.settings} {settings}: {took}")
@@ -64,6 +65,36 @@ def test_a_backlog_of_all_kinds_stays_within_the_limit(tmp_path: Path) -> None:
     assert done["rows"]["read"] == len(big) + len(grouped) + 3 * len(packed) + 300 * 40
     assert done["rows"]["quarantined"] == unfit(big) + unfit(grouped) + 3 * unfit(packed)
     assert done["rows"]["loaded"] - done["rows"]["replaced"] == kept(shell) == fit + 300 * 40
+
+
+LONG = [
+    pytest.param("one", id="one object of 5 GB"),
+    pytest.param("small", id="50,000 objects of 4 KB"),
+    pytest.param("backlog", id="20 GB in objects of 200 MB"),
+]
+
+
+@pytest.mark.memory
+@pytest.mark.timeout(7_200)
+@pytest.mark.parametrize("kind", LONG)
+def test_backlogs_of_the_size_that_the_limit_is_made_for(tmp_path: Path, kind: str) -> None:
+    shell = Shell.embedded(tmp_path, MEMORY_LIMIT_MB=1024)
+    folder = tmp_path / "bucket/processed/price_data"
+    rows = 41_000_000 if kind == "one" else 1_550_000
+    if kind == "small":
+        for number in range(50_000):
+            (folder / f"{number}.json").write_text(small(number, 38))
+        rows = 38
+    else:
+        write_lines(folder / "0.json", range(rows))
+    for number in range(1, 100 if kind == "backlog" else 1):  # one content under many keys takes no room
+        (folder / f"{number}.json").hardlink_to(folder / "0.json")
+    objects = len(list(folder.iterdir()))
+    done, took = work(shell, 7_000)
+
+    assert took["peak_mib"] <= 1024
+    assert done["objects"]["loaded"] == objects
+    assert done["rows"]["read"] == rows * objects
 
 
 def in_bucket(url: str, folder: Path) -> dict[str, object]:

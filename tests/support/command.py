@@ -45,6 +45,7 @@ class Shell:
 
     folder: Path
     settings: Mapping[str, object]
+    patience_seconds: float = _PATIENCE_SECONDS
 
     @classmethod
     def embedded(cls, folder: Path, **more: object) -> Shell:
@@ -82,7 +83,7 @@ class Shell:
             env=self.environment(**settings),
             capture_output=True,
             text=True,
-            timeout=_PATIENCE_SECONDS,
+            timeout=self.patience_seconds,
             check=False,
         )
         return Ended(done.returncode, done.stdout, done.stderr)

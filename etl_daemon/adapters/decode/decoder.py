@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 
 import numpy as np
@@ -73,14 +74,14 @@ class ObjectDecoder:
                 ``nesting_too_deep``, ``missing_columns``, ``ambiguous_columns``, ``records_path_missing``,
                 ``symbol_from_key``; for datasets of kind ``table`` also ``column_name``, ``too_many_columns``.
         """
-        for part in regroup(ref, self._pieces(ref, body, dataset), self._slice_rows):
-            yield _with_symbol(part, dataset)
+        slices = regroup(ref, self._pieces(ref, body, dataset), self._slice_rows)
+        return map(partial(_with_symbol, dataset), slices)  # which holds none while the next is made
 
     def decode_together(self, bodies: Sequence[tuple[ObjectRef, memoryview]], dataset: Dataset) -> Together:
         """As the port says."""
         small = SmallObjects(dataset, self._workshop, self._limits.max_record_bytes)
         return {
-            ref: [_with_symbol(part, dataset) for part in regroup(ref, [piece], self._slice_rows)]
+            ref: [_with_symbol(dataset, part) for part in regroup(ref, [piece], self._slice_rows)]
             for ref, piece in small.pieces(bodies).items()
         }
 
@@ -228,7 +229,7 @@ def _without(blocks: Iterable[Block], count: int) -> Iterator[Block]:
         count -= min(count, len(block))
 
 
-def _with_symbol(part: RawSlice, dataset: Dataset) -> RawSlice:
+def _with_symbol(dataset: Dataset, part: RawSlice) -> RawSlice:
     """The slice with the symbol that its key tells, where the object has none."""
     name = SYMBOL if dataset.kind is Kind.TABLE else "symbol"
     if not dataset.symbol_from_key or name in part.table.column_names:

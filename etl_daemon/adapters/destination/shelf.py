@@ -57,6 +57,7 @@ class Shelf:
         for result in results:
             held.append(result)
             size += _bytes(result)
+            del result  # or it would be held while the next is made
             if size > self._room_bytes:
                 yield from self._put(held)
                 held, size = [], 0
