@@ -23,7 +23,7 @@ WHEELS := $(PY) -m pip download --quiet --only-binary :all: --dest build/wheels 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-dbt test-systemd chaos soak check bench bench-check peers-setup lock template snowflake-tables medallion dashboard diagrams dbt dbt-setup clean
+.PHONY: help setup run test test-dbt test-systemd chaos memory soak check bench bench-check peers-setup lock template snowflake-tables medallion dashboard diagrams dbt dbt-setup clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -55,6 +55,9 @@ test-systemd: setup ## Install and run the service on a real systemd in a box, a
 
 chaos: setup ## Kill daemons before and after every step, half an hour long; PYTEST_ARGS='-k "FULL and rival"'
 	@$(PY) -m pytest --quiet --numprocesses $(WORKERS) --dist load -m chaos $(PYTEST_ARGS) tests/fault
+
+memory: setup ## Load 5 GB, 50,000 and 20 GB of objects within the default limit; needs 20 GB of disk
+	@$(PY) -m pytest --quiet --capture=no -m memory $(PYTEST_ARGS) tests/e2e/test_limits.py
 
 soak: setup ## Let daemons idle and wait for a dead destination; SOAK_MINUTES=20
 	@$(PY) -m pytest --quiet --capture=no -m soak $(PYTEST_ARGS) tests/e2e/test_endurance.py
