@@ -52,14 +52,16 @@ def _bar(y: int, outcome: Outcome, ratio: Ratio, scale: _Scale) -> list[str]:
     side = "" if ratio.ours == "etl_daemon" else f"{ratio.ours}, "
     label = escape(f"{outcome.work}; {side}{ratio.against}")
     low, high = scale.at(times.low), scale.at(times.high)
-    bound = scale.at(ratio.at_least) if ratio.at_least else None
-    tick = (
-        f'<line x1="{bound:.1f}" y1="{y + 2}" x2="{bound:.1f}" y2="{y + LINE - 2}" stroke="black" stroke-width="2.5"/>'
-    )
     return [
         f'<text x="{LEFT - 8}" y="{middle + 4}" text-anchor="end">{label}</text>',
         f'<rect x="{one:.1f}" y="{y + 5}" width="{max(end - one, 1):.1f}" height="{LINE - 10}" fill="{color}"/>',
         f'<line x1="{low:.1f}" y1="{middle}" x2="{high:.1f}" y2="{middle}" stroke="#222" stroke-width="1"/>',
         f'<text x="{LEFT + WIDTH + 8}" y="{middle + 4}">{times.median:.2f}</text>',
-        *([tick] if bound is not None else []),
+        *([_tick(scale.at(ratio.at_least), y)] if ratio.at_least else []),
     ]
+
+
+def _tick(bound: float, y: int) -> str:
+    return (
+        f'<line x1="{bound:.1f}" y1="{y + 2}" x2="{bound:.1f}" y2="{y + LINE - 2}" stroke="black" stroke-width="2.5"/>'
+    )

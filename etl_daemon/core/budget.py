@@ -58,8 +58,8 @@ def divided(limit_mb: int, cores: int) -> Budget:
     return Budget(
         fetched=rest // 6,
         spooled_from=min(rest // 6, SPOOLED_FROM_BYTES),
-        typed=rest // 12,
-        staged=rest * 2 // 3,
+        typed=rest // 3,
+        staged=rest * 5 // 12,
         engine=SLICE_BYTES + rest // 6,
         kept=rest // 12,
         parsers=2 + more_parsers,

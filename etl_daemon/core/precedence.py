@@ -138,17 +138,26 @@ def comparable(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def _codes(column: pa.ChunkedArray, room: Room) -> tuple[int, Iterator[Ints]]:
     """How many codes there may be, and those of each chunk."""
     if pa.types.is_timestamp(column.type):
-        return _instants([chunk.view(pa.int64()) for chunk in column.chunks if len(chunk)], room)
+        return _offsets([chunk.view(pa.int64()) for chunk in column.chunks if len(chunk)], room)
+    if pa.types.is_signed_integer(column.type) and _spread(column) < MOST_CELLS:
+        return _offsets([chunk.cast(pa.int64()) for chunk in column.chunks if len(chunk)], room)
     if not pa.types.is_dictionary(column.type):
-        column = column.dictionary_encode()
+        column = column.dictionary_encode()  # all chunks share one dictionary
+        return len(column.chunk(0).dictionary), (arrow.values(chunk.indices) for chunk in column.chunks)
     words = pa.chunked_array([chunk.dictionary for chunk in column.chunks], column.type.value_type).unique()
     return len(words), (_places(chunk, words) for chunk in column.chunks)
 
 
-def _instants(chunks: Sequence[pa.Int64Array], room: Room) -> tuple[int, Iterator[Ints]]:
+def _spread(column: pa.ChunkedArray) -> int:
+    bounds = pc.min_max(column)
+    return int(bounds["max"].as_py() - bounds["min"].as_py())
+
+
+def _offsets(chunks: Sequence[pa.Int64Array], room: Room) -> tuple[int, Iterator[Ints]]:
+    """Distances from the least value, in the largest unit that all share."""
     bounds = []
     for chunk in chunks:
-        bounds.append((arrow.values(chunk).min(), arrow.values(chunk).max()))
+        bounds.append((int(arrow.values(chunk).min()), int(arrow.values(chunk).max())))
         room.let_go()
     low, high = min(least for least, _ in bounds), max(greatest for _, greatest in bounds)
 
