@@ -40,7 +40,7 @@ class Deaf:
 def heats(given: Given) -> Iterator[Heat]:
     """Rows of prices as they are staged."""
     dataset, rules = rules_of("price_data")
-    table = _staged(clean(slice_of(given, given.size(200_000, 50_000), "distinct"), dataset, rules).accepted)
+    table = _staged(clean(slice_of(given, given.size(100_000, 20_000), "distinct"), dataset, rules).accepted)
     rows = table.num_rows
     deaf: Any = Deaf(rows)
 
