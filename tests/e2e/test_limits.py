@@ -40,10 +40,10 @@ def kept(shell: Shell) -> int:
 
 
 def small(number: int, rows: int) -> str:
-    """The lines of a small object: minutes of a day of its own."""
-    day = datetime(1971, 1, 1, tzinfo=UTC) + timedelta(days=number)
+    """The lines of a small object: minutes of an hour of its own."""
+    hour = datetime(1971, 1, 1, tzinfo=UTC) + timedelta(hours=number)
     line = '{"symbol":"A","timestamp":"%s","open":1,"high":1,"low":1,"close":1,"volume":%d}\n'
-    return "".join(line % ((day + timedelta(minutes=at)).isoformat(), at) for at in range(rows))
+    return "".join(line % ((hour + timedelta(minutes=at)).isoformat(), at) for at in range(rows))
 
 
 def test_a_backlog_of_all_kinds_stays_within_the_limit(tmp_path: Path) -> None:
