@@ -181,6 +181,8 @@ def _thinned(part: CleanSlice, stays: Marks, filtered: Marks) -> CleanSlice:
     if not lost:
         return part
     counts = part.counts + Counts(loaded=-lost, superseded=lost - unwanted, filtered=unwanted)
-    gone = arrow.values(part.accepted["_OBJECT_ROW"])[~stays]
-    flagged = ~np.isin(arrow.values(part.anomalies["_OBJECT_ROW"]), gone)
-    return replace(part, stays=stays, anomalies=part.anomalies.filter(arrow.array(flagged)), counts=counts)
+    anomalies = part.anomalies
+    if anomalies.num_rows:
+        gone = arrow.values(part.accepted["_OBJECT_ROW"])[~stays]
+        anomalies = anomalies.filter(arrow.array(~np.isin(arrow.values(anomalies["_OBJECT_ROW"]), gone)))
+    return replace(part, stays=stays, anomalies=anomalies, counts=counts)

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PRICES = "FINANCIAL_DATA.MARKET_DATA.PRICE_DATA"
 OTHER_WAYS = {
     *("boto3", "botocore", "obstore", "snowflake", "cryptography", "httpx", "requests", "apprise", "openlineage"),
-    *("prometheus_client", "waitress", "psycopg", "pymysql", "sqlalchemy", "orjson", "zstandard", "smtplib", "moto"),
+    *("prometheus_client", "waitress", "psycopg", "pymysql", "sqlalchemy", "zstandard", "smtplib", "moto"),
 }
 """What a folder and a DuckDB file do without: each takes as long to import as the work of an idle cycle."""
 GOOD = {"open": "100.5", "high": "101.25", "low": "99.75", "close": "100.87654321", "volume": "1500"}

@@ -29,7 +29,7 @@ class SmallObjects:
     """Reads objects together whose records have the same keys, so that all are read alike.
 
     Rows, rejected lines and names of keys are what each object gives by itself: what would make a difference, such as a
-    key that turns up where no sample saw it, leaves the objects to be read one by one.
+    key that turns up where no sample saw it, or a column under two names, leaves the objects to be read one by one.
     """
 
     def __init__(self, dataset: Dataset, workshop: Workshop, max_record_bytes: int) -> None:
@@ -76,7 +76,7 @@ class SmallObjects:
         keys = Keys(self._dataset)
         keys.add(names)
         expected, extra = keys.plan, keys.extra
-        if not expected.complete or not keys.matching.found:
+        if not expected.complete or expected.several or keys.matching.ambiguous:
             return {}
         piece = JsonLines(keys, self._workshop, self._max_record_bytes).piece(lines)
         if keys.plan != expected or keys.extra != extra:

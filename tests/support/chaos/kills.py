@@ -49,7 +49,7 @@ _DESTINATION = "etl_daemon.adapters.destination"
 STEPS = (
     Step("list", "etl_daemon.adapters.local.source:LocalSource.list", CYCLE, "iterating"),
     Step("get", "etl_daemon.adapters.local.source:LocalSource.fetch", OBJECT),
-    Step("decode", "etl_daemon.adapters.decode:ObjectDecoder.decode", OBJECT, "iterating"),
+    Step("decode", "etl_daemon.adapters.decode.decoder:regroup", OBJECT, "iterating"),
     Step("stage", f"{_SESSION}.stage"),
     Step("begin", f"{_SESSION}.transaction", how="entering"),
     Step("fence", f"{_DESTINATION}.ledger:take_fence"),
