@@ -23,7 +23,7 @@ from etl_daemon.adapters.decode.raw_lines import RawLines
 from etl_daemon.adapters.decode.scratch import Workshop
 from etl_daemon.adapters.decode.sniff import Format
 from etl_daemon.adapters.decode.splitter import Splitter
-from etl_daemon.adapters.decode.streams import Block, cut_lines, expand
+from etl_daemon.adapters.decode.streams import CHUNK_BYTES, Block, cut_lines, expand
 from etl_daemon.adapters.decode.table_lines import TableLines
 from etl_daemon.adapters.decode.together import SmallObjects
 from etl_daemon.adapters.decode.typed import typed
@@ -37,7 +37,6 @@ from etl_daemon.core.tables.naming import SYMBOL
 from etl_daemon.errors import DataError
 
 Together = Mapping[ObjectRef, list[RawSlice]]
-CHUNK_BYTES = 4 * 2**20
 DEFAULT_LIMITS = ReadLimits()
 
 

@@ -15,11 +15,9 @@ from etl_daemon.adapters.decode.pieces import Piece
 from etl_daemon.adapters.decode.plan import Keys, names_of
 from etl_daemon.adapters.decode.scratch import Workshop
 from etl_daemon.adapters.decode.sniff import Format
+from etl_daemon.adapters.decode.streams import CHUNK_BYTES
 from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.model import ObjectRef
-
-CHUNK_BYTES = 4 * 2**20
-"""As much is parsed at a time; an object of more than that is large."""
 
 Body = tuple[ObjectRef, memoryview]
 Pieces = Mapping[ObjectRef, Piece]
