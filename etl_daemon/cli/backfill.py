@@ -17,7 +17,7 @@ from etl_daemon.cli.outcome import Tally, totals
 from etl_daemon.cli.printing import console, emit, say
 from etl_daemon.cli.run import stopping
 from etl_daemon.cli.selecting import span, who
-from etl_daemon.cli.start import chosen, counted, logging_runtime
+from etl_daemon.cli.start import at_work, chosen, logging_runtime
 from etl_daemon.core.model import Outcome
 from etl_daemon.operations.backfill import Progress, Span
 from etl_daemon.operations.backfill import backfill as load_older
@@ -56,7 +56,7 @@ def backfill(options: BackfillOptions) -> None:
 def _runtime(tally: Tally) -> Runtime:
     """On a terminal the bar takes the place of log lines."""
     settings = load_settings()
-    return counted(build(settings, [tally])) if sys.stderr.isatty() else logging_runtime(settings, tally)
+    return at_work(build(settings, [tally])) if sys.stderr.isatty() else logging_runtime(settings, tally)
 
 
 @contextmanager

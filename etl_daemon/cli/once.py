@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from etl_daemon.bootstrap.machine import budget
+from etl_daemon.adapters.local.memory import expect_short_run
 from etl_daemon.bootstrap.runtime import Runtime
 from etl_daemon.bootstrap.upstreams import fed
 from etl_daemon.cli import outcome
 from etl_daemon.cli.app import OnceOptions
-from etl_daemon.cli.memory import expect_short_run
 from etl_daemon.cli.printing import console, emit
 from etl_daemon.cli.start import check_force, in_other_modes, narrowed, working_runtime
 from etl_daemon.core import configure
@@ -27,7 +26,7 @@ def once(options: OnceOptions) -> None:
         EtlError: settings are wrong, or someone else is at work.
     """
     settings = load_settings()
-    expect_short_run(budget(settings).kept)
+    expect_short_run()
     tally = outcome.Tally()
     with working_runtime(settings, "once", tally) as runtime:
         reports = _cycle(runtime, options)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import typer
 
+from etl_daemon.adapters.local.memory import Memory, keep_freed
 from etl_daemon.bootstrap.runtime import Runtime, build
 from etl_daemon.config import Settings
 from etl_daemon.core.datasets import Dataset, Mode
@@ -21,7 +22,7 @@ def logging_runtime(settings: Settings, *observers: Observer) -> Runtime:
     Raises:
         ConfigError: the datasets are wrong.
     """
-    return counted(build(settings, [logging_observer(settings), *observers]))
+    return at_work(build(settings, [logging_observer(settings), *observers]))
 
 
 @contextmanager
@@ -35,7 +36,7 @@ def working_runtime(settings: Settings, word: str, *observers: Observer) -> Iter
     from etl_daemon.bootstrap.observers import history
 
     log = logging_observer(settings)
-    with counted(build(settings, [log, *observers])) as runtime:
+    with at_work(build(settings, [log, *observers])) as runtime:
         kept = history(settings, word, runtime.clock, log.notice)
         runtime.attach(kept.close, kept)
         alerting = alerts(settings, word, [each.name for each in runtime.datasets], runtime.clock, log.notice)
@@ -43,8 +44,14 @@ def working_runtime(settings: Settings, word: str, *observers: Observer) -> Iter
         yield runtime
 
 
-def counted(runtime: Runtime) -> Runtime:
-    """The runtime with its counts per table sent to CloudWatch, if the settings name a namespace there."""
+def at_work(runtime: Runtime) -> Runtime:
+    """The runtime of a command that loads: freed memory is kept for the next slice, until nothing is being read.
+
+    Its counts per table are sent to CloudWatch, if the settings name a namespace there.
+    """
+    keep_freed()
+    memory = Memory()
+    runtime.attach(memory.close, memory)
     settings = runtime.settings
     if settings.cloudwatch_namespace:
         from etl_daemon.bootstrap.observers import counts

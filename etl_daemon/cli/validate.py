@@ -10,12 +10,12 @@ from typing import Any
 
 import typer
 
-from etl_daemon.bootstrap.machine import budget, limit_cores
+from etl_daemon.adapters.local.memory import expect_short_run, keep_freed
+from etl_daemon.bootstrap.machine import limit_cores
 from etl_daemon.bootstrap.source import decoder, intake
 from etl_daemon.cli.app import ValidateOptions
 from etl_daemon.cli.examining import Files, examine
 from etl_daemon.cli.finding import show, total
-from etl_daemon.cli.memory import expect_short_run
 from etl_daemon.cli.printing import console, emit
 from etl_daemon.cli.rejects import Rejects
 from etl_daemon.cli.start import chosen
@@ -34,7 +34,8 @@ def validate(options: ValidateOptions) -> None:
         ConfigError: a setting is wrong.
     """
     settings = load_settings(needs_source=False)
-    expect_short_run(budget(settings).kept)
+    expect_short_run()
+    keep_freed()
     limit_cores(settings)
     dataset = _dataset(options, settings)
     rejects = Rejects(options.rejects) if options.rejects else nullcontext()

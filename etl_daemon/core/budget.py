@@ -30,8 +30,7 @@ class Budget:
 
     ``fetched``: objects that wait to be decoded. ``spooled_from``: objects of this size on lie on disk meanwhile.
     ``typed``: rows of an object whose types are still being found. ``staged``: cleaned rows of a batch; what exceeds
-    it lies on disk. ``engine``: DuckDB, while it commits what is staged; nothing is decoded then. ``kept``: freed
-    memory that malloc holds on to. ``parsers`` is how many workers may parse at once, ``decode_ahead`` whether they
+    it lies on disk. ``engine``: DuckDB, while it commits what is staged; nothing is decoded then. ``parsers`` is how many workers may parse at once, ``decode_ahead`` whether they
     go on with the next slice while the rules are at work on one.
     """
 
@@ -40,7 +39,6 @@ class Budget:
     typed: int
     staged: int
     engine: int
-    kept: int
     parsers: int
     decode_ahead: bool
 
@@ -61,7 +59,6 @@ def divided(limit_mb: int, cores: int) -> Budget:
         typed=rest // 3,
         staged=rest * 5 // 12,
         engine=SLICE_BYTES + rest // 6,
-        kept=rest // 12,
         parsers=2 + more_parsers,
         decode_ahead=ahead,
     )

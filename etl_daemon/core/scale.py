@@ -125,6 +125,9 @@ def decimals(units: Ints, type_: pa.Decimal128Type, valid: Bools | None = None) 
     if type_.precision < 19 and len(kept) and max(int(kept.max()), -int(kept.min())) >= 10**type_.precision:
         raise ValueError(f"a value has more digits than {type_} holds")
     pairs = np.empty((len(kept), 2), np.int64)
-    pairs[:, 0], pairs[:, 1] = kept, kept >> 63
+    for at in range(0, len(kept), BLOCK_ROWS):
+        block = kept[at : at + BLOCK_ROWS]
+        pairs[at : at + BLOCK_ROWS, 0] = block
+        np.right_shift(block, 63, out=pairs[at : at + BLOCK_ROWS, 1])
     bitmap = None if valid is None else pa.py_buffer(np.packbits(valid, bitorder="little"))
     return pa.Array.from_buffers(type_, len(kept), [bitmap, pa.py_buffer(pairs)])

@@ -13,18 +13,18 @@ LIMITS = [LEAST_MB, 640, 768, 1024, 2048, 65_536]
 @pytest.mark.parametrize("limit_mb", LIMITS)
 def test_the_shares_of_each_step_fit_the_limit(limit_mb: int, cores: int) -> None:
     shares = divided(limit_mb, cores)
-    always = PROCESS_BYTES + shares.staged + shares.kept
+    always = PROCESS_BYTES + shares.staged
     ahead = AHEAD_BYTES if shares.decode_ahead else 0
     parsers = (shares.parsers - 2) * PARSER_BYTES
     assert always + SLICE_BYTES + ahead + parsers + shares.fetched + shares.typed <= limit_mb * MIB, "reading"
     assert always + shares.engine <= limit_mb * MIB, "the commit"
-    assert min(shares.fetched, shares.typed, shares.staged, shares.kept) > 0
+    assert min(shares.fetched, shares.typed, shares.staged) > 0
     assert shares.spooled_from <= max(shares.fetched, 64 * MIB)
 
 
 def test_every_share_grows_with_the_limit() -> None:
     shares = [divided(limit, 2) for limit in (512, 2048, 8192)]
-    for name in ("fetched", "typed", "staged", "engine", "kept"):
+    for name in ("fetched", "typed", "staged", "engine"):
         sizes = [getattr(each, name) for each in shares]
         assert sizes == sorted(set(sizes)), name
 
