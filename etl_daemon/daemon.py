@@ -25,7 +25,7 @@ from etl_daemon.errors import (
     SetupError,
 )
 from etl_daemon.leasing import LeaseKeeper
-from etl_daemon.pipeline import Corridor, Look, Timed, discover, load, look_up
+from etl_daemon.pipeline import Corridor, Fetching, Look, Timed, discover, fetching, load, look_up
 from etl_daemon.ports import Clock, Upstream
 
 PLANS = 3
@@ -162,8 +162,9 @@ class Daemon:
         if plans and dataset.name in turn.wary:
             with Timed(self.corridor.tell, dataset.name, "recall"):  # no use reading for a destination that is down
                 self.corridor.destination.recall([dataset], self.corridor.bucket)
-        while plans and not (stop and stop.is_set()) and not (receipts and self.elapsed() - began >= turn.seconds):
-            receipts.append(self._load(_held(plans.pop(0), receipts, look.known.cursor), look))
+        with fetching(plans, self.corridor.intake) as fetched:
+            while plans and not (stop and stop.is_set()) and not (receipts and self.elapsed() - began >= turn.seconds):
+                receipts.append(self._load(_held(plans.pop(0), receipts, look.known.cursor), look, fetched))
         left = [ref for plan in plans for ref in plan.objects]
         if look.listed:
             self._note(look, found, receipts)
@@ -197,11 +198,11 @@ class Daemon:
     def _seen(self, look: Look) -> Known:
         return seen(look.known, look.dataset.mode, again=self.again, force=self.force)
 
-    def _load(self, plan: BatchPlan, look: Look) -> Receipt:
+    def _load(self, plan: BatchPlan, look: Look, fetched: Fetching) -> Receipt:
         name = plan.dataset.name
         plan = plan if self.own_cursor else replace(plan, watermark=None)
         try:
-            receipt = load(plan, self.corridor, lambda: self._fence(name), self.clock.now())
+            receipt = load(plan, self.corridor, lambda: self._fence(name), self.clock.now(), fetched)
         except SetupError:
             self._known.clear()  # tables may be gone, and with them what the ledger said
             raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from etl_daemon.adapters.local.memory import expect_short_run
+from etl_daemon.adapters.observers.memory import expect_short_run
 from etl_daemon.bootstrap.runtime import Runtime
 from etl_daemon.bootstrap.upstreams import fed
 from etl_daemon.cli import outcome

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import typer
 
-from etl_daemon.adapters.local.memory import Memory, keep_freed
+from etl_daemon.adapters.observers.memory import Memory, keep_freed
 from etl_daemon.bootstrap.runtime import Runtime, build
 from etl_daemon.config import Settings
 from etl_daemon.core.datasets import Dataset, Mode

@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from etl_daemon.adapters.local.memory import expect_short_run, keep_freed
+from etl_daemon.adapters.observers.memory import expect_short_run, keep_freed
 from etl_daemon.bootstrap.machine import limit_cores
 from etl_daemon.bootstrap.source import decoder, intake
 from etl_daemon.cli.app import ValidateOptions

@@ -30,8 +30,9 @@ class Budget:
 
     ``fetched``: objects that wait to be decoded. ``spooled_from``: objects of this size on lie on disk meanwhile.
     ``typed``: rows of an object whose types are still being found. ``staged``: cleaned rows of a batch; what exceeds
-    it lies on disk. ``engine``: DuckDB, while it commits what is staged; nothing is decoded then. ``parsers`` is how many workers may parse at once, ``decode_ahead`` whether they
-    go on with the next slice while the rules are at work on one.
+    it lies on disk. ``engine``: DuckDB, while it commits what is staged; nothing is decoded then. ``parsers`` is how
+    many workers may parse at once, ``decode_ahead`` whether they go on with the next slice while the rules are at work
+    on one.
     """
 
     fetched: int

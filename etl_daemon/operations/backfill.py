@@ -6,6 +6,7 @@ from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import takewhile
 
 from etl_daemon.core import discovery
 from etl_daemon.core.datasets import Dataset, Mode
@@ -14,7 +15,7 @@ from etl_daemon.core.review import standing
 from etl_daemon.errors import ConfigError, EtlError
 from etl_daemon.operations.batches import attempted, planned
 from etl_daemon.operations.claim import Claim, Operator, claim, fenced
-from etl_daemon.pipeline import Corridor, load
+from etl_daemon.pipeline import Corridor, Fetching, fetching, load
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +69,11 @@ def backfill(dataset: Dataset, span: Span, corridor: Corridor, operator: Operato
     operator.log("backfill", dataset.name, f"{span}: begun, {progress.objects} objects are due")
     yield progress
     try:
-        for plan in planned(mine.dataset, due, corridor):
-            progress = _after(progress, plan, _loaded(plan, mine, corridor, operator))
-            yield progress
-            if operator.stop.is_set():
-                break
+        plans = list(planned(mine.dataset, due, corridor))
+        with fetching(plans, corridor.intake) as fetched:
+            for plan in takewhile(lambda _: not operator.stop.is_set(), plans):
+                progress = _after(progress, plan, _loaded(plan, mine, corridor, operator, fetched))
+                yield progress
     except BaseException as error:
         how = f"failed ({error.detail})" if isinstance(error, EtlError) else "interrupted"
         with suppress(EtlError):  # what ended the backfill is what to tell
@@ -102,9 +103,9 @@ def _due(dataset: Dataset, span: Span, corridor: Corridor, known: Known) -> tupl
     return tuple(ref for ref in pending if span.since <= ref.modified < span.until)
 
 
-def _loaded(plan: BatchPlan, mine: Claim, corridor: Corridor, operator: Operator) -> list[Receipt]:
+def _loaded(plan: BatchPlan, mine: Claim, corridor: Corridor, operator: Operator, fetched: Fetching) -> list[Receipt]:
     with fenced("backfill", mine.dataset):
-        return attempted(plan, lambda part: load(part, corridor, lambda: mine.fence, operator.clock.now()))
+        return attempted(plan, lambda part: load(part, corridor, lambda: mine.fence, operator.clock.now(), fetched))
 
 
 def _after(progress: Progress, plan: BatchPlan, receipts: list[Receipt]) -> Progress:

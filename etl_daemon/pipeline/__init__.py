@@ -37,13 +37,15 @@ from etl_daemon.core.model import (
     Receipt,
     StagedBatch,
 )
-from etl_daemon.pipeline.intake import Intake, Tolerance, Transform, ahead, parts, reject_share, results
+from etl_daemon.pipeline.fetching import Fetching
+from etl_daemon.pipeline.intake import Intake, Tolerance, Transform, ahead, fetching, parts, reject_share, results
 from etl_daemon.pipeline.lookup import Look, look_up
 from etl_daemon.pipeline.timing import Grace, Timed
 from etl_daemon.ports import Destination
 
 __all__ = [
     "Corridor",
+    "Fetching",
     "Grace",
     "Intake",
     "Look",
@@ -52,6 +54,7 @@ __all__ = [
     "Tolerance",
     "commit",
     "discover",
+    "fetching",
     "load",
     "look_up",
     "read",
@@ -102,9 +105,9 @@ def _discovered(dataset: Dataset, known: Known, corridor: Corridor, now: datetim
     return discovery.pending(listing, known.versions, since)
 
 
-def read(plan: BatchPlan, intake: Intake) -> RawBatch:
+def read(plan: BatchPlan, intake: Intake, fetched: Fetching | None = None) -> RawBatch:
     """Fetch and decode, ahead of the rules; an object that cannot be read costs that object only."""
-    return RawBatch(plan, ahead(parts(plan, intake), int(intake.decode_ahead)))
+    return RawBatch(plan, ahead(parts(plan, intake, fetched), int(intake.decode_ahead)))
 
 
 def transform(raw: RawBatch, intake: Intake, rules: Transform = clean_all) -> CleanBatch:
@@ -132,15 +135,18 @@ def commit(staged: StagedBatch, corridor: Corridor, fence: Fence, now: datetime)
         return corridor.destination.commit(replace(staged, plan=plan), fence, now)
 
 
-def load(plan: BatchPlan, corridor: Corridor, fence: Callable[[], Fence], now: datetime) -> Receipt:
+def load(
+    plan: BatchPlan, corridor: Corridor, fence: Callable[[], Fence], now: datetime, fetched: Fetching | None = None
+) -> Receipt:
     """Take a planned batch from the source to the destination, and tell how it went.
 
-    ``fence`` is asked when all is staged: what was had when reading began may be lost by then.
+    ``fence`` is asked when all is staged: what was had when reading began may be lost by then. ``fetched``: its
+    objects, and those of batches to come, are being fetched there.
     """
     started = time.perf_counter()
     corridor.tell(BatchBegan(plan.dataset.name, plan))
     try:
-        staged = stage(transform(read(plan, corridor.intake), corridor.intake), corridor)
+        staged = stage(transform(read(plan, corridor.intake, fetched), corridor.intake), corridor)
         receipt = commit(staged, corridor, fence(), now)
     except Exception as error:
         corridor.tell(BatchAbandoned(plan.dataset.name, plan.batch_id, error))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import groupby
@@ -27,12 +28,12 @@ from etl_daemon.core.model import (
 )
 from etl_daemon.core.policy import Rules
 from etl_daemon.errors import AbandonedError, DataError, ObjectChangedError, SetupError, TransientError
+from etl_daemon.pipeline.fetching import Fetched, Fetching, Room
 from etl_daemon.pipeline.timing import Tell, Timed, timed_each
 from etl_daemon.ports import Decoder, Source
 
 Item = TypeVar("Item")
 Transform = Callable[[Sequence[RawSlice], Dataset, Rules], list[CleanSlice]]
-Fetched = tuple[ObjectRef, Future[memoryview]]
 
 SMALL_BYTES = 2**20
 """Objects up to this size are read and judged many at once."""
@@ -49,7 +50,7 @@ class Tolerance:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What reading and the rules work with: ``fetchers`` objects at a time, up to ``ahead_bytes`` before their turn.
+    """What reading and the rules work with: ``fetchers`` objects at a time, ``ahead_bytes`` before their turn.
 
     ``tell`` hears from several threads how long each piece took. Between slices ``enough`` says whether to let the
     batch go, because the process is to end. With ``decode_ahead`` the next slice is decoded while the rules are at
@@ -67,12 +68,13 @@ class Intake:
     decode_ahead: bool = True
 
 
-def parts(plan: BatchPlan, intake: Intake) -> Iterator[RawSlice | Refusal | Deferral]:
+def parts(plan: BatchPlan, intake: Intake, fetched: Fetching | None = None) -> Iterator[RawSlice | Refusal | Deferral]:
     """A fault of an object's content refuses it, a fault of the world puts it off."""
-    for bodies in _small_together(_bodies(plan, intake)):
-        ready = _decoded_together(bodies, plan.dataset, intake) if len(bodies) > 1 else {}
-        for ref, body in bodies:
-            yield from ready[ref] if ref in ready else _decoded(ref, body, plan.dataset, intake)
+    with nullcontext(fetched) if fetched else fetching([plan], intake) as coming:
+        for bodies in _small_together(map(coming.take, plan.objects)):
+            ready = _decoded_together(bodies, plan.dataset, intake) if len(bodies) > 1 else {}
+            for ref, body in bodies:
+                yield from ready[ref] if ref in ready else _decoded(ref, body, plan.dataset, intake)
 
 
 def _decoded(
@@ -118,31 +120,15 @@ def _small_together(bodies: Iterable[Fetched]) -> Iterator[list[Fetched]]:
         yield small
 
 
-def _bodies(plan: BatchPlan, intake: Intake) -> Iterator[Fetched]:
-    """Objects in plan order while later ones are being fetched, as many and as large as the intake allows."""
-    pool = ThreadPoolExecutor(intake.fetchers, "fetch")
-    under_way: deque[Fetched] = deque()
-    waiting = deque(plan.objects)
-    try:
-        while under_way or waiting:
-            while waiting and _room(under_way, waiting[0], intake):
-                ref = waiting.popleft()
-                under_way.append((ref, pool.submit(copy_context().run, _fetched, ref, plan.dataset.name, intake)))
-            yield under_way.popleft()
-    except BaseException:
-        pool.shutdown(cancel_futures=True)
-        raise
-    pool.shutdown(wait=False)  # the last ones are still awaited by whoever took them
+def fetching(plans: Iterable[BatchPlan], intake: Intake) -> Fetching:
+    """The objects of these batches of one dataset, fetched before their turn as far as the intake allows."""
+    plans = list(plans)
 
+    def fetched(ref: ObjectRef) -> memoryview:
+        with Timed(intake.tell, plans[0].dataset.name, "get"):
+            return intake.source.fetch(ref)
 
-def _fetched(ref: ObjectRef, dataset: str, intake: Intake) -> memoryview:
-    with Timed(intake.tell, dataset, "get"):
-        return intake.source.fetch(ref)
-
-
-def _room(under_way: deque[Fetched], ref: ObjectRef, intake: Intake) -> bool:
-    held = sum(other.size for other, _ in under_way)
-    return not under_way or (len(under_way) < 4 * intake.fetchers and held + ref.size <= intake.ahead_bytes)
+    return Fetching([ref for plan in plans for ref in plan.objects], fetched, Room(intake.fetchers, intake.ahead_bytes))
 
 
 def ahead(items: Iterator[Item], depth: int = 1) -> Iterator[Item]:

@@ -6,6 +6,7 @@ import gzip
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from threading import Event
 
 import pytest
 
@@ -194,6 +195,29 @@ def test_batches_are_cut_by_the_limit_and_commit_in_order(tmp_path):
     assert [len(receipt.objects) for receipt in report.receipts] == [2, 2, 1]
     assert len({receipt.batch_id for receipt in report.receipts}) == 3
     assert len(told(house, BatchCommitted)) == 3
+
+
+def test_objects_of_the_next_batch_come_while_one_is_committed(tmp_path):
+    house = House(tmp_path / "market.duckdb", limits=BatchLimits(2**30, 1))
+    fetch, commit = house.source.fetch, house.daemon.corridor.destination.commit
+    begun = {f"processed/price_data/{number}.json": Event() for number in range(3)}
+    ahead = []
+
+    def fetched(ref):
+        begun[ref.key].set()
+        return fetch(ref)
+
+    def committed(batch, *how):
+        following = [each for each in begun if each > batch.plan.objects[0].key]
+        ahead.append(all(begun[each].wait(10) for each in following))
+        return commit(batch, *how)
+
+    house.source.fetch, house.daemon.corridor.destination.commit = fetched, committed
+    for key in begun:
+        house.put(key, [price()])
+        house.clock.forward(minutes=1)
+    assert len(house.cycle().receipts) == 3
+    assert ahead == [True, True, True]
 
 
 def test_symbol_from_key_and_mapped_columns(tmp_path):

@@ -9,7 +9,7 @@ import sys
 ROUNDS = """
 import resource
 from pathlib import Path
-from etl_daemon.adapters.local.memory import Memory, keep_freed
+from etl_daemon.adapters.observers.memory import Memory, keep_freed
 from etl_daemon.core.events import StageEnded
 keep_freed()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
