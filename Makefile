@@ -23,7 +23,7 @@ WHEELS := $(PY) -m pip download --quiet --only-binary :all: --dest build/wheels 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-dbt test-systemd chaos memory soak check bench bench-check peers-setup lock template snowflake-tables medallion dashboard diagrams dbt dbt-setup clean
+.PHONY: help setup run test test-browser test-dbt test-systemd chaos memory soak check bench bench-check peers-setup lock template snowflake-tables medallion dashboard diagrams dbt dbt-setup clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -46,6 +46,9 @@ test: setup ## Run the tests; PYTEST_ARGS='-k name' passes through
 
 test-dbt: setup dbt-setup ## Build the models on DuckDB and on the Snowflake stand-in, and hold them against published values
 	@$(PY) -m pytest --numprocesses $(WORKERS) --dist loadgroup -m dbt $(PYTEST_ARGS) tests/e2e
+
+test-browser: setup ## Look at the pages in a real browser; screenshots go to build/screenshots
+	@$(PY) -m pytest -m browser $(PYTEST_ARGS) tests/e2e
 
 # what the deploy script installs is brought here first, because it is to work offline
 test-systemd: setup ## Install and run the service on a real systemd in a box, as root

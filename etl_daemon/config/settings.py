@@ -110,6 +110,12 @@ class Settings(EndpointSettings):
     etl_http_port: int = Field(
         9108, ge=0, le=65_535, description="Port at which `run` answers; 0: it does not answer (port)."
     )
+    etl_http_names: str = Field(
+        "", description="Further host names under which `run` may be asked on the loopback, as by a proxy (NAME,NAME)."
+    )
+    etl_http_rows: bool = Field(
+        False, description="Whether rejected rows are shown although ETL_HTTP_HOST is not the loopback."
+    )
     cloudwatch_namespace: MetricNamespace | None = Field(
         None, description="Namespace of CloudWatch to which counts per table are sent; empty: none are."
     )

@@ -8,6 +8,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from etl_daemon.core.alerting.alert import Alert
+from etl_daemon.core.examples import Example
 from etl_daemon.core.model import BatchPlan, ObjectRef, Receipt
 from etl_daemon.errors import EtlError
 
@@ -138,11 +139,15 @@ class BatchBegan(Event):
 
 @dataclass(frozen=True, slots=True)
 class BatchCommitted(Event):
-    """A batch is in the destination. ``columns`` are those of its rows in the target, without the system's."""
+    """A batch is in the destination. ``columns`` are those of its rows in the target, without the system's.
+
+    ``examples`` are a few of its rejected rows.
+    """
 
     receipt: Receipt
     seconds: float
     columns: pa.Schema | None = None
+    examples: tuple[Example, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from etl_daemon.config import shown
 from etl_daemon.core.events import BatchCommitted, DatasetFailed, DatasetSettled, Event, LeaseAwaited
+from etl_daemon.core.examples import Example
 from etl_daemon.core.model import Counts, Outcome
 from etl_daemon.errors import EtlError
 
@@ -78,6 +79,16 @@ class BatchLine:
     counts: Counts
     reasons: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleLine:
+    """A rejected row, as an example of its reasons."""
+
+    at: datetime
+    dataset: str
+    batch_id: str
+    example: Example
 
 
 @dataclass(frozen=True, slots=True)

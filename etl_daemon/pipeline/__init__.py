@@ -26,6 +26,7 @@ from etl_daemon.core.events import (
     RejectShareHigh,
     RowsFiltered,
 )
+from etl_daemon.core.examples import examples
 from etl_daemon.core.model import (
     BatchPlan,
     CleanBatch,
@@ -171,6 +172,6 @@ def _announce(staged: StagedBatch, receipt: Receipt, corridor: Corridor, seconds
     if receipt.counts.filtered:
         corridor.tell(RowsFiltered(name, receipt.batch_id, receipt.counts.filtered))
     if receipt.objects:
-        corridor.tell(BatchCommitted(name, receipt, seconds, staged.target))
+        corridor.tell(BatchCommitted(name, receipt, seconds, staged.target, examples(staged.slices)))
     else:
         corridor.tell(BatchAbandoned(name, receipt.batch_id))

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from etl_daemon.core import health
 from etl_daemon.core.health import Identity, Moment, Patience, Reason
+from etl_daemon.core.pages.overview import Overview, Recent, overview
+from etl_daemon.server.rendering import STATIC, rendered, static
 
 JSON = "application/json"
+HTML = "text/html; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +32,18 @@ Page = Callable[[], Answer]
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What pages are made of: ``moment`` and ``metrics`` give what is at hand, at once."""
+    """What pages are made of: ``moment`` and ``metrics`` give what is at hand, at once, ``recent`` the history.
+
+    ``settings`` are those that the process works by, secrets starred.
+    """
 
     identity: Identity
     patience: Patience
     moment: Callable[[], Moment]
     metrics: Callable[[], bytes]
     metrics_type: str
+    recent: Callable[[datetime], Recent] = lambda _: Recent()
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 def pages(sight: Sight) -> Mapping[str, Page]:
@@ -49,7 +59,15 @@ def pages(sight: Sight) -> Mapping[str, Page]:
         moment = sight.moment()
         return _probe((*health.not_live(moment, sight.patience), *health.not_ready(moment)))
 
+    def seen() -> Overview:
+        moment = sight.moment()
+        found = overview(sight.identity, moment, sight.patience, sight.recent(moment.now))
+        return replace(found, settings=sight.settings)
+
     return {
+        "/": lambda: in_html("status.html", seen()),
+        "/fragments/status": lambda: in_html("_status.html", seen()),
+        **{f"/static/{name}": partial(_file, name) for name in STATIC},
         "/livez": live,
         "/readyz": ready,
         "/healthz": both,
@@ -61,6 +79,15 @@ def pages(sight: Sight) -> Mapping[str, Page]:
 def in_json(status: int, document: Mapping[str, Any]) -> Answer:
     """The document as an answer."""
     return Answer(status, json.dumps(document, indent=1).encode() + b"\n")
+
+
+def in_html(template: str, page: object) -> Answer:
+    """The page as an answer."""
+    return Answer(200, rendered(template, page=page), HTML)
+
+
+def _file(name: str) -> Answer:
+    return Answer(200, static(name), STATIC[name])
 
 
 def _probe(reasons: tuple[Reason, ...]) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -13,26 +13,48 @@ if TYPE_CHECKING:
 
 METHODS = ("GET", "HEAD")
 
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""What a page may do: nothing that came in with a row can run, load or send anything."""
 
-def site(pages: Mapping[str, Page]) -> WSGIApplication:
-    """The application; it reads, so other methods than GET and HEAD are refused, and nothing may be cached."""
+ALWAYS = (
+    ("Cache-Control", "no-store"),
+    ("Content-Security-Policy", POLICY),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+
+
+def site(pages: Mapping[str, Page], names: Collection[str] = ()) -> WSGIApplication:
+    """The application; it reads, so other methods than GET and HEAD are refused, and nothing may be cached.
+
+    With ``names`` only requests to one of these hosts are answered: a page elsewhere that has its own name lead to the
+    loopback then cannot read, in somebody's browser, what is shown here.
+    """
 
     def application(environment: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         method = environment["REQUEST_METHOD"]
-        answer = _answer(pages, method, environment.get("PATH_INFO", ""))
+        if names and host_of(environment.get("HTTP_HOST", "")) not in names:
+            answer = in_json(421, {"error": "this host is none of ours", "hint": "add it to ETL_HTTP_NAMES"})
+        else:
+            answer = _answer(pages, method, environment.get("PATH_INFO", ""))
         status = HTTPStatus(answer.status)
-        headers = [
-            ("Content-Type", answer.content_type),
-            ("Content-Length", str(len(answer.body))),
-            ("Cache-Control", "no-store"),
-            ("X-Content-Type-Options", "nosniff"),
-        ]
+        headers = [("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body))), *ALWAYS]
         if status is HTTPStatus.METHOD_NOT_ALLOWED:
             headers.append(("Allow", ", ".join(METHODS)))
         start_response(f"{status.value} {status.phrase}", headers)
         return [] if method == "HEAD" else [answer.body]
 
     return application
+
+
+def host_of(header: str) -> str:
+    """The name in a Host header, without the port, in lower case."""
+    name = header.strip().lower()
+    return name[: name.find("]") + 1] if name.startswith("[") else name.partition(":")[0]
 
 
 def _answer(pages: Mapping[str, Page], method: str, path: str) -> Answer:

@@ -10,7 +10,8 @@ from typing import Any, TypeAlias, TypeVar
 
 from etl_daemon.adapters.sqlite.file import StateFile
 from etl_daemon.adapters.sqlite.tables import COUNTED
-from etl_daemon.core.history import TALLIED, BatchLine, FailureLine, Mark, Period, Process, Tally
+from etl_daemon.core.examples import Example
+from etl_daemon.core.history import TALLIED, BatchLine, ExampleLine, FailureLine, Mark, Period, Process, Tally
 from etl_daemon.core.model import Counts
 
 T = TypeVar("T")
@@ -47,6 +48,14 @@ class Past:
         )
         return self._all(query, (since.timestamp(), limit), lambda row: FailureLine(_utc(row[0]), *row[1:]))
 
+    def examples(self, since: datetime, limit: int = -1) -> tuple[ExampleLine, ...]:
+        """Rejected rows from then on, the latest first, ``limit`` at most; they reach back a week."""
+        query = (
+            "SELECT AT, DATASET, BATCH_ID, OBJECT_KEY, OBJECT_ROW, REASONS, RAW FROM EXAMPLES "
+            "WHERE DAEMON = ? AND AT >= ? ORDER BY AT DESC, ROWID LIMIT ?"
+        )
+        return self._all(query, (since.timestamp(), limit), _example)
+
     def marks(self) -> Mapping[tuple[str, Mark], datetime]:
         """When each thing happened last, by dataset; what concerns all is under the empty name."""
         query = "SELECT DATASET, MARK, AT FROM MARKS WHERE DAEMON = ?"
@@ -74,6 +83,11 @@ class Past:
 def _batch(row: Row) -> BatchLine:
     at, dataset, batch_id, objects, refused, reasons, seconds, *counts = row
     return BatchLine(_utc(at), dataset, batch_id, objects, refused, Counts(*counts), json.loads(reasons), seconds)
+
+
+def _example(row: Row) -> ExampleLine:
+    at, dataset, batch_id, key, number, reasons, raw = row
+    return ExampleLine(_utc(at), dataset, batch_id, Example(key, number, tuple(reasons.split(",")), raw))
 
 
 def _process(row: Row) -> Process:

@@ -36,6 +36,13 @@ FAILURES = Table(
     keep_seconds=8 * DAY_SECONDS,
     most=2_000,
 )
+EXAMPLES = Table(
+    "EXAMPLES",
+    f"{WHOSE}, BATCH_ID TEXT NOT NULL, OBJECT_KEY TEXT NOT NULL, OBJECT_ROW INTEGER NOT NULL, REASONS TEXT NOT NULL, "
+    "RAW TEXT NOT NULL",
+    keep_seconds=8 * DAY_SECONDS,
+    most=2_000,
+)
 MINUTES = Table("MINUTES", f"{WHOSE}, {_integers(TALLIED)}, {EACH_ONCE}", keep_seconds=26 * 3_600.0, most=50_000)
 HOURS = Table("HOURS", f"{WHOSE}, {_integers(TALLIED)}, {EACH_ONCE}", keep_seconds=36 * DAY_SECONDS, most=50_000)
 """Five weeks, so that an hour can be compared with the same one of earlier weeks."""
@@ -53,7 +60,7 @@ PROCESSES = Table(
     keep_seconds=36 * DAY_SECONDS,
     most=1_000,
 )
-HISTORY = (BATCHES, FAILURES, MINUTES, HOURS, MARKS, PROCESSES)
+HISTORY = (BATCHES, FAILURES, EXAMPLES, MINUTES, HOURS, MARKS, PROCESSES)
 
 _ADDED = ", ".join(f"{name} = {name} + excluded.{name}" for name in TALLIED)
 
@@ -62,6 +69,7 @@ def enter(db: sqlite3.Connection, daemon: str, event: Event, at: datetime) -> No
     """Enter what the event says, wherever it says something."""
     if isinstance(event, BatchCommitted):
         _insert_batch(db, daemon, history.batch_line(event, at))
+        _insert_examples(db, daemon, event, at)
     if isinstance(event, DatasetFailed):
         line = history.failure_line(event, at)
         values = (at.timestamp(), daemon, line.dataset, line.kind, line.detail, line.hint)
@@ -95,6 +103,12 @@ def _insert_batch(db: sqlite3.Connection, daemon: str, line: history.BatchLine) 
         line.seconds,
     )
     db.execute(f"INSERT INTO BATCHES VALUES ({', '.join('?' * len(values))})", values)
+
+
+def _insert_examples(db: sqlite3.Connection, daemon: str, event: BatchCommitted, at: datetime) -> None:
+    whose = (at.timestamp(), daemon, event.dataset, event.receipt.batch_id)
+    rows = [(*whose, each.key, each.row, ",".join(each.reasons), each.raw) for each in event.examples]
+    db.executemany("INSERT INTO EXAMPLES VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def _add(db: sqlite3.Connection, table: str, key: tuple[float, str, str], added: Tally) -> None:
