@@ -13,6 +13,9 @@ import pyarrow as pa
 
 from etl_daemon.errors import TransientError
 
+Write = Callable[[int, bytes | memoryview], None]
+"""Takes where in the file the bytes belong, and them."""
+
 
 def spool(chunks: Iterable[bytes | memoryview], directory: Path | None = None) -> memoryview:
     """Write the chunks to an unlinked temporary file and map it, read-only; the file lives as long as the view.
@@ -34,6 +37,31 @@ def spool(chunks: Iterable[bytes | memoryview], directory: Path | None = None) -
             file.flush()
             size = file.tell()
             return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) if size else b"")
+
+
+def spool_parts(size: int, fill: Callable[[Write], None], directory: Path | None = None) -> memoryview:
+    """Such a file of ``size`` bytes (above 0), all of which ``fill`` writes, in any order and by any threads.
+
+    Errors of ``fill`` pass through as they are; no thread may write once it has ended.
+
+    Raises:
+        TransientError: the disk is full, or the directory cannot be written.
+    """
+    where = directory or Path(tempfile.gettempdir())
+    with _disk(where):
+        file = tempfile.TemporaryFile(dir=where)  # noqa: SIM115 - as above
+
+    def write(at: int, some: bytes | memoryview) -> None:
+        left = memoryview(some)
+        with _disk(where):
+            while left:
+                written = os.pwrite(file.fileno(), left, at)
+                at, left = at + written, left[written:]
+
+    with file:
+        fill(write)
+        with _disk(where):
+            return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ))
 
 
 def map_written(write: Callable[[pa.NativeFile], None], directory: Path) -> mmap.mmap:

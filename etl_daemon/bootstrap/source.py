@@ -49,13 +49,15 @@ def open_source(settings: Settings, tell: Callable[[Event], None], stop: Signal)
         return LocalSource(folder, spool_directory=where, spool_from_bytes=from_bytes)
     from etl_daemon.adapters.retry import Retries
     from etl_daemon.adapters.s3.clients import Endpoint
+    from etl_daemon.adapters.s3.parts import Large
     from etl_daemon.adapters.s3.source import S3Source
 
     def notice(attempt: int, error: BaseException) -> None:
         tell(Retried("", "s3", attempt, str(error)))
 
     retries = Retries(configure.retry_policy(settings), stop, notice)
-    return S3Source(retries, Endpoint(region=settings.s3_region), spool_directory=where, spool_from_bytes=from_bytes)
+    large = Large(where, from_bytes, at_once=settings.max_concurrent_jobs)
+    return S3Source(retries, Endpoint(region=settings.s3_region), large)
 
 
 def decoder(settings: Settings) -> ObjectDecoder:

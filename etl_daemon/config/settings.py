@@ -159,7 +159,7 @@ class Settings(EndpointSettings):
     )
 
     max_concurrent_jobs: int = Field(
-        8, ge=1, le=256, description="Objects that are fetched at the same time (objects)."
+        8, ge=1, le=256, description="Objects, or parts of large ones, fetched at the same time (objects or parts)."
     )
     memory_limit_mb: int = Field(1024, ge=512, description="Memory that the process takes at most (MiB).")
     cpu_limit_cores: int = Field(0, ge=0, le=1_024, description="Cores to use; 0: all (cores).")

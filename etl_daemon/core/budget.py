@@ -18,7 +18,7 @@ AHEAD_BYTES = 64 * MIB
 PARSER_BYTES = 32 * MIB
 """What each further worker takes: the text that it parses, and what comes of it."""
 
-SPOOLED_FROM_BYTES = 64 * MIB
+SPOOLED_FROM_BYTES = 32 * MIB
 
 LEAST_MB = 512
 """With less the work cannot be done (MiB)."""

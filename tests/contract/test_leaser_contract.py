@@ -184,7 +184,7 @@ def test_a_probe_finds_out_what_writing_would(through: S3Leaser, proxy: FaultPro
     with pytest.raises(TransientError):
         through.probe()
     assert through.read() == seen
-    proxy.faults.append(Fault("^PUT .*json", unconditional=True))
+    proxy.faults.append(Fault("^PUT .*json", careless=("if-",)))
     with pytest.raises(SetupError, match="takes no notice"):
         through.probe()
     left = through.read().lease
@@ -192,7 +192,7 @@ def test_a_probe_finds_out_what_writing_would(through: S3Leaser, proxy: FaultPro
 
 
 def test_a_store_that_takes_no_notice_of_conditions_is_found_out(through: S3Leaser, proxy: FaultProxy) -> None:
-    proxy.faults.append(Fault("^PUT .*json", times=9, unconditional=True))
+    proxy.faults.append(Fault("^PUT .*json", times=9, careless=("if-",)))
     with pytest.raises(SetupError, match="takes no notice") as caught:
         through.write(document("a"), None)
     assert "ETL_LEASE_URL" in caught.value.hint

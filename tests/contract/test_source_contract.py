@@ -16,6 +16,7 @@ from etl_daemon.adapters.local.source import LocalSource
 from etl_daemon.adapters.memory.source import MemorySource
 from etl_daemon.adapters.retry import Retries
 from etl_daemon.adapters.s3.clients import Endpoint
+from etl_daemon.adapters.s3.parts import Large
 from etl_daemon.adapters.s3.source import S3Source
 from etl_daemon.core.model import ObjectRef
 from etl_daemon.core.policy import RetryPolicy
@@ -24,6 +25,7 @@ from etl_daemon.ports import Source
 from tests.support.s3_servers import CEPH_INSTALL, ceph_gateway, s3_client
 
 SPOOL_FROM_BYTES = 4 * 2**20
+LARGE = Large(from_bytes=SPOOL_FROM_BYTES, part_bytes=2**20 + 1)
 ODD_KEYS = [
     "a b",
     "a%20b",
@@ -92,7 +94,7 @@ class FolderStore:
 class S3Store:
     def __init__(self, url: str) -> None:
         policy = RetryPolicy(attempts=2, delay_seconds=0.01, timeout_seconds=20)
-        self.source = S3Source(Retries(policy), Endpoint(url=url), spool_from_bytes=SPOOL_FROM_BYTES)
+        self.source = S3Source(Retries(policy), Endpoint(url=url), LARGE)
         self.bucket = f"b-{uuid4().hex}"
         self._client = s3_client(url)
         self._client.create_bucket(Bucket=self.bucket)
@@ -202,6 +204,19 @@ def test_a_large_body_comes_whole_and_cannot_be_written_to(store: Store) -> None
     view = store.source.fetch(only(store))
     assert view == body
     assert view.readonly
+
+
+@pytest.mark.parametrize("key", ["large", "large//one"])
+def test_a_large_body_that_is_another_version_by_now_is_not_handed_out(s3_store: Store, key: str) -> None:
+    s3_store.put(key, b"x" * SPOOL_FROM_BYTES)
+    ref = only(s3_store)
+    assert s3_store.source.fetch(ref) == b"x" * SPOOL_FROM_BYTES
+    s3_store.put(key, b"y" * SPOOL_FROM_BYTES)
+    with pytest.raises(ObjectChangedError):
+        s3_store.source.fetch(ref)
+    s3_store.delete(key)
+    with pytest.raises(ObjectChangedError):
+        s3_store.source.fetch(ref)
 
 
 def test_a_listed_object_says_what_it_is(store: Store) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from etl_daemon.adapters.retry import Retries
 from etl_daemon.adapters.s3.clients import Endpoint
+from etl_daemon.adapters.s3.parts import Large
 from etl_daemon.adapters.s3.source import S3Source
 from etl_daemon.core.model import ObjectRef
 from etl_daemon.core.policy import RetryPolicy
@@ -21,7 +25,12 @@ from tests.support.faultproxy import Fault, FaultProxy, fault_proxy
 from tests.support.s3_servers import moto_server, s3_client
 
 BUCKET = "faults"
-KEYS = {"plain.csv": os.urandom(300_000), "rewritten//by//paths.csv": os.urandom(300_000), "large": os.urandom(2**21)}
+SMALL = {"plain.csv": os.urandom(300_000), "rewritten//by//paths.csv": os.urandom(300_000)}
+IN_PARTS = {"large": os.urandom(2**21 - 1), "rewritten//large": os.urandom(2**21 - 1)}
+KEYS = SMALL | IN_PARTS
+PART = 2**19
+LARGE = Large(from_bytes=2**20, part_bytes=PART)
+PARTS = {f"bytes={begin}-{min(begin + PART, 2**21 - 1) - 1}" for begin in range(0, 2**21, PART)}
 QUICK = RetryPolicy(attempts=3, delay_seconds=0.01, max_delay_seconds=0.02, timeout_seconds=20)
 GET = r"^GET /faults/(?!\?)\S"
 LIST = r"^GET /faults/?\?list"
@@ -52,7 +61,7 @@ def heard() -> list[tuple[int, Exception]]:
 @pytest.fixture
 def source(proxy: FaultProxy, heard: list[tuple[int, Exception]]) -> Iterator[S3Source]:
     retries = Retries(QUICK, on_retry=lambda attempt, error: heard.append((attempt, error)))
-    made = S3Source(retries, Endpoint(url=proxy.url), spool_from_bytes=2**20)
+    made = S3Source(retries, Endpoint(url=proxy.url), LARGE)
     yield made
     made.close()
 
@@ -61,7 +70,7 @@ def listed(source: S3Source, key: str) -> ObjectRef:
     return next(ref for ref in source.list(BUCKET, "") if ref.key == key)
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", SMALL)
 def test_a_body_cut_twice_is_read_again_until_it_is_whole(
     source: S3Source, proxy: FaultProxy, heard: list[tuple[int, Exception]], key: str
 ) -> None:
@@ -82,17 +91,88 @@ def test_a_body_that_is_always_cut_is_given_up_as_often_as_the_policy_says(
     with pytest.raises(TransientError) as caught:
         source.fetch(ref)
     assert not isinstance(caught.value, ObjectChangedError)
-    assert len(proxy.requests) == QUICK.attempts
+    parts = Counter(line.partition(" bytes=")[2] for line in proxy.requests)
+    assert max(parts.values()) == QUICK.attempts
+    assert len(parts) <= (4 if key in IN_PARTS else 1)
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_short_body_that_looks_whole_is_never_handed_out(source: S3Source, proxy: FaultProxy, key: str) -> None:
     ref = listed(source, key)
-    proxy.faults = [Fault(GET, times=1, short_by=10)]
+    proxy.faults = [Fault(GET, times=2, short_by=10)]
     assert source.fetch(ref) == KEYS[key]
     proxy.faults = [Fault(GET, times=99, short_by=10)]
-    with pytest.raises(TransientError, match=r"299990 of 300000|2097142 of 2097152"):
+    with pytest.raises(TransientError, match=r"299990 of 300000|(524278 of 524288|524277 of 524287) bytes from \d"):
         source.fetch(ref)
+
+
+@pytest.mark.parametrize("key", IN_PARTS)
+@pytest.mark.parametrize("fault", [{"cut_after": 100_000}, {"short_by": 9}, {"short_by": -9}, {"status": 503}])
+def test_a_part_that_fails_is_asked_for_again_and_the_others_are_not(
+    source: S3Source,
+    proxy: FaultProxy,
+    heard: list[tuple[int, Exception]],
+    key: str,
+    fault: dict[str, Any],
+) -> None:
+    ref = listed(source, key)
+    proxy.requests.clear()
+    proxy.faults = [Fault(GET + f".* bytes={PART}-", times=2, **fault)]
+    view = source.fetch(ref)
+    assert view == KEYS[key]
+    assert view.readonly
+    asked = Counter(line.split()[-1] for line in proxy.requests)
+    assert asked == Counter({part: 3 if part.startswith(f"bytes={PART}-") else 1 for part in PARTS})
+    assert [attempt for attempt, _ in heard] == [1, 2]
+
+
+@pytest.mark.parametrize("careless", [(), ("if-",)])
+@pytest.mark.parametrize("key", IN_PARTS)
+def test_parts_of_two_versions_are_never_handed_out_as_one(
+    moto_url: str, proxy: FaultProxy, key: str, careless: tuple[str, ...]
+) -> None:
+    client, other = s3_client(moto_url), f"overwritten-{key}"
+    client.put_object(Bucket=BUCKET, Key=other, Body=KEYS[key])
+
+    def overwrite(*_: object) -> None:
+        client.put_object(Bucket=BUCKET, Key=other, Body=KEYS[key][::-1])
+
+    large = replace(LARGE, part_bytes=PART // 16, at_once=1)
+    source = S3Source(Retries(QUICK, on_retry=overwrite), Endpoint(url=proxy.url), large)
+    ref = listed(source, other)
+    proxy.faults = [Fault(GET + f".* bytes={PART // 8}-", status=503), Fault(GET, times=99, careless=careless)]
+    with pytest.raises(ObjectChangedError):
+        source.fetch(ref)
+    assert len(proxy.requests) < 64, "the parts behind are not asked for any more"
+
+
+@pytest.mark.parametrize("careless", [("range",), ("range", "if-"), ("etag",), ("content-range",)])
+@pytest.mark.parametrize("key", IN_PARTS)
+def test_where_a_store_gives_no_parts_or_does_not_say_of_which_version_the_whole_is_read_at_once(
+    source: S3Source, proxy: FaultProxy, key: str, careless: tuple[str, ...]
+) -> None:
+    ref = listed(source, key)
+    proxy.faults = [Fault(GET, times=99, careless=careless)]
+    assert source.fetch(ref) == KEYS[key]
+    assert "bytes=" not in proxy.requests[-1]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_store_that_takes_no_notice_of_conditions_gives_no_other_version(
+    source: S3Source, proxy: FaultProxy, key: str
+) -> None:
+    ref = listed(source, key)
+    proxy.faults = [Fault(GET, times=99, careless=("if-",))]
+    assert source.fetch(ref) == KEYS[key]
+    with pytest.raises(ObjectChangedError):
+        source.fetch(replace(ref, etag="0" * 32))
+
+
+def test_a_part_behind_the_end_of_what_the_object_is_by_now_is_a_change(source: S3Source, proxy: FaultProxy) -> None:
+    ref = listed(source, "plain.csv")
+    proxy.faults = [Fault(GET, times=99, careless=("if-",))]
+    with pytest.raises(ObjectChangedError):
+        source.fetch(replace(ref, size=2**21, etag="0" * 32))
 
 
 @pytest.mark.parametrize(
@@ -149,19 +229,19 @@ def test_an_overwritten_object_is_not_asked_for_again(source: S3Source, proxy: F
     proxy.requests.clear()
     with pytest.raises(ObjectChangedError):
         source.fetch(ObjectRef(ref.modified, ref.key, "old", BUCKET, "0" * 32, ref.size))
-    assert len(proxy.requests) == 1
+    assert len(proxy.requests) == len(set(proxy.requests))
 
 
 @pytest.mark.parametrize("size", [1, 2**21])
 def test_a_deleted_object_is_not_asked_for_again(source: S3Source, proxy: FaultProxy, size: int) -> None:
     with pytest.raises(ObjectChangedError):
         source.fetch(ObjectRef(datetime.now(UTC), "gone", "old", BUCKET, "0" * 32, size))
-    assert len(proxy.requests) == 1
+    assert len(proxy.requests) == len(set(proxy.requests))
 
 
 def test_a_full_disk_is_a_passing_matter(proxy: FaultProxy, tmp_path: Path) -> None:
     missing = tmp_path / "missing"
-    source = S3Source(Retries(QUICK), Endpoint(url=proxy.url), spool_directory=missing, spool_from_bytes=2**20)
+    source = S3Source(Retries(QUICK), Endpoint(url=proxy.url), Large(missing, 2**20))
     with pytest.raises(TransientError, match=f"Free space in {missing}"):
         source.fetch(listed(source, "large"))
 

@@ -6,7 +6,7 @@ import re
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPResponse
@@ -21,12 +21,14 @@ _HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "keep-alive"
 class Fault:
     """What befalls the next ``times`` requests whose line, such as ``GET /bucket/key``, matches.
 
-    Where AWS names the operation in a header, it is behind the path: ``POST / AmazonSQS.DeleteMessageBatch``.
+    Where AWS names the operation in a header, it is behind the path: ``POST / AmazonSQS.DeleteMessageBatch``. So is
+    the part that is asked for: ``GET /bucket/key bytes=0-9``.
 
     ``status`` answers in the server's place, with ``code`` as S3 would put it; ``cut_after`` resets the connection
     once that many bytes of the body went out; ``short_by`` leaves bytes out of an answer that looks whole; ``silent``
     never answers; with ``lost`` the server does what was asked, and the answer does not arrive;
-    ``unconditional`` has it do so whatever the conditions are.
+    ``careless`` lists beginnings of headers that neither it nor we hear of, such as ``if-``. With ``short_by`` below 0
+    the body goes on behind its end.
     """
 
     match: str = r"^GET "
@@ -37,7 +39,7 @@ class Fault:
     short_by: int = 0
     silent: bool = False
     lost: bool = False
-    unconditional: bool = False
+    careless: tuple[str, ...] = ()
 
 
 @dataclass
@@ -88,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        target = self.headers.get("X-Amz-Target", "")
+        target = self.headers.get("X-Amz-Target") or self.headers.get("Range", "")
         fault = self.faults.next_fault(f"{self.command} {self.path} {target}".rstrip())
         if fault.silent:
             self.faults.closing.wait()
@@ -99,28 +101,24 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault.status:
             self._answer(fault.status, {"Content-Type": "application/xml"}, _SLOW_DOWN % fault.code.encode(), fault)
         else:
-            answer = self._ask(body, without="if-" if fault.unconditional else "-")
-            kept = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP_BY_HOP}
+            answer = self._ask(body, fault.careless)
+            kept = _without(answer.getheaders(), fault.careless)
             length = answer.getheader("Content-Length")
             content = answer.read()
             self._answer(answer.status, kept, content, fault, length if self.command == "HEAD" else None)
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _handle  # noqa: N815 - names of the standard library
 
-    def _ask(self, body: bytes, without: str = "-") -> HTTPResponse:
+    def _ask(self, body: bytes, careless: tuple[str, ...] = ()) -> HTTPResponse:
         connection = HTTPConnection(self.server_address, timeout=60)
-        headers = {
-            name: value
-            for name, value in self.headers.items()
-            if name.lower() not in _HOP_BY_HOP and not name.lower().startswith(without)
-        }
+        headers = _without(self.headers.items(), careless)
         connection.request(self.command, self.path, body, {**headers, "Content-Length": str(len(body))})
         return connection.getresponse()
 
     def _answer(
         self, status: int, headers: dict[str, str], content: bytes, fault: Fault, length: str | None = None
     ) -> None:
-        sent = content[: len(content) - fault.short_by]
+        sent = content[: len(content) - fault.short_by] + b"x" * -fault.short_by
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -139,3 +137,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_arguments: object) -> None:
         """Tests look at ``requests`` instead."""
+
+
+def _without(headers: Iterable[tuple[str, str]], careless: tuple[str, ...]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in headers
+        if name.lower() not in _HOP_BY_HOP and not name.lower().startswith(careless)
+    }

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from etl_daemon.core.budget import AHEAD_BYTES, LEAST_MB, MIB, PARSER_BYTES, PROCESS_BYTES, SLICE_BYTES, divided
+from etl_daemon.core.budget import (
+    AHEAD_BYTES,
+    LEAST_MB,
+    MIB,
+    PARSER_BYTES,
+    PROCESS_BYTES,
+    SLICE_BYTES,
+    SPOOLED_FROM_BYTES,
+    divided,
+)
 
 LIMITS = [LEAST_MB, 640, 768, 1024, 2048, 65_536]
 
@@ -19,7 +28,7 @@ def test_the_shares_of_each_step_fit_the_limit(limit_mb: int, cores: int) -> Non
     assert always + SLICE_BYTES + ahead + parsers + shares.fetched + shares.typed <= limit_mb * MIB, "reading"
     assert always + shares.engine <= limit_mb * MIB, "the commit"
     assert min(shares.fetched, shares.typed, shares.staged) > 0
-    assert shares.spooled_from <= max(shares.fetched, 64 * MIB)
+    assert shares.spooled_from <= min(shares.fetched, SPOOLED_FROM_BYTES)
 
 
 def test_every_share_grows_with_the_limit() -> None:

@@ -46,7 +46,7 @@ _CONFIG_HINTS: dict[type[Exception], str] = {
     ParamValidationError: "Correct S3_BUCKET.",  # the keys are the store's own
     InvalidRegionError: _REGION,
 }
-_CHANGED = {"NoSuchKey", "NoSuchVersion", "PreconditionFailed"}
+_CHANGED = {"NoSuchKey", "NoSuchVersion", "PreconditionFailed", "InvalidRange"}
 _PASSING = {"RequestTimeout", "SlowDown", "InternalError", "ServiceUnavailable", "OperationAborted"}
 _ARCHIVED = "InvalidObjectState"
 
@@ -87,7 +87,7 @@ def _meaning(what: str, code: str, status: int | None, detail: str = "") -> EtlE
         return DataError("archived", f"{said} The object lies in an archive storage class.", hint=hint)
     if code in _SETUP_HINTS:
         return SetupError(said, hint=_SETUP_HINTS[code])
-    if code in _CHANGED or status == 412 or (status == 404 and not code):
+    if code in _CHANGED or status in {412, 416} or (status == 404 and not code):
         return ObjectChangedError(f"{said} The object is gone or another version by now.")
     if code in _PASSING or status is None or status in {408, 409, 425, 429} or status >= 500:
         return TransientError(said, hint="" if status else "Check the network and the endpoint, AWS_ENDPOINT_URL.")

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import obstore
-
 from etl_daemon.adapters.retry import Retries
+from etl_daemon.adapters.s3.body import NotAPartError, pieces, whole
 from etl_daemon.adapters.s3.clients import AWS_STANDARD, Endpoint, connect
 from etl_daemon.adapters.s3.failures import translated
+from etl_daemon.adapters.s3.parts import Large, Parts
 from etl_daemon.adapters.spool import spool
-from etl_daemon.core.budget import SPOOLED_FROM_BYTES
 from etl_daemon.core.model import ObjectRef
 from etl_daemon.errors import TransientError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef, ObjectTypeDef
-
-CHUNK_BYTES = 8 * 2**20
 
 
 class S3Source:
@@ -29,19 +26,12 @@ class S3Source:
     Calls are made again as ``retries`` says. ``list_requests`` counts the pages asked for.
     """
 
-    def __init__(
-        self,
-        retries: Retries,
-        endpoint: Endpoint = AWS_STANDARD,
-        *,
-        spool_directory: Path | None = None,
-        spool_from_bytes: int = SPOOLED_FROM_BYTES,
-    ) -> None:
+    def __init__(self, retries: Retries, endpoint: Endpoint = AWS_STANDARD, large: Large | None = None) -> None:
         self.list_requests = 0
         self._retries = retries
         self._clients = connect(endpoint, retries.policy.timeout_seconds)
-        self._spool_directory = spool_directory
-        self._spool_from_bytes = spool_from_bytes
+        self._large = large or Large()
+        self._parts = Parts(self._clients, retries, self._large)
 
     def list(self, bucket: str, prefix: str, start_after: str = "") -> Iterator[ObjectRef]:
         """As the port says; a page that fails is asked for again, not the whole listing."""
@@ -62,6 +52,9 @@ class S3Source:
             DataError: ``archived``: the object lies in a storage class that must be restored first.
             SetupError: access denied, or no such bucket any more.
         """
+        if ref.size >= self._large.from_bytes:
+            with suppress(NotAPartError):
+                return self._parts.fetch(ref)
         return self._retries.call(lambda: self._fetch(ref))
 
     def peek(self, ref: ObjectRef) -> None:
@@ -74,6 +67,7 @@ class S3Source:
 
     def close(self) -> None:
         """Let go of connections."""
+        self._parts.close()
         self._clients.close()
 
     def _page(self, arguments: dict[str, Any]) -> ListObjectsV2OutputTypeDef:
@@ -86,12 +80,10 @@ class S3Source:
 
     def _fetch(self, ref: ObjectRef) -> memoryview:
         with translated(f"Reading s3://{ref.bucket}/{ref.key}"):
-            chunks = self._chunks(ref)
-            if ref.size >= self._spool_from_bytes:
-                body = spool(chunks, self._spool_directory)
+            if ref.size >= self._large.from_bytes:
+                body = spool(pieces(self._clients, ref), self._large.directory)
             else:
-                parts = list(chunks)
-                body = memoryview(parts[0] if len(parts) == 1 else b"".join(parts))
+                body = whole(self._clients, ref)
         if len(body) != ref.size:
             raise TransientError(f"Reading s3://{ref.bucket}/{ref.key}: {len(body)} of {ref.size} bytes arrived.")
         return body
@@ -101,25 +93,6 @@ class S3Source:
         tag = f'"{ref.etag}"'
         with translated(f"Reading s3://{ref.bucket}/{ref.key}"):
             self._clients.boto.get_object(Bucket=ref.bucket, Key=ref.key, IfMatch=tag, **first)["Body"].read()
-
-    def _chunks(self, ref: ObjectRef) -> Iterator[Any]:
-        """The body in parts; the store refuses if its ETag is not the listed one any more."""
-        tag = f'"{ref.etag}"'
-        if not _is_plain(ref.key):
-            yield from self._clients.boto.get_object(Bucket=ref.bucket, Key=ref.key, IfMatch=tag)["Body"].iter_chunks(
-                CHUNK_BYTES
-            )
-            return
-        result = obstore.get(self._clients.store(ref.bucket), ref.key, options={"if_match": tag})
-        if ref.size >= self._spool_from_bytes:
-            yield from result.stream(CHUNK_BYTES)
-        else:
-            yield result.bytes()
-
-
-def _is_plain(key: str) -> bool:
-    """Whether obstore takes the key as it is: it rejects or rewrites empty and dotted parts and control characters."""
-    return key.isprintable() and not {"", ".", ".."} & set(key.split("/"))
 
 
 def reference(bucket: str, entry: ObjectTypeDef) -> ObjectRef:
