@@ -69,7 +69,7 @@ class Cycle:
         clear(self.target)
         shutil.rmtree(self.state, ignore_errors=True)
 
-    def work(self) -> Took:
+    def environment(self) -> dict[str, str]:
         settings = {
             **({"ETL_SOURCE": "local", "ETL_LOCAL_DIR": str(self.bucket)} if self.bucket.is_dir() else {}),
             "ETL_DESTINATION": "duckdb",
@@ -79,8 +79,11 @@ class Cycle:
             "LOG_LEVEL": "ERROR",
             **self.settings,
         }
+        return environment(**settings)
+
+    def work(self) -> Took:
         command = [sys.executable, "-m", self.program, "once", "--dataset", "price_data", "--hours-back", "876000"]
-        return timed(command, env=environment(**settings), stdout=subprocess.DEVNULL, cwd=ROOT)
+        return timed(command, env=self.environment(), stdout=subprocess.DEVNULL, cwd=ROOT)
 
     def counts(self) -> tuple[int, int, int]:
         """Rows of the table, of the quarantine, and those that other rows beat, by the ledger."""
@@ -137,9 +140,15 @@ def clear(file: Path) -> None:
 @contextmanager
 def worker(program: str, *words: str) -> Iterator[Worker]:
     """A program of ``benchmarks/peers`` in the environment of the peers, ready and warm; it ends with the context."""
-    command = [str(PEERS), str(ROOT / "benchmarks" / "peers" / program), *words]
+    with staying([str(PEERS), str(ROOT / "benchmarks" / "peers" / program), *words], environment()) as process:
+        yield process
+
+
+@contextmanager
+def staying(command: Sequence[str], env: Mapping[str, str]) -> Iterator[Worker]:
+    """A program that works for each line that it is sent; it ends with the context."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, env=environment(), **pipes) as process:
+    with subprocess.Popen(command, text=True, env=env, cwd=ROOT, **pipes) as process:
         try:
             yield Worker(process)
         finally:

@@ -11,9 +11,9 @@ import duckdb
 
 from benchmarks.contests.small import BUCKET, KEYS, OBJECT_ROWS, PREFIX, s3_settings, write_objects
 from benchmarks.data import write_prices
-from benchmarks.file_store import file_store
 from benchmarks.processes import PEERS, ROOT, Cycle, environment, timed
 from benchmarks.race import Bound, Contender, Given, Heat, Took
+from benchmarks.static_store import StaticStore, static_store
 
 FILES = 4
 APPEND = {"PRICE_DATA_MODE": "APPEND"}
@@ -54,8 +54,8 @@ def heats(given: Given) -> Iterator[Heat]:
     """Clean data, since pyarrow reads no other; in mode APPEND, since dlt looks at no keys."""
     yield _big(given, "arrow", given.size(2_000_000, 200_000), 1.5)
     yield _big(given, "jsonl", given.size(200_000, 50_000), 20.0)
-    with file_store(given.folder / "s3") as endpoint:
-        yield _small(given, endpoint)
+    with static_store(given.folder / "nginx", BUCKET) as store:
+        yield _small(given, store)
 
 
 def _big(given: Given, way: str, rows: int, at_least: float) -> Heat:
@@ -69,20 +69,21 @@ def _big(given: Given, way: str, rows: int, at_least: float) -> Heat:
     return _heat(f"{FILES} files of JSON lines", cycle, dlt, at_least)
 
 
-def _small(given: Given, endpoint: str) -> Heat:
+def _small(given: Given, store: StaticStore) -> Heat:
     objects = given.size(2_000 * OBJECT_ROWS, 300 * OBJECT_ROWS) // OBJECT_ROWS
-    write_objects(given.folder / "s3" / BUCKET / PREFIX, objects, dirty=False)
+    write_objects(store.path(PREFIX), objects, dirty=False)
+    store.list_anew()
     rows = objects * OBJECT_ROWS
-    cycle = Cycle(given.folder / "ours", rows, given.threads, {**s3_settings(endpoint), **APPEND})
+    cycle = Cycle(given.folder / "ours", rows, given.threads, {**s3_settings(store.url), **APPEND})
     settings = {
-        "CREDENTIALS__ENDPOINT_URL": endpoint,
+        "CREDENTIALS__ENDPOINT_URL": store.url,
         "CREDENTIALS__AWS_ACCESS_KEY_ID": KEYS["AWS_ACCESS_KEY_ID"],
         "CREDENTIALS__AWS_SECRET_ACCESS_KEY": KEYS["AWS_SECRET_ACCESS_KEY"],
         "CREDENTIALS__REGION_NAME": KEYS["AWS_REGION"],
     }
     url = f"s3://{BUCKET}/{PREFIX}"
     dlt = Dlt("dlt, arrow", "arrow", url, given.folder / "small", rows, given.threads, settings)
-    return _heat(f"{objects:,} objects of {OBJECT_ROWS} rows, a lean S3", cycle, dlt, 4.0)
+    return _heat(f"{objects:,} objects of {OBJECT_ROWS} rows, nginx", cycle, dlt, 4.0)
 
 
 def _heat(what: str, cycle: Cycle, dlt: Dlt, at_least: float) -> Heat:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -44,6 +45,19 @@ class Retries:
         Raises:
             TransientError: the last attempt's, once there have been as many as the policy allows.
         """
+        began = time.monotonic()
+        try:
+            return attempt()
+        except TransientError as error:
+            first = error
+        return self._again(attempt, first, time.monotonic() - began)
+
+    def _again(self, attempt: Callable[[], T], first: TransientError, seconds: float) -> T:
+        """Apart, since setting tenacity up takes as long as fetching a small object.
+
+        ``first`` is what the first attempt raised after so many ``seconds``.
+        """
+        failed = [first]
         policy = self.policy
         usual = exponential(multiplier=policy.delay_seconds, max=policy.max_delay_seconds, jitter=policy.delay_seconds)
 
@@ -51,7 +65,12 @@ class Retries:
             error = state.outcome.exception() if state.outcome else None
             return max(usual(state), error.seconds if isinstance(error, TryLaterError) else 0.0)
 
-        patient = stop_after_attempt(max(policy.attempts, 1)) | stop_before_delay(self.within_seconds)
+        def following() -> T:
+            if failed:
+                raise failed.pop()
+            return attempt()
+
+        patient = stop_after_attempt(max(policy.attempts, 1)) | stop_before_delay(self.within_seconds - seconds)
         return Retrying(
             stop=patient | stop_when_event_set(self.stop),
             wait=wait,
@@ -59,7 +78,7 @@ class Retries:
             retry=retry_if_exception(_may_pass),
             before_sleep=self._announce,
             reraise=True,
-        )(attempt)
+        )(following)
 
     def _announce(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None

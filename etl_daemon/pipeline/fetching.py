@@ -19,19 +19,13 @@ Fetched = tuple[ObjectRef, Future[memoryview]]
 class Room:
     """How much is fetched before its turn: ``objects`` at a time, and of those that wait up to ``size`` bytes.
 
-    An object larger than ``size`` lies on disk, where one such object may wait while another is read.
+    An object larger than ``size`` lies on disk, where one such object may wait while another is read. Small objects are
+    decoded many at once: up to ``together`` bytes wait whatever their number is, so that they are there in time.
     """
 
     objects: int
     size: int
-
-    def has(self, waiting: Iterable[ObjectRef], ref: ObjectRef) -> bool:
-        """Whether one more may wait beside these."""
-        sizes = [other.size for other in waiting]
-        large = any(size > self.size for size in sizes)
-        held = sum(size for size in sizes if size <= self.size)
-        fits = not large if ref.size > self.size else held + ref.size <= self.size
-        return not sizes or (len(sizes) < 4 * self.objects and fits)
+    together: int = 0
 
 
 class Fetching:
@@ -45,15 +39,15 @@ class Fetching:
         self._fetch = fetch
         self._room = room
         self._waiting: deque[Fetched] = deque()
+        self._held = self._on_disk = 0
         self._pool = ThreadPoolExecutor(room.objects, "fetch")
 
     def take(self, ref: ObjectRef) -> Fetched:
         """The next object, which ``ref`` is, perhaps still under way; while it is read, others come."""
         self._more()
-        if ref in self.under_way:
-            while self._waiting[0][0] != ref:
-                self._waiting.popleft()
-            taken = self._waiting.popleft()
+        if self._is_next(ref) or ref in self.under_way:
+            while (taken := self._leave())[0] != ref:
+                pass
         else:
             taken = ref, self._submit(ref)  # not in the order that was told
         self._more()
@@ -64,10 +58,34 @@ class Fetching:
         """What was begun before its turn and nobody has taken yet."""
         return [ref for ref, _ in self._waiting]
 
+    def _is_next(self, ref: ObjectRef) -> bool:
+        return bool(self._waiting) and self._waiting[0][0] == ref
+
     def _more(self) -> None:
-        while self._refs and self._room.has(self.under_way, self._refs[0]):
+        while self._refs and self._fits(self._refs[0].size):
             ref = self._refs.popleft()
+            self._count(ref, 1)
             self._waiting.append((ref, self._submit(ref)))
+
+    def _leave(self) -> Fetched:
+        first = self._waiting.popleft()
+        self._count(first[0], -1)
+        return first
+
+    def _count(self, ref: ObjectRef, times: int) -> None:
+        large = ref.size > self._room.size
+        self._on_disk += times * large
+        self._held += 0 if large else times * ref.size
+
+    def _fits(self, size: int) -> bool:
+        """Whether one more of so many bytes may wait beside those that do."""
+        if not self._waiting:
+            return True
+        if size > self._room.size:
+            return not self._on_disk and len(self._waiting) < 4 * self._room.objects
+        held = self._held + size
+        few = len(self._waiting) < 4 * self._room.objects or (held <= self._room.together and not self._on_disk)
+        return few and held <= self._room.size
 
     def _submit(self, ref: ObjectRef) -> Future[memoryview]:
         return self._pool.submit(copy_context().run, self._fetch, ref)

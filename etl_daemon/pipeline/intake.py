@@ -128,7 +128,8 @@ def fetching(plans: Iterable[BatchPlan], intake: Intake) -> Fetching:
         with Timed(intake.tell, plans[0].dataset.name, "get"):
             return intake.source.fetch(ref)
 
-    return Fetching([ref for plan in plans for ref in plan.objects], fetched, Room(intake.fetchers, intake.ahead_bytes))
+    room = Room(intake.fetchers, intake.ahead_bytes, TOGETHER_BYTES)
+    return Fetching([ref for plan in plans for ref in plan.objects], fetched, room)
 
 
 def ahead(items: Iterator[Item], depth: int = 1) -> Iterator[Item]:

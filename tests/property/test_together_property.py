@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl_daemon.adapters.decode import ObjectDecoder
+from etl_daemon.adapters.decode.plan import names_of
 from etl_daemon.core.clean import clean, clean_all
 from etl_daemon.core.datasets import Dataset, Mode
 from etl_daemon.core.model import CleanSlice, ObjectRef, RawSlice
@@ -28,6 +29,9 @@ PRICE_ROWS = st.builds(
     st.sampled_from([0, 1, 50, 90]),
     st.sampled_from(FAULTS),
 )
+FRAGMENTS = [b'{"a": 1}', b'{"b": 1, "a": 2}\n', b'{"c": [{"d": 1}', b'{"e": 2}]}', b'{"f": 1},{"g": 2}', b'{"h": NaN}']
+FRAGMENTS += [b"[1", b"2]", b'["i"]', b'{"j', b'"k": 1}', b"", b" ", b'{"l": ",\\"etl_daemon"}', b"\xff"]
+FRAGMENTS += [b'{"m": [1', b'{"n": 1},"etl_daemon: here a line ends",{"o": 1}']
 INDICATOR_ROWS = st.builds(
     lambda symbol, rsi, sma: {
         "symbol": symbol,
@@ -142,3 +146,12 @@ def test_objects_of_several_writers_are_all_read_together() -> None:
     )
     rows = {of.key: [part.table.num_rows for part in parts] for of, parts in together.items()}
     assert rows == {"a": [3], "b": [2], "c": [3]}, "what lacks a column says so when it is read alone"
+
+
+@given(st.lists(st.sampled_from(FRAGMENTS), max_size=6))
+@settings(max_examples=200, deadline=None)
+def test_the_keys_of_lines_are_those_of_each_line_by_itself(lines: list[bytes]) -> None:
+    expected: dict[str, None] = {}
+    for line in lines:
+        expected |= dict.fromkeys(names_of([line]))
+    assert list(names_of(lines)) == list(expected)

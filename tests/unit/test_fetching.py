@@ -68,6 +68,17 @@ def test_of_large_ones_which_lie_on_disk_one_waits(sizes: list[int], waiting: li
         assert bodies(store, coming, refs[1:]) == [each.key for each in refs[1:]]
 
 
+def test_small_ones_that_are_decoded_together_come_together() -> None:
+    refs = [ref(f"{number:02}", 1) for number in range(60)]
+    with fetching(refs, Room(objects=2, size=50, together=20)) as (store, coming):
+        coming.take(refs[0])
+        assert len(coming.under_way) == 20
+        assert bodies(store, coming, refs[1:]) == [each.key for each in refs[1:]]
+    with fetching(refs, Room(objects=2, size=50)) as (_, coming):
+        coming.take(refs[0])
+        assert len(coming.under_way) == 8, "four for each that fetches"
+
+
 def test_a_failure_shows_where_the_object_is_read() -> None:
     refs = [ref("a", 1), ref("broken", 1), ref("c", 1)]
     with fetching(refs, Room(objects=2, size=30)) as (store, coming):

@@ -132,7 +132,9 @@ def _with_required(table: pa.Table, plan: Plan, rows: int) -> pa.Table:
 
 def sampled_rows(rows: int) -> Positions:
     """The rows of an object of one chunk whose keys are looked at before it is read."""
-    return np.union1d(np.arange(min(SAMPLE_FIRST, rows)), _spread(rows, SAMPLE_SPREAD))
+    if rows <= SAMPLE_FIRST:
+        return np.arange(rows)
+    return np.union1d(np.arange(SAMPLE_FIRST), _spread(rows, SAMPLE_SPREAD))
 
 
 def _spread(rows: int, count: int) -> Positions:

@@ -47,6 +47,11 @@ class Piece:
         return Piece(self.table.slice(start, stop - start), inside, lambda at: self.raw(at + start), self.extra, share)
 
 
+def alone(ref: ObjectRef, piece: Piece) -> RawSlice:
+    """The slice of an object that has no other."""
+    return RawSlice(ref, 1, piece.table, piece.malformed, piece.raw, piece.extra)
+
+
 def regroup(ref: ObjectRef, pieces: Iterable[Piece], slice_rows: int) -> Iterator[RawSlice]:
     """Slices of exactly ``slice_rows`` rows, except the last, and those whose rows are very wide."""
     pending: list[Piece] = []

@@ -33,6 +33,7 @@ FOREIGN = {
     b"\xff\xfe": "UTF-16 text",
     b"\xfe\xff": "UTF-16 text",
 }
+_MAGICS = tuple(CODECS)
 BOM = b"\xef\xbb\xbf"
 JSON_SUFFIXES = (".json", ".ndjson", ".jsonl")
 SAMPLE_LINES = 200
@@ -51,7 +52,9 @@ class Format(StrEnum):
 
 def codec(head: bytes) -> str | None:
     """The compression that the first bytes tell, by Arrow's name for it."""
-    return next((name for magic, name in CODECS.items() if head.startswith(magic)), None)
+    if not head.startswith(_MAGICS):
+        return None
+    return next(name for magic, name in CODECS.items() if head.startswith(magic))
 
 
 def refuse_foreign(head: bytes) -> None:
@@ -78,6 +81,9 @@ def refuse_foreign(head: bytes) -> None:
 def text_format(head: bytes, key: str, *, whole: bool) -> Format:
     """JSON lines, a JSON document or CSV. ``head`` is the beginning of the text, ``whole`` whether it is all of it."""
     text = head.lstrip()
+    first, _, more = text.partition(b"\n")
+    if is_json(first):
+        return Format.LINES if more.strip() or not whole else Format.DOCUMENT
     sample = b"\n".join(head.split(b"\n", SAMPLE_LINES + 1)[: SAMPLE_LINES + 1])
     lines = [line for line in sample.splitlines()[: SAMPLE_LINES + 1] if line.strip()]
     if not whole and len(lines) > 1:

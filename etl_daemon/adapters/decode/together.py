@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
 
@@ -100,4 +100,4 @@ def _shapes(lines: Lines, bounds: list[int]) -> Iterator[tuple[str, ...]]:
     samples = [sampled_rows(end - at) + at for at, end in pairwise(bounds)]
     texts = iter(lines.binary(np.concatenate(samples)).to_pylist())
     for rows in samples:
-        yield tuple(names_of(next(texts) for _ in rows))
+        yield tuple(names_of(islice(texts, len(rows))))

@@ -115,4 +115,5 @@ class Shelf:
 def _bytes(result: Result) -> int:
     if not isinstance(result, CleanSlice):
         return 0
-    return SLICE_BYTES + sum(int(getattr(result, name).nbytes) for name in TABLES)
+    tables = [getattr(result, name) for name in TABLES]
+    return SLICE_BYTES + sum(int(table.nbytes) for table in tables if table.num_rows)
