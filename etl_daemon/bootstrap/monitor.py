@@ -15,8 +15,10 @@ from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.events import Checked, Event
 from etl_daemon.core.findings import Finding, State
+from etl_daemon.core.history import Period
 from etl_daemon.core.monitor.judgement import judged
 from etl_daemon.core.monitor.seen import Limits, Seen
+from etl_daemon.core.pages.charts import HOUR
 from etl_daemon.errors import EtlError
 from etl_daemon.ports import Clock
 
@@ -41,6 +43,14 @@ def inspect(settings: Settings, clock: Clock, tell: Callable[[Event], None]) -> 
     for finding in _findings(seen, limits, settings, tell):
         tell(Checked(finding.dataset, finding.name, finding.state, finding.detail, finding.hint))
         yield finding
+
+
+def last_hour(settings: Settings, now: datetime) -> tuple[Period, ...]:
+    """What the history has of it, minute by minute; nothing where it cannot be read."""
+    try:
+        return Past(StateFile(settings.etl_state_dir, HISTORY), settings.etl_daemon_name).minutes(HOUR.starts(now)[0])
+    except EtlError:
+        return ()
 
 
 def _findings(seen: Seen, limits: Limits, settings: Settings, tell: Callable[[Event], None]) -> Iterator[Finding]:

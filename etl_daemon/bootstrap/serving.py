@@ -93,7 +93,9 @@ def recent(past: Past, settings: Settings, now: datetime) -> Recent:
 def hosts(settings: Settings) -> frozenset[str]:
     """The hosts that may be asked for; none: any, for beyond the loopback it is not known what they are called."""
     further = [name.strip().lower() for name in settings.etl_http_names.split(",") if name.strip()]
-    return frozenset([*LOOPBACK, settings.etl_http_host, *further]) if _on_loopback(settings) else frozenset(further)
+    if not (further or _on_loopback(settings)):
+        return frozenset()
+    return frozenset([*LOOPBACK, settings.etl_http_host, *further])
 
 
 def _on_loopback(settings: Settings) -> bool:

@@ -151,11 +151,16 @@ def _init(
     init(print_only=print_only, as_json=json)
 
 
-def _status(json: Json = False) -> None:
+def _status(
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Keep it up to date until Ctrl-C; the daemon has to run.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Tell how far each dataset is."""
     from etl_daemon.cli.status import status
 
-    status(as_json=json)
+    status(as_json=json, watch=watch)
 
 
 def _validate(options: ValidateOptions) -> None:

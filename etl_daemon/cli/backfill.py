@@ -13,9 +13,9 @@ import typer
 from etl_daemon.bootstrap.runtime import Runtime, build
 from etl_daemon.bootstrap.sql_upstream import with_types
 from etl_daemon.cli.operate import BackfillOptions
+from etl_daemon.cli.orders import stopping
 from etl_daemon.cli.outcome import Tally, totals
 from etl_daemon.cli.printing import console, emit, say
-from etl_daemon.cli.run import stopping
 from etl_daemon.cli.selecting import span, who
 from etl_daemon.cli.start import at_work, chosen, logging_runtime
 from etl_daemon.core.model import Outcome

@@ -24,8 +24,8 @@ from etl_daemon.cli.demo_checks import miscounted, unaccounted
 from etl_daemon.cli.demo_data import Bar, Delivery
 from etl_daemon.cli.demo_store import BUCKET, REGION, store
 from etl_daemon.cli.demo_text import show_results, show_way_on, write_settings
+from etl_daemon.cli.orders import stopping
 from etl_daemon.cli.printing import console
-from etl_daemon.cli.run import stopping
 from etl_daemon.config import Settings, settings_from
 from etl_daemon.daemon import Daemon, DatasetReport
 from etl_daemon.errors import SetupError

@@ -14,8 +14,8 @@ from etl_daemon.bootstrap.sql_upstream import sql_upstream
 from etl_daemon.bootstrap.upstreams import Extracting, fed
 from etl_daemon.cli import outcome
 from etl_daemon.cli.bring import ExtractOptions
+from etl_daemon.cli.orders import stopping
 from etl_daemon.cli.printing import console, emit, table
-from etl_daemon.cli.run import stopping
 from etl_daemon.cli.start import chosen, in_other_modes, working_runtime
 from etl_daemon.core import configure
 from etl_daemon.core.datasets import Dataset

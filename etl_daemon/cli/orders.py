@@ -40,6 +40,13 @@ def at_signals(numbers: Collection[signal.Signals], act: Callable[[], None], *, 
         restore()
 
 
+@contextmanager
+def stopping(stop: Signal) -> Iterator[None]:
+    """Set ``stop`` at the first SIGTERM or SIGINT; a second one ends the process as it always does."""
+    with at_signals(STOPPERS, stop.set, once=True):
+        yield
+
+
 @dataclass(slots=True)
 class Orders:
     """Passes on what signals ask to whichever loop is at work; ``load`` reads and checks settings.

@@ -37,7 +37,7 @@ def say(text: str, style: str = "") -> None:
 
 
 def table(title: str, heads: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
-    """A table; heads that begin with ``#`` are columns of numbers, set right."""
+    """A table; heads that begin with ``#`` are columns of numbers, set right. Cells of rich's own stay as they are."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -47,7 +47,7 @@ def table(title: str, heads: Iterable[str], rows: Iterable[Iterable[object]]) ->
         number = head.startswith("#")
         made.add_column(head.removeprefix("#"), justify="right" if number else "left", overflow="fold")
     for row in rows:
-        made.add_row(*(Text(shown(cell)) for cell in row))
+        made.add_row(*(cell if isinstance(cell, Text) else Text(shown(cell)) for cell in row))
     return made
 
 

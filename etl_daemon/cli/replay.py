@@ -12,9 +12,9 @@ import typer
 from etl_daemon.bootstrap.runtime import Runtime
 from etl_daemon.bootstrap.sql_upstream import with_types
 from etl_daemon.cli.operate import ReplayOptions
+from etl_daemon.cli.orders import stopping
 from etl_daemon.cli.printing import console, emit, say, table
 from etl_daemon.cli.quarantine import refused_objects
-from etl_daemon.cli.run import stopping
 from etl_daemon.cli.selecting import selection, who
 from etl_daemon.cli.start import logging_runtime
 from etl_daemon.core.datasets import Dataset

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event as Signal
 
 import structlog
 
@@ -12,7 +11,7 @@ from etl_daemon.adapters.systemd.notify import Notifier, notifier
 from etl_daemon.adapters.systemd.observer import Patience, SystemdObserver
 from etl_daemon.bootstrap.runtime import Runtime
 from etl_daemon.bootstrap.upstreams import fed
-from etl_daemon.cli.orders import STOPPERS, Orders, at_signals
+from etl_daemon.cli.orders import Orders
 from etl_daemon.cli.start import working_runtime
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
@@ -107,10 +106,3 @@ def _checked() -> Settings:
     settings = load_settings()
     configure.datasets(settings)
     return settings
-
-
-@contextmanager
-def stopping(stop: Signal) -> Iterator[None]:
-    """Set ``stop`` at the first SIGTERM or SIGINT; a second one ends the process as it always does."""
-    with at_signals(STOPPERS, stop.set, once=True):
-        yield

@@ -20,9 +20,9 @@ from etl_daemon.cli.examining import Files, examine
 from etl_daemon.cli.finding import Finding
 from etl_daemon.cli.finding import show as show_findings
 from etl_daemon.cli.operate import UploadOptions
+from etl_daemon.cli.orders import stopping
 from etl_daemon.cli.parcels import parcels
 from etl_daemon.cli.printing import console, emit, say
-from etl_daemon.cli.run import stopping
 from etl_daemon.cli.selecting import moment
 from etl_daemon.cli.start import chosen
 from etl_daemon.config import Settings

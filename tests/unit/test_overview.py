@@ -12,7 +12,7 @@ from etl_daemon.core.events import BatchCommitted, CyclePlanned, DatasetFailed, 
 from etl_daemon.core.examples import LOOKED_AT_IN_SLICE, PER_REASON, RAW_LENGTH, Example, examples
 from etl_daemon.core.history import ExampleLine, Period, Tally
 from etl_daemon.core.model import CleanSlice, Counts
-from etl_daemon.core.pages.charts import HEIGHT, HOUR, LEAST, WEEK, WIDTH, chart
+from etl_daemon.core.pages.charts import HEIGHT, HOUR, LEAST, WEEK, WIDTH, chart, sparkline
 from etl_daemon.core.pages.overview import Recent, State, overview
 from etl_daemon.core.pages.words import size
 from etl_daemon.errors import TransientError
@@ -131,3 +131,9 @@ def test_examples_cost_little_however_many_rows_there_are():
 
     assert len(examples(slices())) == PER_REASON
     assert len(looked_at) == 10
+
+
+def test_a_line_of_text_shows_an_hour():
+    line = sparkline([minute(59, 1), minute(30, 500), minute(0, 1_000), minute(1, 0)], HOUR, NOW)
+    assert line == "▁" + " " * 8 + "▄" + " " * 9 + "█"
+    assert sparkline([], HOUR, NOW).strip() == ""

@@ -50,4 +50,6 @@ def test_a_history_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_on_the_loopback_only_known_hosts_are_answered() -> None:
     assert hosts(settings_from({})) == {"127.0.0.1", "localhost", "[::1]"}
     assert "etl.example.com" in hosts(settings_from({"ETL_HTTP_NAMES": "a.example.com, ETL.example.com"}))
-    assert hosts(settings_from({"ETL_HTTP_HOST": "0.0.0.0"})) == frozenset()
+    beyond = {"ETL_HTTP_HOST": "0.0.0.0"}
+    assert hosts(settings_from(beyond)) == frozenset()
+    assert hosts(settings_from(beyond | {"ETL_HTTP_NAMES": "a.example.com"})) > {"a.example.com", "127.0.0.1"}

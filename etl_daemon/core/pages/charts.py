@@ -67,6 +67,21 @@ HOUR = Span("the last hour", "minute", timedelta(minutes=1), 60)
 WEEK = Span("the last 7 days", "hour", timedelta(hours=1), 168)
 
 
+LEVELS = " ▁▂▃▄▅▆▇█"
+
+
+def sparkline(periods: Iterable[Period], span: Span, now: datetime, steps: int = 20) -> str:
+    """Loaded rows as a line of text, ``steps`` characters; a space where nothing came, the lowest bar for a little."""
+    starts = span.starts(now)
+    places = {at: place * steps // len(starts) for place, at in enumerate(starts)}
+    sums = [0] * steps
+    for period in periods:
+        if period.at in places:
+            sums[places[period.at]] += period.tally.loaded
+    most = max(sums)
+    return "".join(LEVELS[-(-rows * (len(LEVELS) - 1) // most)] if rows else LEVELS[0] for rows in sums)
+
+
 def chart(periods: Iterable[Period], span: Span, now: datetime) -> Chart:
     """Rows of one dataset per minute or hour; ``periods`` may hold others', they are added up."""
     counts: dict[datetime, tuple[int, int]] = {}
