@@ -7,7 +7,7 @@ from dataclasses import asdict
 import typer
 
 from etl_daemon.cli.printing import console, emit
-from etl_daemon.core.explanations import OBJECTS, ROWS
+from etl_daemon.core.explanations import OBJECTS, ROWS, example
 
 
 def explain(code: str, *, as_json: bool) -> None:
@@ -21,7 +21,11 @@ def explain(code: str, *, as_json: bool) -> None:
         known = ", ".join(sorted({*ROWS, *OBJECTS}))
         raise typer.BadParameter(f"There is no reason {code!r}; there are {known}.", param_hint="REASON")
     if as_json:
-        emit({"reason": code, **{kind: asdict(each) for kind, each in found.items()}})
+        rows = {"row": {"example": example(code)}} if example(code) else {}
+        emit({"reason": code, **{kind: asdict(each) | rows.get(kind, {}) for kind, each in found.items()}})
         return
     for kind, each in found.items():
-        console().print(f"{code} ({kind}): {each.what}\n  To do: {each.do}.", soft_wrap=True)
+        console().print(f"{code} ({kind}): {each.what}", soft_wrap=True)
+        if kind == "row" and example(code):
+            console().print(f"  Example: {example(code)}", soft_wrap=True)
+        console().print(f"  To do: {each.do}.", soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -79,5 +80,41 @@ OBJECTS: Mapping[str, Explanation] = {
     "too_many_columns": _source("It has more columns than a table may have."),
 }
 """Why an object was refused as a whole."""
+
+_AT = {"symbol": "AAPL", "timestamp": "2026-01-02T15:30:00Z"}
+_FIT: Mapping[str, Mapping[str, object]] = {
+    "price_data": {**_AT, "open": 10, "high": 11, "low": 9, "close": 10.5, "volume": 700},
+    "technical_indicators": {**_AT, "rsi": 55.5, "macd": 0.4, "sma_20": 10.1, "sma_50": 9.8},
+    "anomalies": {**_AT, "anomaly_type": "price_outlier", "severity": "high", "value": 99.5},
+}
+_UNFIT: Mapping[str, tuple[str, str, object]] = {
+    "missing_field": ("price_data", "close", None),
+    "symbol_format": ("price_data", "symbol", "AAPL US"),
+    "timestamp_invalid": ("price_data", "timestamp", "2026-02-30"),
+    "timestamp_future": ("price_data", "timestamp", "2062-01-02T15:30:00Z"),
+    "price_not_numeric": ("price_data", "close", "n/a"),
+    "price_range": ("price_data", "low", 0.001),
+    "ohlc_relation": ("price_data", "low", 10.2),
+    "volume_invalid": ("price_data", "volume", True),
+    "volume_negative": ("price_data", "volume", -700),
+    "scale_overflow": ("price_data", "volume", 1e21),
+    "rsi_range": ("technical_indicators", "rsi", 101),
+    "macd_invalid": ("technical_indicators", "macd", "NaN"),
+    "sma_not_positive": ("technical_indicators", "sma_20", 0),
+    "severity_unknown": ("anomalies", "severity", "severe"),
+    "value_invalid": ("anomalies", "value", "high"),
+}
+"""Per reason of a row: a dataset, one of its columns, and a value there that gives it."""
+
+
+def example(reason: str) -> str:
+    """A row as JSON that is rejected for this reason alone; nothing where it depends on more than the row."""
+    if reason == "undecodable":
+        return json.dumps(_FIT["price_data"])[:40]
+    if reason not in _UNFIT:
+        return ""
+    dataset, column, value = _UNFIT[reason]
+    return json.dumps({**_FIT[dataset], column: value})
+
 
 UNKNOWN = Explanation("There is no explanation of this code.", "see docs/rules.md")
