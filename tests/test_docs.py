@@ -144,7 +144,7 @@ def test_metrics_paths_and_reasons_are_documented() -> None:
     assert documented == [(each.name, each.kind, each.labels, each.help) for each in TABLE]
 
     sight = Sight(Identity("d", "1", "h", datetime(2026, 1, 1, tzinfo=UTC), "p"), Patience(1, 1), Mock(), Mock(), "")
-    assert re.findall(r"^\| `(/[a-z/.]*)` \|", text, re.MULTILINE) == list(pages(sight))
+    assert re.findall(r"^\| `(/[a-z/.<>]*)` \|", text, re.MULTILINE) == list(pages(sight))
     given = set(re.findall(r'Reason\("(\w+)"', (ROOT / "etl_daemon/core/health.py").read_text("utf-8")))
     assert given == set(REASONS)
     assert given == set(re.findall(r"^\| `([a-z_]+)` \| [^|]*\|$", text, re.MULTILINE)) - {row[0] for row in rows}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -20,6 +20,7 @@ from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.health import Identity, Moment, not_live, not_ready
+from etl_daemon.core.pages.batch import BatchPage, batch_page
 from etl_daemon.core.pages.charts import HOUR, WEEK
 from etl_daemon.core.pages.overview import Recent
 from etl_daemon.core.progress import LEASE, QUEUE, begun
@@ -69,8 +70,18 @@ def listen(watched: Watched) -> tuple[Listener, tuple[Observer, ...]]:
         return Reading(now.progress, watched.statements(), identity.version, reasons)
 
     metrics = MetricsObserver(reading)
-    shown = partial(recent, Past(StateFile(settings.etl_state_dir, HISTORY), settings.etl_daemon_name), settings)
-    sight = Sight(identity, patience, moment, metrics.render, CONTENT_TYPE, shown, settings.redacted())
+    past = Past(StateFile(settings.etl_state_dir, HISTORY), settings.etl_daemon_name)
+    tables = {each.name: each.table for each in watched.datasets}
+    sight = Sight(
+        identity,
+        patience,
+        moment,
+        metrics.render,
+        CONTENT_TYPE,
+        partial(recent, past, settings),
+        partial(batch, past, settings, tables),
+        settings.redacted(),
+    )
     listener = Listener(site(pages(sight), hosts(settings)), settings.etl_http_host, settings.etl_http_port)
     return listener.start(), (progress, metrics)
 
@@ -84,10 +95,26 @@ def recent(past: Past, settings: Settings, now: datetime) -> Recent:
             past.hours(week),
             past.batches(week, LATEST),
             past.failures(week, LATEST // 2),
-            past.examples(week) if _on_loopback(settings) or settings.etl_http_rows else (),
+            past.examples(week) if _shows_rows(settings) else (),
         )
     except EtlError as error:
         return Recent(unread=error.detail)
+
+
+def batch(past: Past, settings: Settings, tables: Mapping[str, str], batch_id: str) -> BatchPage | None:
+    """What the history has of a batch; nothing where it has none, or cannot be read."""
+    try:
+        line = past.batch(batch_id)
+        if line is None:
+            return None
+        examples = past.examples(line.at) if _shows_rows(settings) else ()
+        return batch_page(line, past.objects(line), examples, tables.get(line.dataset, ""))
+    except EtlError:
+        return None
+
+
+def _shows_rows(settings: Settings) -> bool:
+    return _on_loopback(settings) or settings.etl_http_rows
 
 
 def hosts(settings: Settings) -> frozenset[str]:

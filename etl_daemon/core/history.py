@@ -14,6 +14,9 @@ from etl_daemon.core.examples import Example
 from etl_daemon.core.model import Counts, Outcome
 from etl_daemon.errors import EtlError
 
+OBJECTS_KEPT = 500
+"""Objects of a batch that are kept one by one; the ledger has all of them."""
+
 DETAIL_LENGTH = 1_000
 """So much of an error's text is kept (characters)."""
 
@@ -69,7 +72,11 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class BatchLine:
-    """A commit. ``objects`` were loaded, ``refused`` were not; ``reasons`` counts rows of the quarantine by code."""
+    """A commit. ``objects`` were loaded, ``refused`` were not; ``reasons`` counts rows of the quarantine by code.
+
+    ``stages`` are the seconds that its stages took, each by itself: they overlap, so they add up to more than
+    ``seconds``.
+    """
 
     at: datetime
     dataset: str
@@ -79,6 +86,17 @@ class BatchLine:
     counts: Counts
     reasons: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    stages: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectLine:
+    """What became of an object of a batch."""
+
+    key: str
+    outcome: str
+    reason: str
+    counts: Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +155,7 @@ def marks(event: Event) -> tuple[Mark, ...]:
     return ()
 
 
-def batch_line(event: BatchCommitted, at: datetime) -> BatchLine:
+def batch_line(event: BatchCommitted, at: datetime, stages: Mapping[str, float] | None = None) -> BatchLine:
     """The commit as it is kept."""
     receipt = event.receipt
     outcomes = Counter(line.outcome for line in receipt.objects)
@@ -150,7 +168,14 @@ def batch_line(event: BatchCommitted, at: datetime) -> BatchLine:
         receipt.counts,
         dict(receipt.reasons),
         event.seconds,
+        dict(stages or {}),
     )
+
+
+def object_lines(event: BatchCommitted) -> list[ObjectLine]:
+    """The first ``OBJECTS_KEPT`` objects of a commit, as they are kept."""
+    lines = event.receipt.objects[:OBJECTS_KEPT]
+    return [ObjectLine(line.ref.key, str(line.outcome), line.reason, line.counts) for line in lines]
 
 
 def failure_line(event: DatasetFailed, at: datetime) -> FailureLine:

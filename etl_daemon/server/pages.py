@@ -11,6 +11,7 @@ from typing import Any
 
 from etl_daemon.core import health
 from etl_daemon.core.health import Identity, Moment, Patience, Reason
+from etl_daemon.core.pages.batch import BatchPage
 from etl_daemon.core.pages.overview import Overview, Recent, overview
 from etl_daemon.server.rendering import STATIC, rendered, static
 
@@ -27,14 +28,17 @@ class Answer:
     content_type: str = JSON
 
 
-Page = Callable[[], Answer]
+Page = Callable[..., Answer]
+"""Called without anything, or, where its path ends with ``ANY``, with what stands there."""
+
+ANY = "<id>"
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
     """What pages are made of: ``moment`` and ``metrics`` give what is at hand, at once, ``recent`` the history.
 
-    ``settings`` are those that the process works by, secrets starred.
+    ``batch`` finds a batch by its id, ``settings`` are those that the process works by, secrets starred.
     """
 
     identity: Identity
@@ -43,6 +47,7 @@ class Sight:
     metrics: Callable[[], bytes]
     metrics_type: str
     recent: Callable[[datetime], Recent] = lambda _: Recent()
+    batch: Callable[[str], BatchPage | None] = lambda _: None
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -64,9 +69,14 @@ def pages(sight: Sight) -> Mapping[str, Page]:
         found = overview(sight.identity, moment, sight.patience, sight.recent(moment.now))
         return replace(found, settings=sight.settings)
 
+    def batch(batch_id: str) -> Answer:
+        found = sight.batch(batch_id)
+        return in_html("batch.html", found) if found else replace(in_html("absent.html", batch_id), status=404)
+
     return {
         "/": lambda: in_html("status.html", seen()),
         "/fragments/status": lambda: in_html("_status.html", seen()),
+        f"/batches/{ANY}": batch,
         **{f"/static/{name}": partial(_file, name) for name in STATIC},
         "/livez": live,
         "/readyz": ready,

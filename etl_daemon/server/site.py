@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from etl_daemon.server.pages import Answer, Page, in_json
+from etl_daemon.server.pages import ANY, Answer, Page, in_json
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -60,5 +60,8 @@ def host_of(header: str) -> str:
 def _answer(pages: Mapping[str, Page], method: str, path: str) -> Answer:
     if method not in METHODS:
         return in_json(405, {"error": f"{method} is not allowed", "methods": list(METHODS)})
-    page = pages.get(path)
-    return page() if page else in_json(404, {"error": "no such path", "paths": list(pages)})
+    if path in pages:
+        return pages[path]()
+    folder, _, last = path.rpartition("/")
+    page = pages.get(f"{folder}/{ANY}")
+    return page(last) if page and last else in_json(404, {"error": "no such path", "paths": list(pages)})

@@ -108,6 +108,19 @@ def test_it_follows_without_being_loaded_again(page: webdriver.Chrome, shell: Sh
     assert page.get_log("browser") == []
 
 
+def test_a_batch_has_a_page_that_says_where_the_time_went(page: webdriver.Chrome) -> None:
+    links = page.find_elements(By.CSS_SELECTOR, "td a")
+    links[-1].click()  # the first batch, in which all kinds of objects were
+    WebDriverWait(page, 20, 0.1).until(lambda _: page.title.startswith("Batch "))
+    assert {"decode", "commit"} <= {each.text for each in page.find_elements(By.CSS_SELECTOR, ".bars th[scope=row]")}
+    assert max(bar.rect["width"] for bar in page.find_elements(By.CSS_SELECTOR, ".bars rect")) > 50
+    sized(page, 360)
+    assert page.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+    found = Axe().run(page)["violations"]
+    assert [(each["id"], each["help"]) for each in found if each["impact"] in ("serious", "critical")] == []
+    assert page.get_log("browser") == []
+
+
 def test_a_keyboard_gets_everywhere(page: webdriver.Chrome) -> None:
     page.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
     assert page.switch_to.active_element.text == "Skip to the content"
@@ -161,8 +174,8 @@ def full(folder: Path) -> None:
 
     def fill(db: sqlite3.Connection) -> None:
         whose = ("etl-daemon", "price_data")
-        batches = ((now - 20_000 + n, *whose, f"batch-{n}", *[1] * 7, "{}", 0.5) for n in range(20_000))
-        db.executemany(f"INSERT INTO BATCHES VALUES ({', '.join('?' * 13)})", batches)
+        batches = ((now - 20_000 + n, *whose, f"batch-{n}", *[1] * 7, "{}", 0.5, "{}") for n in range(20_000))
+        db.executemany(f"INSERT INTO BATCHES VALUES ({', '.join('?' * 14)})", batches)
         for name, seconds, count in (("MINUTES", 60, 1_500), ("HOURS", 3_600, 800)):
             for dataset in ("price_data", "technical_indicators", "anomalies"):
                 start = now // seconds * seconds - count * seconds

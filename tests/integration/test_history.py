@@ -24,9 +24,10 @@ from etl_daemon.core.events import (
     HistoryUnwritten,
     LeaseAwaited,
     LoopTurned,
+    StageEnded,
 )
 from etl_daemon.core.examples import Example
-from etl_daemon.core.history import BatchLine, ExampleLine, FailureLine, Mark, Period, Process, Tally
+from etl_daemon.core.history import BatchLine, ExampleLine, FailureLine, Mark, ObjectLine, Period, Process, Tally
 from etl_daemon.core.model import Counts, ObjectReceipt, Outcome, Receipt
 from etl_daemon.errors import TransientError
 from tests.support.corridor import HandClock
@@ -92,6 +93,12 @@ def test_a_batch_is_kept_with_its_counts(tmp_path: Path) -> None:
         pass
     assert past(tmp_path).batches(LONG_AGO) == (
         BatchLine(NOW, "p", "b1", 1, 1, COUNTS, {"price_range": 2, "ohlc_relation": 1}, 1.5),
+    )
+    (line,) = past(tmp_path).batches(LONG_AGO)
+    assert (past(tmp_path).batch("b1"), past(tmp_path).batch("b2")) == (line, None)
+    assert past(tmp_path).objects(line) == (
+        ObjectLine("a", "loaded", "", COUNTS),
+        ObjectLine("b", "refused", "undecodable", Counts()),
     )
     assert past(tmp_path).examples(LONG_AGO) == (ExampleLine(NOW, "p", "b1", EXAMPLE),)
     tally = Tally(1, 0, 1, 1, 1, 10, 6, 2, 1, 1)
@@ -200,6 +207,19 @@ def test_a_thousand_batches_are_written_by_the_end_and_the_corridor_never_waits(
     assert len(past(tmp_path).batches(LONG_AGO)) == 900
 
 
+def test_a_commit_has_what_its_stages_took_and_no_others(tmp_path: Path) -> None:
+    took = [
+        StageEnded(of, stage, seconds)
+        for of, stage, seconds in (("p", "get", 1.0), ("p", "get", 0.5), ("q", "get", 9.0))
+    ]
+    with hearing(
+        tmp_path, *took, StageEnded("p", "commit", 0.25), COMMITTED, StageEnded("p", "decode", 2.0), COMMITTED
+    ):
+        pass
+    later, first = past(tmp_path).batches(LONG_AGO)
+    assert (first.stages, later.stages) == ({"get": 1.5, "commit": 0.25}, {"decode": 2.0})
+
+
 def test_too_much_for_a_slow_disk_is_told_and_not_kept(tmp_path: Path) -> None:
     """What the thread took before the disk stopped is in its hands; a thousand may wait behind that."""
     told, stopped, ready = Told(), threading.Event(), threading.Event()
@@ -272,6 +292,7 @@ def test_it_does_not_grow_for_ever(tmp_path: Path) -> None:
     assert file.read(rows) == {
         "BATCHES": 8 * 24 * 6 + 1,
         "FAILURES": 8 * 24 * 6 + 1,
+        "OBJECTS": 2 * (8 * 24 * 6 + 1),
         "EXAMPLES": 8 * 24 * 6 + 1,
         "MINUTES": 26 * 6 + 1,
         "HOURS": 36 * 24 + 1,

@@ -19,8 +19,8 @@ from tests.unit.test_health import IDENTITY, PATIENCE, after
 READY = Moment(after(CyclePlanned("p", 0, 0, 0, None, False)), 0.0, NOW, draining=False)
 
 
-def ask(path, method="GET", moment=READY, host="127.0.0.1:9108", names=()):
-    sight = Sight(IDENTITY, PATIENCE, lambda: moment, lambda: b"metric 1\n", "text/plain; version=0.0.4")
+def ask(path, method="GET", moment=READY, host="127.0.0.1:9108", names=(), **more):
+    sight = Sight(IDENTITY, PATIENCE, lambda: moment, lambda: b"metric 1\n", "text/plain; version=0.0.4", **more)
     environment = {"REQUEST_METHOD": method, "PATH_INFO": path, "HTTP_HOST": host}
     setup_testing_defaults(environment)
     began = []

@@ -18,7 +18,7 @@ from etl_daemon.errors import EtlError, SetupError, TransientError
 T = TypeVar("T")
 
 NAME = "history.sqlite"
-VERSION = 2
+VERSION = 3
 """Raise it with every change of a table's columns: a file of another version gives way to a new one."""
 
 BUSY_SECONDS = 5.0

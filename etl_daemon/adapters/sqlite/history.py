@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -22,8 +23,10 @@ from etl_daemon.core.events import (
     Event,
     HistoryUnwritten,
     LeaseAwaited,
+    StageEnded,
 )
 from etl_daemon.core.history import Process
+from etl_daemon.core.progress import STAGES
 from etl_daemon.errors import EtlError
 from etl_daemon.ports import Clock
 
@@ -49,17 +52,22 @@ class HistoryObserver:
         self._process = Process(word, os.getpid(), clock.now())
         self._entries: Queue[Entry | None] = Queue(WAITING)
         self._troubled = False
+        self._took: defaultdict[tuple[str, str], float] = defaultdict(float)
         self._thread = threading.Thread(target=self._keep, name="history", daemon=True)
-        self._starting = threading.Lock()
+        self._lock = threading.Lock()
 
     def notice(self, event: Event) -> None:
         """Have the event kept, if it is one of those that are."""
-        with self._starting:
+        with self._lock:
             if not self._thread.ident:
                 self._thread.start()
                 self._put(self._presence(self._process))
+        if isinstance(event, StageEnded):
+            with self._lock:
+                self._took[event.dataset, event.stage] += event.seconds
         if isinstance(event, KEPT):
-            self._put(partial(enter, daemon=self._daemon, event=event, at=self._clock.now()))
+            stages = self._stages(event.dataset) if isinstance(event, BatchCommitted) else {}
+            self._put(partial(enter, daemon=self._daemon, event=event, at=self._clock.now(), stages=stages))
 
     def close(self) -> None:
         """Write what is left, and that the process has ended."""
@@ -76,6 +84,14 @@ class HistoryObserver:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+    def _stages(self, dataset: str) -> dict[str, float]:
+        """What each stage has taken since the dataset's last commit, in seconds."""
+        with self._lock:  # threads that read ahead may be adding to it
+            found = {stage: seconds for (of, stage), seconds in self._took.items() if of == dataset}
+            for stage in found:
+                del self._took[dataset, stage]
+        return {stage: found[stage] for stage in STAGES if found.get(stage)}
 
     def _presence(self, process: Process) -> Entry:
         return partial(enter_process, daemon=self._daemon, process=process, at=self._clock.now())

@@ -11,7 +11,17 @@ from typing import Any, TypeAlias, TypeVar
 from etl_daemon.adapters.sqlite.file import StateFile
 from etl_daemon.adapters.sqlite.tables import COUNTED
 from etl_daemon.core.examples import Example
-from etl_daemon.core.history import TALLIED, BatchLine, ExampleLine, FailureLine, Mark, Period, Process, Tally
+from etl_daemon.core.history import (
+    TALLIED,
+    BatchLine,
+    ExampleLine,
+    FailureLine,
+    Mark,
+    ObjectLine,
+    Period,
+    Process,
+    Tally,
+)
 from etl_daemon.core.model import Counts
 
 T = TypeVar("T")
@@ -34,11 +44,21 @@ class Past:
 
     def batches(self, since: datetime, limit: int = -1) -> tuple[BatchLine, ...]:
         """Commits from then on, the latest first, ``limit`` at most; they reach back a week."""
-        query = (
-            f"SELECT AT, DATASET, BATCH_ID, OBJECTS, REFUSED, REASONS, SECONDS, {', '.join(COUNTED)} FROM BATCHES "
-            "WHERE DAEMON = ? AND AT >= ? ORDER BY AT DESC, ROWID DESC LIMIT ?"
-        )
+        query = f"{_BATCHES} WHERE DAEMON = ? AND AT >= ? ORDER BY AT DESC, ROWID DESC LIMIT ?"
         return self._all(query, (since.timestamp(), limit), _batch)
+
+    def batch(self, batch_id: str) -> BatchLine | None:
+        """The last commit of that id; the same objects read again have it again."""
+        found = self._all(f"{_BATCHES} WHERE DAEMON = ? AND BATCH_ID = ? ORDER BY AT DESC LIMIT 1", (batch_id,), _batch)
+        return found[0] if found else None
+
+    def objects(self, line: BatchLine) -> tuple[ObjectLine, ...]:
+        """The objects of a commit, as many as are kept, in its order."""
+        query = (
+            f"SELECT OBJECT_KEY, OUTCOME, REASON, {', '.join(COUNTED)} FROM OBJECTS "
+            "WHERE DAEMON = ? AND BATCH_ID = ? AND AT = ? ORDER BY ROWID"
+        )
+        return self._all(query, (line.batch_id, line.at.timestamp()), _object)
 
     def failures(self, since: datetime, limit: int = -1) -> tuple[FailureLine, ...]:
         """Failed cycles from then on, the latest first, ``limit`` at most; they reach back a week."""
@@ -73,16 +93,27 @@ class Past:
         )
         return self._all(query, (since.timestamp(),), lambda row: Period(_utc(row[0]), row[1], Tally(*row[2:])))
 
-    def _all(self, query: str, values: tuple[float, ...], made: Callable[[Row], T]) -> tuple[T, ...]:
+    def _all(self, query: str, values: tuple[float | str, ...], made: Callable[[Row], T]) -> tuple[T, ...]:
         def ask(db: sqlite3.Connection) -> tuple[T, ...]:
             return tuple(made(row) for row in db.execute(query, (self._daemon, *values)))
 
         return self._file.read(ask)
 
 
+_BATCHES = (
+    f"SELECT AT, DATASET, BATCH_ID, OBJECTS, REFUSED, REASONS, SECONDS, STAGES, {', '.join(COUNTED)} FROM BATCHES"
+)
+
+
 def _batch(row: Row) -> BatchLine:
-    at, dataset, batch_id, objects, refused, reasons, seconds, *counts = row
-    return BatchLine(_utc(at), dataset, batch_id, objects, refused, Counts(*counts), json.loads(reasons), seconds)
+    at, dataset, batch_id, objects, refused, reasons, seconds, stages, *counts = row
+    known = (json.loads(reasons), seconds, json.loads(stages))
+    return BatchLine(_utc(at), dataset, batch_id, objects, refused, Counts(*counts), *known)
+
+
+def _object(row: Row) -> ObjectLine:
+    key, outcome, reason, *counts = row
+    return ObjectLine(key, outcome, reason, Counts(*counts))
 
 
 def _example(row: Row) -> ExampleLine:

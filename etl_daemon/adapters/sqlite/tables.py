@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import astuple, fields
 from datetime import datetime
 
@@ -26,7 +27,14 @@ def _integers(names: tuple[str, ...]) -> str:
 BATCHES = Table(
     "BATCHES",
     f"{WHOSE}, BATCH_ID TEXT NOT NULL, {_integers(('OBJECTS', 'REFUSED', *COUNTED))}, REASONS TEXT NOT NULL, "
-    "SECONDS REAL NOT NULL",
+    "SECONDS REAL NOT NULL, STAGES TEXT NOT NULL",
+    keep_seconds=8 * DAY_SECONDS,
+    most=20_000,
+)
+OBJECTS = Table(
+    "OBJECTS",
+    f"{WHOSE}, BATCH_ID TEXT NOT NULL, OBJECT_KEY TEXT NOT NULL, OUTCOME TEXT NOT NULL, REASON TEXT NOT NULL, "
+    f"{_integers(COUNTED)}",
     keep_seconds=8 * DAY_SECONDS,
     most=20_000,
 )
@@ -60,15 +68,18 @@ PROCESSES = Table(
     keep_seconds=36 * DAY_SECONDS,
     most=1_000,
 )
-HISTORY = (BATCHES, FAILURES, EXAMPLES, MINUTES, HOURS, MARKS, PROCESSES)
+HISTORY = (BATCHES, OBJECTS, FAILURES, EXAMPLES, MINUTES, HOURS, MARKS, PROCESSES)
 
 _ADDED = ", ".join(f"{name} = {name} + excluded.{name}" for name in TALLIED)
 
 
-def enter(db: sqlite3.Connection, daemon: str, event: Event, at: datetime) -> None:
-    """Enter what the event says, wherever it says something."""
+def enter(
+    db: sqlite3.Connection, daemon: str, event: Event, at: datetime, stages: Mapping[str, float] | None = None
+) -> None:
+    """Enter what the event says, wherever it says something; ``stages`` took so many seconds each before a commit."""
     if isinstance(event, BatchCommitted):
-        _insert_batch(db, daemon, history.batch_line(event, at))
+        _insert_batch(db, daemon, history.batch_line(event, at, stages))
+        _insert_objects(db, daemon, event, at)
         _insert_examples(db, daemon, event, at)
     if isinstance(event, DatasetFailed):
         line = history.failure_line(event, at)
@@ -101,8 +112,17 @@ def _insert_batch(db: sqlite3.Connection, daemon: str, line: history.BatchLine) 
         *astuple(line.counts),
         json.dumps(line.reasons),
         line.seconds,
+        json.dumps(line.stages),
     )
     db.execute(f"INSERT INTO BATCHES VALUES ({', '.join('?' * len(values))})", values)
+
+
+def _insert_objects(db: sqlite3.Connection, daemon: str, event: BatchCommitted, at: datetime) -> None:
+    whose = (at.timestamp(), daemon, event.dataset, event.receipt.batch_id)
+    rows = [
+        (*whose, each.key, each.outcome, each.reason, *astuple(each.counts)) for each in history.object_lines(event)
+    ]
+    db.executemany(f"INSERT INTO OBJECTS VALUES ({', '.join('?' * (7 + len(COUNTED)))})", rows)
 
 
 def _insert_examples(db: sqlite3.Connection, daemon: str, event: BatchCommitted, at: datetime) -> None:
