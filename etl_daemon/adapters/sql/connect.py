@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
+from etl_daemon.adapters.sql import jdbc
 from etl_daemon.adapters.sql.failures import translated
 from etl_daemon.adapters.sql.generic import GenericConnection
 from etl_daemon.adapters.sql.mysql import AS_TEXT, MySqlConnection
@@ -45,12 +46,18 @@ def snapshot(origin: Origin, secret: Mapping[str, str], timeout_seconds: float, 
         TransientError: the database did not answer.
     """
     with translated(f"Connecting for {origin.source}"):
-        connection = _connection(_address(origin, secret), math.ceil(timeout_seconds))
+        connection = _opened(origin, secret, math.ceil(timeout_seconds))
     try:
         return SqlSnapshot(origin, connection, pulse)
     except BaseException:
         connection.close()
         raise
+
+
+def _opened(origin: Origin, secret: Mapping[str, str], seconds: int) -> Connection:
+    if given := jdbc.options(origin, secret):
+        return jdbc.JdbcConnection(jdbc.spark_session, given)
+    return _connection(_address(origin, secret), seconds)
 
 
 def _address(origin: Origin, held: Mapping[str, str]) -> sa.URL:

@@ -33,7 +33,15 @@ class LoginRefusedError(SetupError):
     """The database does not let this user in: the secret may have changed."""
 
 
-_DATABASE_ERRORS = (psycopg.Error, pymysql.Error, DBAPIError)
+class JdbcError(Exception):
+    """What a database said by way of JDBC, with its SQLSTATE; empty: nobody knows it."""
+
+    def __init__(self, said: str, sqlstate: str) -> None:
+        super().__init__(said)
+        self.sqlstate = sqlstate
+
+
+_DATABASE_ERRORS = (psycopg.Error, pymysql.Error, DBAPIError, JdbcError)
 
 
 @contextmanager

@@ -65,7 +65,7 @@ class GenericConnection:
     def earlier(self, column: Column, value: str, seconds: float) -> str:
         """Times are not reckoned with: every database has words of its own for it."""
         del column, seconds
-        return self.literal(value)
+        return value
 
     def copy(self, columns: list[Column], tail: str, file: Path, pulse: Pulse) -> int:
         """As the protocol says."""

@@ -103,7 +103,10 @@ class MySqlConnection:
     def earlier(self, column: Column, value: str, seconds: float) -> str:
         """As the protocol says."""
         del column
-        return f"CAST(CAST({self.literal(value)} AS DATETIME(6)) - INTERVAL {seconds} SECOND AS CHAR)"
+        (found,) = self.one(
+            f"SELECT CAST(CAST({self.literal(value)} AS DATETIME(6)) - INTERVAL {seconds} SECOND AS CHAR)"
+        )
+        return str(found)
 
     def copy(self, columns: list[Column], tail: str, file: Path, pulse: Pulse) -> int:
         """As the protocol says."""

@@ -108,7 +108,7 @@ class PostgresConnection:
     def earlier(self, column: Column, value: str, seconds: float) -> str:
         """As the protocol says."""
         type_ = "timestamptz" if column.value.endswith("'Z'") else "timestamp"
-        return f"({self.literal(value)}::{type_} - interval '{seconds} seconds')::text"
+        return str(self.one(f"SELECT ({self.literal(value)}::{type_} - interval '{seconds} seconds')::text")[0])
 
     def copy(self, columns: list[Column], tail: str, file: Path, pulse: Pulse) -> int:
         """As the protocol says."""

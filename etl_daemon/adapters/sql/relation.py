@@ -58,7 +58,7 @@ class Connection(Protocol):
         """A condition that leaves out values of the future; None: nothing is known of them."""
 
     def earlier(self, column: Column, value: str, seconds: float) -> str:
-        """An expression for the text of an instant so many seconds before another."""
+        """The text of an instant so many seconds before another."""
 
     def copy(self, columns: list[Column], tail: str, file: Path, pulse: Pulse) -> int:
         """Write rows as CSV lines behind what the file holds; how many."""
@@ -81,7 +81,7 @@ class Relation:
     def text(self) -> str:
         """What stands behind FROM."""
         source = self.origin.source.strip().rstrip(";")
-        return f"({source}\n) AS q" if self.origin.query else self.connection.table(source)
+        return f"({source}\n) q" if self.origin.query else self.connection.table(source)
 
     def named(self, columns: list[Column], name: str, option: str) -> Column:
         """The column of that name, in any case where no other has it.

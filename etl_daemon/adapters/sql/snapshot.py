@@ -45,9 +45,10 @@ class SqlSnapshot:
         beyond = f"{name} > {self._relation.value(column, after)}" if after is not None else None
         conditions = " AND ".join(filter(None, [beyond, self.connection.until(column)]))
         with translated(f"Asking {self.origin.source} how far it has come"):
-            (nulls,) = self.connection.one(f"SELECT count(*) FROM {self._relation.text} WHERE {name} IS NULL")
+            (nulls,) = self.connection.one(f"SELECT count(*) AS nulls FROM {self._relation.text} WHERE {name} IS NULL")
             (found,) = self.connection.one(
-                f"SELECT max({name}) FROM {self._relation.text}" + (f" WHERE {conditions}" if conditions else "")
+                f"SELECT max({name}) AS greatest FROM {self._relation.text}"
+                + (f" WHERE {conditions}" if conditions else "")
             )
         if nulls != "0":
             hint = f"give a query that fills it, as by COALESCE({column.name}, created_at) AS {column.name}"
@@ -62,7 +63,7 @@ class SqlSnapshot:
         if column.sort is not Sort.INSTANT or not overlap:
             return cursor
         with translated(f"Asking {self.origin.source} for an earlier time"):
-            return str(self.connection.one(f"SELECT {self.connection.earlier(column, cursor, overlap)}")[0])
+            return self.connection.earlier(column, cursor, overlap)
 
     def bounds(self) -> tuple[int, int] | None:
         """As the port says."""
@@ -71,7 +72,9 @@ class SqlSnapshot:
             raise SetupError(f"{column.name} holds no whole numbers.", hint="name another column in partition_by")
         name = self.connection.quoted(column.name)
         with translated(f"Measuring {self.origin.source}"):
-            least, greatest = self.connection.one(f"SELECT min({name}), max({name}) FROM {self._relation.text}")
+            least, greatest = self.connection.one(
+                f"SELECT min({name}) AS least, max({name}) AS greatest FROM {self._relation.text}"
+            )
         return None if least is None or greatest is None else (int(least), int(greatest))
 
     def write(self, span: Span, part: Part, file: Path) -> int:

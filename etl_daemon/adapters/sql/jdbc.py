@@ -1,0 +1,231 @@
+"""Any database that has a JDBC driver: Spark reads, its executors make the lines, and they are written down here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+from etl_daemon.adapters.sql.failures import JdbcError
+from etl_daemon.adapters.sql.relation import Column, Pulse, Sort
+from etl_daemon.core.extraction import Origin
+from etl_daemon.errors import SetupError
+
+SCHEME = "jdbc:"
+FETCHED_ROWS = 10_000
+"""Rows that a driver asks its database for at a time; by themselves some ask for all, others for ten."""
+
+DRIVERS = {
+    "postgresql": "org.postgresql.Driver",
+    "mysql": "com.mysql.cj.jdbc.Driver",
+    "mariadb": "org.mariadb.jdbc.Driver",
+    "oracle": "oracle.jdbc.OracleDriver",
+    "sqlserver": "com.microsoft.sqlserver.jdbc.SQLServerDriver",
+    "redshift": "com.amazon.redshift.Driver",
+}
+_NLS = "TIME_ZONE=''UTC'' NLS_DATE_FORMAT=''YYYY-MM-DD HH24:MI:SS'' NLS_TIMESTAMP_FORMAT=''YYYY-MM-DD HH24:MI:SS.FF''"
+SESSIONS = {
+    "postgresql": "SET TIME ZONE 'UTC'",
+    "mysql": "SET time_zone = '+00:00'",
+    "mariadb": "SET time_zone = '+00:00'",
+    "oracle": f"BEGIN EXECUTE IMMEDIATE 'ALTER SESSION SET {_NLS}'; END;",
+}
+"""What makes times without a zone, which we compare with, times of UTC."""
+
+_AS_NUMBERS = ("yearIsDateType=false", "tinyInt1isBit=false")
+"""What MySQL's drivers have to be told, or 2 would come as true, and a year as a day."""
+
+_TEXT = "CAST({} AS STRING)"
+_TYPES: Mapping[str, tuple[str, str, Sort]] = {
+    **dict.fromkeys(("tinyint", "smallint", "int", "bigint"), ("BIGINT", _TEXT, Sort.WHOLE)),
+    **dict.fromkeys(("float", "double"), ("DOUBLE", _TEXT, Sort.OTHER)),
+    **dict.fromkeys(("timestamp", "timestamp_ntz"), ("TIMESTAMP", f"concat({_TEXT}, 'Z')", Sort.INSTANT)),
+    "boolean": ("BOOLEAN", _TEXT, Sort.OTHER),
+    "date": ("DATE", _TEXT, Sort.INSTANT),
+    "string": ("VARCHAR", _TEXT, Sort.OTHER),
+    "binary": ("VARCHAR", "lower(hex({}))", Sort.OTHER),
+}
+"""By Spark's names: type in a table, expression of the text, order; what is nested comes as JSON."""
+
+
+def options(origin: Origin, held: Mapping[str, str]) -> dict[str, str] | None:
+    """What Spark is told of the database; None: the address is not one of JDBC.
+
+    ``held`` is what the secret has: ``url``, ``username`` or ``user``, ``password``, and ``driver``, its class, where
+    it is none of ``DRIVERS``.
+    """
+    url = origin.url or held.get("url", "")
+    if not url.startswith(SCHEME):
+        return None
+    product = url.removeprefix(SCHEME).partition(":")[0]
+    if product in {"mysql", "mariadb"}:  # Spark 3.5 knows MySQL's quotes by the scheme of MySQL only
+        known = (*_AS_NUMBERS, "permitMysqlScheme") if product == "mariadb" else _AS_NUMBERS
+        url = f"jdbc:mysql{url.removeprefix(SCHEME + product)}{'&' if '?' in url else '?'}{'&'.join(known)}"
+    given = {
+        "url": url,
+        "user": held.get("username") or held.get("user"),
+        "password": held.get("password"),
+        "driver": held.get("driver") or DRIVERS.get(product),
+        "sessionInitStatement": SESSIONS.get(product),
+        "fetchsize": str(FETCHED_ROWS),
+        "preferTimestampNTZ": "true",
+    }
+    return {name: value for name, value in given.items() if value}
+
+
+class JdbcConnection:
+    """Each query is a connection of its own, made where Spark runs it, and sees what its database lets it see.
+
+    ``session`` gives the session of Spark. Times without a zone count as UTC.
+    """
+
+    shared = False
+
+    def __init__(self, session: Callable[[], Any], given: Mapping[str, str]) -> None:
+        self._session = session
+        self._given = given
+        with _understood():
+            self._spark = session()
+            self._spark.conf.set("spark.sql.session.timeZone", "UTC")
+            jvm = self._spark.sparkContext._jvm  # noqa: SLF001  # PySpark has no other way to them
+            self._dialect = jvm.org.apache.spark.sql.jdbc.JdbcDialects.get(given["url"])
+            zone = str(jvm.java.util.TimeZone.getDefault().getID())
+        if zone not in {"UTC", "GMT", "Etc/UTC", "Z"}:
+            hint = "start Spark with TZ=UTC, or -Duser.timezone=UTC in spark.driver and spark.executor.extraJavaOptions"
+            raise SetupError(f"Spark's Java lives in {zone}, and would shift times.", hint=hint)
+
+    def describe(self, relation: str) -> list[Column]:
+        """As the protocol says.
+
+        Raises:
+            SetupError: a column has times of day, which Spark would cut.
+        """
+        with _understood():
+            fields = self._read(f"SELECT * FROM {relation}").schema.fields
+        return [self._column(field) for field in fields]
+
+    def quoted(self, name: str) -> str:
+        """As the protocol says."""
+        return str(self._dialect.quoteIdentifier(name))
+
+    def table(self, name: str) -> str:
+        """As the protocol says."""
+        return name if self.quoted("x")[0] in name else ".".join(map(self.quoted, name.split(".")))
+
+    def literal(self, text: str) -> str:
+        """As the protocol says."""
+        return "'" + text.replace("'", "''") + "'"
+
+    def one(self, query: str) -> list[str | None]:
+        """As the protocol says."""
+        with _understood():
+            found = self._read(query)
+            (row,) = found.selectExpr(*[_TEXT.format(_named(name)) for name in found.columns]).collect()
+        return list(row)
+
+    def until(self, column: Column) -> str | None:
+        """As the protocol says; by Spark's clock, and a day beyond it, since wall times may be those of any zone."""
+        if column.sort is not Sort.INSTANT:
+            return None
+        with _understood():
+            (row,) = self._spark.sql("SELECT CAST(current_timestamp() + INTERVAL 1 DAY AS STRING)").collect()
+        return f"{self.quoted(column.name)} <= {self.literal(_like(column, row[0]))}"
+
+    def earlier(self, column: Column, value: str, seconds: float) -> str:
+        """As the protocol says."""
+        before = datetime.fromisoformat(value) - timedelta(seconds=seconds)
+        return _like(column, before.isoformat(" "))
+
+    def copy(self, columns: list[Column], tail: str, file: Path, pulse: Pulse) -> int:
+        """As the protocol says; the rows are dealt out first, for one read alone may be larger than memory is."""
+        values = ", ".join(self.quoted(each.name) for each in columns)
+        cells = [f"coalesce(concat('\"', replace({each.value}, '\"', '\"\"'), '\"'), '')" for each in columns]
+        rows = 0
+        with _understood(), file.open("ab", buffering=2**20) as out:
+            found = self._read(f"SELECT {values} {tail}")
+            for (line,) in found.selectExpr(f"concat_ws(',', {', '.join(cells)})").hint("rebalance").toLocalIterator():
+                out.write(line.encode() + b"\n")
+                rows += 1
+                if not rows % FETCHED_ROWS:
+                    pulse()
+        pulse()
+        return rows
+
+    def beside(self) -> Self:
+        """As the protocol says."""
+        return type(self)(self._session, self._given)
+
+    def close(self) -> None:
+        """As the protocol says: there is nothing to let go of, and Spark's session is not ours."""
+
+    def _read(self, query: str) -> Any:
+        return self._spark.read.format("jdbc").options(**self._given, query=query).load()
+
+    def _column(self, field: Any) -> Column:
+        kind = field.dataType.simpleString()
+        if field.metadata.get("logical_time_type"):
+            hint = "give a query that casts it to text"
+            raise SetupError(f"{field.name} holds times of day, of which Spark loses digits.", hint=hint)
+        if kind.startswith("decimal"):
+            digits = kind.removeprefix("decimal")
+            sort = Sort.WHOLE if digits.endswith(",0)") else Sort.OTHER
+            return Column(field.name, f"NUMBER{digits}", _TEXT.format(_named(field.name)), sort)
+        type_, value, sort = _TYPES.get(kind, ("JSON", "to_json({})", Sort.OTHER))
+        return Column(field.name, type_, value.format(_named(field.name)), sort)
+
+
+def _named(name: str) -> str:
+    """A column as Spark's expressions have it."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def _like(column: Column, instant: str) -> str:
+    return instant[:10] if column.type == "DATE" else instant
+
+
+def spark_session() -> Any:
+    """The session of Spark that there is, or a new one by Spark's own settings.
+
+    Raises:
+        SetupError: there is no PySpark.
+    """
+    try:
+        from pyspark.sql import SparkSession
+    except ModuleNotFoundError as error:
+        hint = "pip install 'etl_daemon[spark]', or take postgresql:// or mysql://, which need none"
+        raise SetupError("Addresses of JDBC are read by Spark, and there is no PySpark.", hint=hint) from error
+    return SparkSession.builder.getOrCreate()
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    """Spark's errors as what the database's driver said, wherever in them that stands.
+
+    Raises:
+        SetupError: there is no such driver.
+    """
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except (Py4JError, PySparkException) as error:
+        if "No suitable driver" in str(error) or "ClassNotFoundException" in str(error):
+            hint = "give Spark its jar (--extra-jars of Glue, spark.jars), and the connection its class as driver"
+            raise SetupError("Spark has no JDBC driver for this address.", hint=hint) from error
+        raise _said(error, Py4JError) from error
+
+
+def _said(error: Exception, missing: type[Exception]) -> JdbcError:
+    """The first cause that has a code, else the text that came back from an executor."""
+    cause = getattr(error, "java_exception", None)
+    while cause is not None:
+        try:
+            return JdbcError(str(cause.getMessage()), str(cause.getSQLState() or ""))
+        except missing:  # it has none
+            cause = cause.getCause()
+    first = str(error).partition("\n\tat ")[0]
+    return JdbcError(re.sub(r"(?s).* executor \S+\): ", "", first), "")
