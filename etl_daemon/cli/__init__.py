@@ -6,13 +6,14 @@ import gc
 import os
 import sys
 import threading
+from collections.abc import Sequence
 
 KEPT_OBJECTS = 10_000
 """Objects made and kept between two looks for garbage. Imports make many and leave none behind."""
 
 
-def main() -> None:
-    """Run the word that the arguments name; ends the process."""
+def main(words: Sequence[str] | None = None) -> None:
+    """Run the word that the arguments name, those of the process unless others are given; raises SystemExit."""
     gc.set_threshold(KEPT_OBJECTS)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy would start threads for linear algebra: there is none
     from typer.main import get_command
@@ -24,6 +25,6 @@ def main() -> None:
     sys.excepthook = explain_unexpected
     threading.excepthook = explain_thread
     try:
-        get_command(app)(prog_name="etl-daemon")  # calling the app itself would put typer's excepthook in place of ours
+        get_command(app)(words, "etl-daemon")  # calling the app itself would put typer's excepthook in place of ours
     except EtlError as error:
         sys.exit(explain(error))

@@ -35,8 +35,13 @@ SESSIONS = {
 }
 """What makes times without a zone, which we compare with, times of UTC."""
 
-_AS_NUMBERS = ("yearIsDateType=false", "tinyInt1isBit=false")
-"""What MySQL's drivers have to be told, or 2 would come as true, and a year as a day."""
+_OF_MYSQL = {
+    "mysql": ("yearIsDateType=false", "tinyInt1isBit=false", "useCursorFetch=true"),
+    "mariadb": ("yearIsDateType=false", "tinyInt1isBit=false", "useServerPrepStmts=true", "permitMysqlScheme"),
+}
+"""What drivers have to be told, or 2 would come as true, a year as a day, a float with six digits, all rows at once."""
+
+DIGITS_WITHOUT_EXPONENT = 6
 
 _TEXT = "CAST({} AS STRING)"
 _TYPES: Mapping[str, tuple[str, str, Sort]] = {
@@ -61,9 +66,9 @@ def options(origin: Origin, held: Mapping[str, str]) -> dict[str, str] | None:
     if not url.startswith(SCHEME):
         return None
     product = url.removeprefix(SCHEME).partition(":")[0]
-    if product in {"mysql", "mariadb"}:  # Spark 3.5 knows MySQL's quotes by the scheme of MySQL only
-        known = (*_AS_NUMBERS, "permitMysqlScheme") if product == "mariadb" else _AS_NUMBERS
-        url = f"jdbc:mysql{url.removeprefix(SCHEME + product)}{'&' if '?' in url else '?'}{'&'.join(known)}"
+    if product in _OF_MYSQL:  # Spark 3.5 knows MySQL's quotes by the scheme of MySQL only
+        place = url.removeprefix(SCHEME + product)
+        url = f"jdbc:mysql{place}{'&' if '?' in place else '?'}{'&'.join(_OF_MYSQL[product])}"
     given = {
         "url": url,
         "user": held.get("username") or held.get("user"),
@@ -91,11 +96,12 @@ class JdbcConnection:
             self._spark = session()
             self._spark.conf.set("spark.sql.session.timeZone", "UTC")
             jvm = self._spark.sparkContext._jvm  # noqa: SLF001  # PySpark has no other way to them
-            self._dialect = jvm.org.apache.spark.sql.jdbc.JdbcDialects.get(given["url"])
+            quoted = str(jvm.org.apache.spark.sql.jdbc.JdbcDialects.get(given["url"]).quoteIdentifier("x"))
             zone = str(jvm.java.util.TimeZone.getDefault().getID())
         if zone not in {"UTC", "GMT", "Etc/UTC", "Z"}:
             hint = "start Spark with TZ=UTC, or -Duser.timezone=UTC in spark.driver and spark.executor.extraJavaOptions"
             raise SetupError(f"Spark's Java lives in {zone}, and would shift times.", hint=hint)
+        self._quotes = quoted[0], quoted[-1]
 
     def describe(self, relation: str) -> list[Column]:
         """As the protocol says.
@@ -109,11 +115,11 @@ class JdbcConnection:
 
     def quoted(self, name: str) -> str:
         """As the protocol says."""
-        return str(self._dialect.quoteIdentifier(name))
+        return self._quotes[0] + name.replace(self._quotes[1], self._quotes[1] * 2) + self._quotes[1]
 
     def table(self, name: str) -> str:
         """As the protocol says."""
-        return name if self.quoted("x")[0] in name else ".".join(map(self.quoted, name.split(".")))
+        return name if self._quotes[0] in name else ".".join(map(self.quoted, name.split(".")))
 
     def literal(self, text: str) -> str:
         """As the protocol says."""
@@ -170,11 +176,18 @@ class JdbcConnection:
             hint = "give a query that casts it to text"
             raise SetupError(f"{field.name} holds times of day, of which Spark loses digits.", hint=hint)
         if kind.startswith("decimal"):
-            digits = kind.removeprefix("decimal")
-            sort = Sort.WHOLE if digits.endswith(",0)") else Sort.OTHER
-            return Column(field.name, f"NUMBER{digits}", _TEXT.format(_named(field.name)), sort)
+            return _decimal(field.name, field.dataType.precision, field.dataType.scale)
         type_, value, sort = _TYPES.get(kind, ("JSON", "to_json({})", Sort.OTHER))
         return Column(field.name, type_, value.format(_named(field.name)), sort)
+
+
+def _decimal(name: str, precision: int, scale: int) -> Column:
+    """Small values come with an exponent, where their digits are not asked for one by one."""
+    value = _TEXT.format(_named(name))
+    if scale > DIGITS_WITHOUT_EXPONENT:
+        form = "9" * max(precision - scale, 1) + "." + "9" * scale
+        value = f"regexp_replace(replace(to_char({_named(name)}, 'MI{form}'), ' ', ''), '^(-?)[.]', '$10.')"
+    return Column(name, f"NUMBER({precision},{scale})", value, Sort.OTHER if scale else Sort.WHOLE)
 
 
 def _named(name: str) -> str:
