@@ -101,10 +101,12 @@ def test_nobody_takes_a_role_but_services_and_the_one_user_of_snowflake() -> Non
         {"Service": {"Ref": "RunsOn"}},
         {"Service": {"Ref": "RunsOn"}},
         {"Service": "glue.amazonaws.com"},
+        {"Service": "glue.amazonaws.com"},
         snowflake,
     ]
-    assert trusted[3]["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
-    for each in (trusted[0], trusted[4]):
+    for each in trusted[3:5]:
+        assert each["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    for each in (trusted[0], trusted[5]):
         assert each["Condition"] == {"StringEquals": {"sts:ExternalId": {"Ref": "SnowflakeExternalId"}}}
 
 
@@ -246,7 +248,14 @@ FORBIDDEN = {
     ],
     "GlueRole": [
         Call("s3:PutObject", f"{BUCKET}/glue/job.zip"),
+        Call("s3:DeleteObject", f"{BUCKET}/sql/a"),
         Call("logs:PutLogEvents", "log-group:/aws/lambda/x"),
+    ],
+    "GlueExtractorRole": [
+        Call("s3:PutObject", f"{BUCKET}/glue/job.zip"),
+        Call("s3:GetObject", f"{BUCKET}/data/a"),
+        Call("ssm:GetParametersByPath", "parameter/prod/snowflake"),
+        Call("ssm:GetParameter", "parameter/prod/snowflake/password"),
     ],
     "SnowflakeRole": [
         Call("s3:PutObject", f"{BUCKET}/processed/a"),
