@@ -23,7 +23,7 @@ WHEELS := $(PY) -m pip download --quiet --only-binary :all: --dest build/wheels 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-browser test-dbt test-systemd chaos memory soak check bench bench-check peers-setup lock template snowflake-tables medallion dashboard diagrams dbt dbt-setup clean
+.PHONY: help setup run test test-browser test-dbt test-glue test-systemd glue-bundle chaos memory soak check bench bench-check peers-setup lock template snowflake-tables medallion dashboard diagrams dbt dbt-setup clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -55,6 +55,13 @@ test-systemd: setup ## Install and run the service on a real systemd in a box, a
 	@$(WHEELS) --require-hashes --requirement requirements.txt
 	@$(WHEELS) 'setuptools>=77'
 	@$(PY) -m pytest --exitfirst -m systemd $(PYTEST_ARGS) tests/e2e/test_systemd_service.py
+
+glue-bundle: setup ## Make build/glue, what a Glue job is started from: wheels for its platform, and the scripts
+	@$(PY) deploy/glue/bundle.py build/glue
+	@du -sh build/glue; echo "To upload it: aws s3 cp --recursive build/glue s3://BUCKET/glue/"
+
+test-glue: glue-bundle ## Install what is in build/glue as Glue does, and run a job from there
+	@$(PY) -m pytest -m glue $(PYTEST_ARGS) tests/e2e/test_glue_bundle.py
 
 chaos: setup ## Kill daemons before and after every step, half an hour long; PYTEST_ARGS='-k "FULL and rival"'
 	@$(PY) -m pytest --quiet --numprocesses $(WORKERS) --dist load -m chaos $(PYTEST_ARGS) tests/fault

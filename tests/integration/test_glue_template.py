@@ -10,6 +10,10 @@ import cfnlint
 import pytest
 from cfnlint.decode import decode
 
+from etl_daemon.core import configure
+from etl_daemon.core.origins import origins
+from etl_daemon.core.web.endpoints import endpoints
+from etl_daemon.vault import load_settings
 from tests.support.aws_calls import listed
 
 FOLDER = Path(__file__).parents[2] / "deploy/glue"
@@ -86,3 +90,19 @@ def test_logs_are_encrypted_and_end() -> None:
     for each in groups:
         assert each["KmsKeyId"] == {"Fn::GetAtt": ["LogsKey", "Arn"]}
         assert each["RetentionInDays"] == {"Ref": "LogDays"}
+
+
+def test_the_sample_is_what_the_jobs_can_work_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(FOLDER / "sample")
+    settings = load_settings({}, FOLDER / "sample/etl-config.env")
+    datasets = configure.datasets(settings)
+    assert {each.name: each.mode for each in datasets} == {
+        "orders": "UPSERT",
+        "customers": "TRUNCATE_INSERT",
+        "rates": "APPEND",
+    }
+    assert {name: each.secret for name, each in origins(settings, datasets).items()} == {
+        "orders": "affiliate",
+        "customers": "affiliate",
+    }
+    assert list(endpoints(settings, datasets)) == ["rates"]
