@@ -26,7 +26,7 @@ class SqlOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, allow_inf_nan=False)
 
-    url: str | None = Field(None, description="SQLAlchemy URL: postgresql://user@host/database.", repr=False)
+    url: str | None = Field(None, description="SQLAlchemy URL: postgresql://user@host/database; or jdbc:.", repr=False)
     url_env: str | None = Field(None, description="The environment variable that holds the URL.")
     connection: str | None = Field(None, description="A table [connections.NAME] with the URL or its parts.")
     ssm_key: SsmPath | None = Field(None, description="Path in the Parameter Store, in place of a connection.")
