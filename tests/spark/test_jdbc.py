@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -171,4 +173,27 @@ def test_what_cannot_be_read_is_told(urls: dict[str, str], tmp_path: Path, place
 
     assert ended.code == 1
     assert said in " ".join((ended.out + ended.err).split())
+    assert plant.objects() == []
+
+
+def test_a_stop_is_heard_while_a_database_takes_its_time(urls: dict[str, str], tmp_path: Path) -> None:
+    slow = "SELECT n AS id, pg_sleep(n * 600)::text AS s FROM generate_series(0, 1) AS n"
+    plant = Plant(tmp_path, by_jdbc(urls["postgresql"]), key="", sql="")
+    settings = plant.shell.environment(**spark_environment(), PYTHONPATH=ROOT, ETL_STOP_SECONDS=1)
+    file = tmp_path / "datasets.toml"
+    file.write_text(file.read_text().replace('table = "orders"\nformat', f'query = "{slow}"\nformat'))
+    command = [sys.executable, "-m", "etl_daemon", "extract", "sql"]
+    asked = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep%s%FROM%id%'"
+    with (tmp_path / "err").open("wb") as err:
+        process = subprocess.Popen(command, cwd=tmp_path, env=settings, stdout=err, stderr=err)
+    try:
+        until = time.monotonic() + 120
+        while run_postgresql(urls["postgresql"], asked) != [(2,)] and time.monotonic() < until:
+            time.sleep(0.1)
+        process.terminate()
+        process.wait(60)
+    finally:
+        process.kill()
+        process.wait()
+    assert "Traceback" not in (tmp_path / "err").read_text()
     assert plant.objects() == []

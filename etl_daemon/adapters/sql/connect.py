@@ -9,9 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from etl_daemon.adapters.sql import jdbc
 from etl_daemon.adapters.sql.failures import translated
 from etl_daemon.adapters.sql.generic import GenericConnection
+from etl_daemon.adapters.sql.jdbc import JdbcConnection, spark_session
+from etl_daemon.adapters.sql.jdbc_options import options
 from etl_daemon.adapters.sql.mysql import AS_TEXT, MySqlConnection
 from etl_daemon.adapters.sql.postgres import PostgresConnection
 from etl_daemon.adapters.sql.relation import Connection, Pulse
@@ -55,8 +56,8 @@ def snapshot(origin: Origin, secret: Mapping[str, str], timeout_seconds: float, 
 
 
 def _opened(origin: Origin, secret: Mapping[str, str], seconds: int) -> Connection:
-    if given := jdbc.options(origin, secret):
-        return jdbc.JdbcConnection(jdbc.spark_session, given)
+    if given := options(origin, secret):
+        return JdbcConnection(spark_session, given)
     return _connection(_address(origin, secret), seconds)
 
 

@@ -4,45 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
 from etl_daemon.adapters.sql.failures import JdbcError
 from etl_daemon.adapters.sql.relation import Column, Pulse, Sort
-from etl_daemon.core.extraction import Origin
 from etl_daemon.errors import SetupError
 
-SCHEME = "jdbc:"
-FETCHED_ROWS = 10_000
-"""Rows that a driver asks its database for at a time; by themselves some ask for all, others for ten."""
+PULSE_SECONDS = 1.0
 
 BLOCK_LINES = 1_000
 """Lines that come from Spark as one row: a row each would take three times as long."""
-
-DRIVERS = {
-    "postgresql": "org.postgresql.Driver",
-    "mysql": "com.mysql.cj.jdbc.Driver",
-    "mariadb": "org.mariadb.jdbc.Driver",
-    "oracle": "oracle.jdbc.OracleDriver",
-    "sqlserver": "com.microsoft.sqlserver.jdbc.SQLServerDriver",
-    "redshift": "com.amazon.redshift.Driver",
-}
-_NLS = "TIME_ZONE=''UTC'' NLS_DATE_FORMAT=''YYYY-MM-DD HH24:MI:SS'' NLS_TIMESTAMP_FORMAT=''YYYY-MM-DD HH24:MI:SS.FF''"
-SESSIONS = {
-    "postgresql": "SET TIME ZONE 'UTC'",
-    "mysql": "SET time_zone = '+00:00'",
-    "mariadb": "SET time_zone = '+00:00'",
-    "oracle": f"BEGIN EXECUTE IMMEDIATE 'ALTER SESSION SET {_NLS}'; END;",
-}
-"""What makes times without a zone, which we compare with, times of UTC."""
-
-_OF_MYSQL = {
-    "mysql": ("yearIsDateType=false", "tinyInt1isBit=false", "useCursorFetch=true"),
-    "mariadb": ("yearIsDateType=false", "tinyInt1isBit=false", "useServerPrepStmts=true", "permitMysqlScheme"),
-}
-"""What drivers have to be told, or 2 would come as true, a year as a day, a float with six digits, all rows at once."""
 
 DIGITS_WITHOUT_EXPONENT = 6
 
@@ -56,32 +32,8 @@ _TYPES: Mapping[str, tuple[str, str, Sort]] = {
     "string": ("VARCHAR", _TEXT, Sort.OTHER),
     "binary": ("VARCHAR", "lower(hex({}))", Sort.OTHER),
 }
-"""By Spark's names: type in a table, expression of the text, order; what is nested comes as JSON."""
-
-
-def options(origin: Origin, held: Mapping[str, str]) -> dict[str, str] | None:
-    """What Spark is told of the database; None: the address is not one of JDBC.
-
-    ``held`` is what the secret has: ``url``, ``username`` or ``user``, ``password``, and ``driver``, its class, where
-    it is none of ``DRIVERS``.
-    """
-    url = origin.url or held.get("url", "")
-    if not url.startswith(SCHEME):
-        return None
-    product = url.removeprefix(SCHEME).partition(":")[0]
-    if product in _OF_MYSQL:  # Spark 3.5 knows MySQL's quotes by the scheme of MySQL only
-        place = url.removeprefix(SCHEME + product)
-        url = f"jdbc:mysql{place}{'&' if '?' in place else '?'}{'&'.join(_OF_MYSQL[product])}"
-    given = {
-        "url": url,
-        "user": held.get("username") or held.get("user"),
-        "password": held.get("password"),
-        "driver": held.get("driver") or DRIVERS.get(product),
-        "sessionInitStatement": SESSIONS.get(product),
-        "fetchsize": str(FETCHED_ROWS),
-        "preferTimestampNTZ": "true",
-    }
-    return {name: value for name, value in given.items() if value}
+"""By Spark's names: type in a table, expression of the text, order; all others are text."""
+_JSON = ("JSON", "to_json({})", Sort.OTHER)
 
 
 class JdbcConnection:
@@ -95,8 +47,8 @@ class JdbcConnection:
     def __init__(self, session: Callable[[], Any], given: Mapping[str, str]) -> None:
         self._session = session
         self._given = given
+        self._spark = session()
         with _understood():
-            self._spark = session()
             self._spark.conf.set("spark.sql.session.timeZone", "UTC")
             jvm = self._spark.sparkContext._jvm  # noqa: SLF001  # PySpark has no other way to them
             quoted = str(jvm.org.apache.spark.sql.jdbc.JdbcDialects.get(given["url"]).quoteIdentifier("x"))
@@ -158,7 +110,7 @@ class JdbcConnection:
         with _understood(), file.open("ab", buffering=2**20) as out:
             lines = self._read(f"SELECT {values} {tail}").selectExpr(line, block)
             blocks = lines.groupBy("block").agg({"line": "collect_list"}).toDF("block", "lines")
-            for text, count in blocks.selectExpr("concat_ws('\\n', lines)", "size(lines)").toLocalIterator():
+            for text, count in self._coming(blocks.selectExpr("concat_ws('\\n', lines)", "size(lines)"), pulse):
                 out.write(text.encode() + b"\n")
                 rows += count
                 pulse()
@@ -171,17 +123,38 @@ class JdbcConnection:
     def close(self) -> None:
         """As the protocol says: there is nothing to let go of, and Spark's session is not ours."""
 
+    def _coming(self, frame: Any, pulse: Pulse) -> Iterator[Any]:
+        """The rows of a frame. All work is before the first one: meanwhile there are pulses, and it ends with them."""
+        context, group = self._spark.sparkContext, f"etl-daemon {id(frame)}"
+
+        def begun() -> tuple[Any, Iterator[Any]]:
+            context.setJobGroup(group, "etl-daemon extract", interruptOnCancel=True)
+            rows = frame.toLocalIterator()
+            return next(rows, None), rows
+
+        with ThreadPoolExecutor(1) as pool:
+            beginning = pool.submit(begun)
+            try:
+                while wait([beginning], PULSE_SECONDS).not_done:
+                    pulse()
+            except BaseException:
+                context.cancelJobGroup(group)
+                raise
+        first, others = beginning.result()
+        return chain([] if first is None else [first], others)
+
     def _read(self, query: str) -> Any:
         return self._spark.read.format("jdbc").options(**self._given, query=query).load()
 
     def _column(self, field: Any) -> Column:
         kind = field.dataType.simpleString()
-        if field.metadata.get("logical_time_type"):
+        if field.metadata.get("logical_time_type") or kind.startswith("time("):
             hint = "give a query that casts it to text"
             raise SetupError(f"{field.name} holds times of day, of which Spark loses digits.", hint=hint)
         if kind.startswith("decimal"):
             return _decimal(field.name, field.dataType.precision, field.dataType.scale)
-        type_, value, sort = _TYPES.get(kind, ("JSON", "to_json({})", Sort.OTHER))
+        nested = kind.startswith(("array", "map", "struct"))
+        type_, value, sort = _TYPES.get(kind, _JSON if nested else _TYPES["string"])
         return Column(field.name, type_, value.format(_named(field.name)), sort)
 
 
@@ -214,7 +187,8 @@ def spark_session() -> Any:
     except ModuleNotFoundError as error:
         hint = "pip install 'etl_daemon[spark]', or take postgresql:// or mysql://, which need none"
         raise SetupError("Addresses of JDBC are read by Spark, and there is no PySpark.", hint=hint) from error
-    return SparkSession.builder.getOrCreate()
+    with _understood():
+        return SparkSession.builder.getOrCreate()
 
 
 @contextmanager
