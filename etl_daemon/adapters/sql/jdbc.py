@@ -212,7 +212,7 @@ def _understood() -> Iterator[None]:
 
 def _said(error: Exception, missing: type[Exception]) -> JdbcError:
     """The first cause that has a code, else the text that came back from an executor."""
-    cause = getattr(error, "java_exception", None)
+    cause = getattr(error, "java_exception", None) or getattr(error, "_origin", None)
     while cause is not None:
         try:
             return JdbcError(str(cause.getMessage()), str(cause.getSQLState() or ""))
