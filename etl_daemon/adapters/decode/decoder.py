@@ -17,7 +17,7 @@ from etl_daemon.adapters.decode.dialect import detect
 from etl_daemon.adapters.decode.documents import RecordsPath, compact
 from etl_daemon.adapters.decode.ndjson import JsonLines
 from etl_daemon.adapters.decode.parquet import parquet_pieces
-from etl_daemon.adapters.decode.pieces import Piece, alone, regroup
+from etl_daemon.adapters.decode.pieces import Piece, regroup
 from etl_daemon.adapters.decode.plan import Keys, require
 from etl_daemon.adapters.decode.raw_lines import RawLines
 from etl_daemon.adapters.decode.scratch import Workshop
@@ -80,13 +80,9 @@ class ObjectDecoder:
         """As the port says."""
         small = SmallObjects(dataset, self._workshop, self._limits.max_record_bytes)
         return {
-            ref: [_with_symbol(dataset, part) for part in self._slices(ref, piece)]
+            ref: [_with_symbol(dataset, part) for part in regroup(ref, [piece], self._slice_rows)]
             for ref, piece in small.pieces(bodies).items()
         }
-
-    def _slices(self, ref: ObjectRef, piece: Piece) -> Iterable[RawSlice]:
-        small = 0 < piece.table.num_rows <= self._slice_rows
-        return [alone(ref, piece)] if small else regroup(ref, [piece], self._slice_rows)
 
     def close(self) -> None:
         """Let go of threads, connections and files."""

@@ -47,11 +47,6 @@ class Piece:
         return Piece(self.table.slice(start, stop - start), inside, lambda at: self.raw(at + start), self.extra, share)
 
 
-def alone(ref: ObjectRef, piece: Piece) -> RawSlice:
-    """The slice of an object that has no other."""
-    return RawSlice(ref, 1, piece.table, piece.malformed, piece.raw, piece.extra)
-
-
 def regroup(ref: ObjectRef, pieces: Iterable[Piece], slice_rows: int) -> Iterator[RawSlice]:
     """Slices of exactly ``slice_rows`` rows, except the last, and those whose rows are very wide."""
     pending: list[Piece] = []
@@ -74,6 +69,9 @@ def regroup(ref: ObjectRef, pieces: Iterable[Piece], slice_rows: int) -> Iterato
 
 def _slice(ref: ObjectRef, first_row: int, pieces: list[Piece]) -> RawSlice:
     pieces = [piece for piece in pieces if piece.table.num_rows]
+    if len(pieces) == 1:
+        (piece,) = pieces
+        return RawSlice(ref, first_row, piece.table, piece.malformed, piece.raw, piece.extra)
     starts = np.cumsum([0] + [piece.table.num_rows for piece in pieces])
     malformed = np.concatenate([piece.malformed + start for piece, start in zip(pieces, starts, strict=False)])
 
