@@ -93,7 +93,7 @@ spelled = st.fixed_dictionaries(
 Spelled = dict[str, list[tuple[str, object]]]
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)  # each reads up to 300 rows in chunks of few bytes
 @given(st.lists(spelled, max_size=8), st.integers(0, 300), sizes)
 def test_each_row_has_its_own_spellings(rows: list[Spelled], filler: int, size: tuple[int, int]) -> None:
     usual: Spelled = {name: [(name, 2.0 if name in NUMBERS else "x")] for name in NAMES}

@@ -20,6 +20,7 @@ class Account(FakeSnow):
     def __init__(self, folder: Path | None, max_lock_wait_seconds: float) -> None:
         super().__init__(False, False, db_path=folder)  # a login creates nothing
         self.duck_conn.execute(macros.creation_sql("memory"))  # for sessions without a current database
+        self.duck_conn.execute("SET threads = 1")  # its tables are too small to be shared out among threads
         self.locks = TableLocks()
         self._max_lock_wait_seconds = max_lock_wait_seconds
         self._noting = threading.Lock()
