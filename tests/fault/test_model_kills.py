@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import duckdb
@@ -13,7 +12,6 @@ from tests.support.chaos.kills import AFTER, BEFORE, DUCKDB
 from tests.support.command import Shell
 from tests.support.medallion.refinery import DATASETS
 
-ROOT = Path(__file__).resolve().parents[2]
 HEADER = "CUSTOMER_ID,CUSTOMER_TYPE,NAME,EMAIL,PHONE,CITY,COUNTRY,CREDIT_LIMIT,CUSTOMER_SINCE,UPDATED_AT\n"
 
 
@@ -27,14 +25,14 @@ def put(shell: Shell, name: str, *rows: tuple[int, str, int]) -> None:
 
 @pytest.mark.parametrize(("step", "moment"), [("commit", BEFORE), ("answer lost", AFTER)])
 def test_killed_and_run_again(step: str, moment: str, tmp_path: Path) -> None:
-    shell = Shell.embedded(tmp_path, ETL_DATASETS_FILE=DATASETS, PYTHONPATH=ROOT)
+    shell = Shell.embedded(tmp_path, ETL_DATASETS_FILE=DATASETS)
     put(shell, "a.csv", (1, "A", 1), (2, "B", 1))
     assert shell.run("models", "run").code == 0
     put(shell, "b.csv", (1, "A2", 2), (3, "C", 1))
 
     # the merge has the first transaction of the run
     death = json.dumps({"step": step, "moment": moment, "destination": DUCKDB})
-    killed = shell.execute([sys.executable, "-m", "tests.support.chaos.kills", death, "models", "run"])
+    killed = shell.run_module("tests.support.chaos.kills", death, "models", "run")
     assert killed.code == -9, killed.err
     again = shell.run("models", "run", "--json")
     assert again.code == 0, again.err

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import AWS_ENVIRONMENT
+from tests.support.starter import can_start, starter
 
 COMMAND = Path(sys.executable).with_name("etl-daemon")
 _PATIENCE_SECONDS = 120.0
@@ -67,7 +68,13 @@ class Shell:
         return {**inherited, **AWS_ENVIRONMENT, "ETL_HTTP_PORT": "0", **given}
 
     def run(self, *words: object, **settings: object) -> Ended:
-        return self.execute([str(COMMAND), *map(str, words)], **settings)
+        return self.run_module("etl_daemon", *words, **settings)
+
+    def run_module(self, program: str, *words: object, **settings: object) -> Ended:
+        environment, arguments = self.environment(**settings), [*map(str, words)]
+        if not can_start(environment):
+            return self.execute([sys.executable, "-m", program, *arguments], **settings)
+        return Ended(*starter().run(program, arguments, self.folder, environment, self.patience_seconds))
 
     def importing(self, *words: object, **settings: object) -> tuple[Ended, set[str]]:
         """How the command ended, and the packages that it imported."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -170,7 +169,7 @@ def _take_over(case: Case, shell: Shell) -> None:
 def execute(shell: Shell, death: Death | None, **settings: str) -> Ended:
     """``etl-daemon once`` in a process of its own."""
     words = [json.dumps(asdict(death) if death else None), "once"]
-    return shell.execute([sys.executable, "-m", "tests.support.chaos.kills", *words], PYTHONPATH=str(ROOT), **settings)
+    return shell.run_module("tests.support.chaos.kills", *words, **settings)
 
 
 @dataclass(slots=True)
