@@ -11,7 +11,7 @@ import time
 from benchmarks import boto3_once
 from etl_daemon.adapters.s3 import source
 from etl_daemon.bootstrap.runtime import build
-from etl_daemon.cli.start import narrowed
+from etl_daemon.cli.start import at_work, narrowed
 from etl_daemon.vault import load_settings
 
 
@@ -19,7 +19,7 @@ def main(way: str = "") -> None:
     """Answer with seconds by the clock, those of processors, and how many objects were loaded."""
     if way == "boto3":
         source.S3Source = boto3_once.Boto3Source  # type: ignore[misc]
-    with build(load_settings()) as runtime:
+    with at_work(build(load_settings())) as runtime:
         daemon = narrowed(runtime, "price_data", None).daemon()
         for _ in sys.stdin:
             started, computed = time.perf_counter(), time.process_time()

@@ -16,6 +16,10 @@ on the same data and the same cores, and who began changed from run to run. Show
 least and the greatest. A ratio of CPU counts the time that processors worked instead of the time that passed, so it
 holds on a machine with other work. Bounds are those that the project set itself; a bound that is missed says so.
 
+Small objects come from nginx, a static file server that speaks enough S3, and from moto, which answers a few hundred
+requests per second: there it is moto that is measured, whoever asks. `running` is a cycle of a process that has been
+up, as a daemon's is; without it the process starts and ends, which has a bound of its own.
+
 ![Ratios against their bounds](results.svg)
 """
 SHORT = """
