@@ -18,7 +18,7 @@ import pytest
 from etl_daemon.adapters.cloudwatch.metrics import CloudWatchMetrics, UnfitCountsError
 from etl_daemon.adapters.cloudwatch.observer import CloudWatchObserver, Metrics, Pace
 from etl_daemon.bootstrap.runtime import build
-from etl_daemon.cli.start import counted
+from etl_daemon.cli.start import at_work
 from etl_daemon.config import settings_from
 from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.events import (
@@ -330,7 +330,7 @@ print(sorted(name for name in sys.modules if "cloudwatch" in name or name in {"b
 
 def test_a_failing_cycle_counts(moto: str, namespace: str, tmp_path: Path) -> None:
     settings = settings_from(local(tmp_path, CLOUDWATCH_NAMESPACE=namespace))
-    with counted(build(settings)) as runtime:
+    with at_work(build(settings)) as runtime:
         runtime.corridor.tell(DatasetFailed("", TransientError("down")))
     for name in ("price_data", "technical_indicators", "anomalies"):
         table = next(each.table for each in runtime.datasets if each.name == name)
