@@ -13,6 +13,8 @@ SETUP := .venv/.setup
 DBT := .venv-dbt/bin/dbt
 DBT_SETUP := .venv-dbt/.setup
 PEERS_SETUP := .venv-peers/.setup
+SPARKS := spark spark35
+SPARK_SETUPS := $(SPARKS:%=.venv-%/.setup)
 DEMO := build/demo
 TABLES := deploy/snowflake/04_tables.sql
 LOCK := $(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes \
@@ -23,7 +25,7 @@ WHEELS := $(PY) -m pip download --quiet --only-binary :all: --dest build/wheels 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-browser test-dbt test-glue test-systemd glue-bundle chaos memory soak check bench bench-check peers-setup lock template snowflake-tables medallion dashboard diagrams dbt dbt-setup clean
+.PHONY: help setup run test test-browser test-dbt test-glue test-spark test-systemd glue-bundle chaos memory soak check bench bench-check peers-setup lock template snowflake-tables medallion dashboard diagrams dbt dbt-setup spark-setup clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -49,6 +51,9 @@ test-dbt: setup dbt-setup ## Build the models on DuckDB and on the Snowflake sta
 
 test-browser: setup ## Look at the pages in a real browser; screenshots go to build/screenshots
 	@$(PY) -m pytest -m browser $(PYTEST_ARGS) tests/e2e
+
+test-spark: setup spark-setup ## Hold Spark against one machine, on the newest Spark and on 3.5 with pandas 2; needs Java
+	@for spark in $(SPARKS); do .venv-$$spark/bin/python -m pytest -m spark $(PYTEST_ARGS) tests/spark || exit 1; done
 
 # what the deploy script installs is brought here first, because it is to work offline
 test-systemd: setup ## Install and run the service on a real systemd in a box, as root
@@ -100,6 +105,8 @@ lock: setup ## Remake requirements*.txt from pyproject.toml; LOCK_ARGS=--upgrade
 	@$(LOCK) pyproject.toml --extra demo --extra dev --output-file requirements-dev.txt
 	@$(LOCK) --no-strip-extras deploy/dbt/requirements.in --output-file deploy/dbt/requirements.txt
 	@$(LOCK) --no-strip-extras benchmarks/requirements.in --output-file benchmarks/requirements.txt
+	@$(LOCK) pyproject.toml deploy/spark/spark.in --extra spark --output-file deploy/spark/spark.txt
+	@$(LOCK) pyproject.toml deploy/spark/spark35.in --extra spark --output-file deploy/spark/spark35.txt
 
 template: setup ## Remake etl-config.env.template from the settings
 	@$(PY) -c "from etl_daemon.config import template; print(template(), end='')" > etl-config.env.template
@@ -134,6 +141,16 @@ $(DBT_SETUP): deploy/dbt/requirements.txt
 	@.venv-dbt/bin/python -m pip install --quiet --require-hashes --requirement deploy/dbt/requirements.txt
 	@touch $(DBT_SETUP)
 
+spark-setup: $(SPARK_SETUPS) ## Make .venv-spark and .venv-spark35 with PySpark 4 and 3.5
+
+.venv-%/.setup: deploy/spark/%.txt pyproject.toml
+	@PYTHON="$(PYTHON)" .ci/prerequisites
+	@echo "Making .venv-$* (some minutes the first time)"
+	@$(PYTHON) -m venv .venv-$*
+	@.venv-$*/bin/python -m pip install --quiet --require-hashes --requirement deploy/spark/$*.txt
+	@.venv-$*/bin/python -m pip install --quiet --no-deps --no-build-isolation --no-index --config-settings editable_mode=compat --editable .
+	@touch $@
+
 dbt: setup dbt-setup ## Build and test the models on what the demo loaded, dev and prod; DBT_ARGS='--select countries'
 	@test -e $(DEMO)/financial_data.duckdb || $(PY) -m etl_daemon demo --dir $(DEMO)
 	@ETL_CONFIG_FILE=deploy/dbt/sample/settings.env $(PY) -m etl_daemon once --dataset countries --hours-back 876000
@@ -142,5 +159,5 @@ dbt: setup dbt-setup ## Build and test the models on what the demo loaded, dev a
 		$(DBT) build --project-dir deploy/dbt --profiles-dir deploy/dbt --target $$target $(DBT_ARGS) || exit 1; done
 
 clean: ## Remove .venv and what tools leave behind
-	@rm -rf .venv .venv-dbt .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist ./*.egg-info
+	@rm -rf .venv .venv-dbt .venv-peers .venv-spark .venv-spark35 .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist ./*.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -260,4 +260,7 @@ def test_locks_hold_what_pyproject_asks_for() -> None:
         for asked, asked_for in {"runtime": project["dependencies"], "extras": extras}.items()
     }
     assert names["runtime"] <= runtime <= everything
-    assert names["extras"] <= everything
+    assert names["extras"] - {"pyspark"} <= everything
+    for lock in ("spark", "spark35"):  # Spark has environments of its own
+        text = (ROOT / "deploy" / "spark" / f"{lock}.txt").read_text("utf-8")
+        assert names["runtime"] | {"pyspark"} <= set(re.findall(r"^([a-z0-9-]+)==", text, re.MULTILINE)), "make lock"

@@ -40,6 +40,7 @@ MEANS = {
 }
 ADAPTERS = (
     {"Source, Store": ("s3", "local", "memory"), "EventQueue": ("sqs", "memory"), "Decoder": ("decode",)},
+    {"Fleet": ("spark",), "Depot": ("s3", "local")},
     {
         "Leaser": ("s3", "local", "memory"),
         "Observer": ("observers", "alerts", "sqlite", "systemd", "cloudwatch", "lineage"),
@@ -64,7 +65,7 @@ def system(folder: Path) -> None:
         same = "every object takes the same five steps, whoever asks for it"
         with area("Corridor", BLUE, note=same, labelloc="b", **CHAIN):
             discover = card("discover", "pipeline", "inbox", note="what is due", **OUR)
-            read = card("read", "adapters/decode", note="in slices", **OUR)
+            read = card("read", "adapters/decode", "adapters/spark", note="in slices", **OUR)
             transform = card("transform", "core", note="rules, one row per key", **OUR)
             stage = card("stage", "adapters/destination", note="outside the transaction", **OUR)
             commit = card("commit", "adapters/destination", note="all of it, once", **OUR)

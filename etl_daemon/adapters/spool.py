@@ -76,6 +76,16 @@ def map_written(write: Callable[[pa.NativeFile], None], directory: Path) -> mmap
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
+def map_file(path: Path) -> memoryview:
+    """A file that nobody changes any more, mapped.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b"")
+
+
 def map_zeros(size: int, directory: Path) -> mmap.mmap:
     """Such a file of zeros, mapped to be written; its room on the disk is taken at once (size in bytes, above 0).
 

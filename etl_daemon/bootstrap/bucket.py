@@ -24,7 +24,7 @@ def store(runtime: Runtime) -> Store:
     if settings.etl_source == "local":
         from etl_daemon.adapters.local.store import LocalStore
 
-        return LocalStore(_folder(settings), settings.s3_bucket or "")
+        return LocalStore(folder(settings), settings.s3_bucket or "")
     from etl_daemon.adapters.retry import Retries
     from etl_daemon.adapters.s3.clients import Endpoint
     from etl_daemon.adapters.s3.store import S3Store
@@ -57,7 +57,7 @@ def _document(settings: Settings, key: str) -> Document:
         from etl_daemon.adapters.local.document import FileDocument
 
         hint = "let this user write below ETL_LOCAL_DIR"
-        return FileDocument(_folder(settings) / key, hint=hint)
+        return FileDocument(folder(settings) / key, hint=hint)
     from etl_daemon.adapters.s3.clients import Endpoint
     from etl_daemon.adapters.s3.document import S3Document
 
@@ -67,7 +67,7 @@ def _document(settings: Settings, key: str) -> Document:
     )
 
 
-def _folder(settings: Settings) -> Path:
+def folder(settings: Settings) -> Path:
     """As the source has it: the folder of the bucket's name in the root if there is one, else the root itself."""
     root = settings.etl_local_dir or Path.cwd()
     inner = root / (settings.s3_bucket or "")

@@ -12,7 +12,7 @@ import typer
 
 from etl_daemon.bootstrap.runtime import Runtime, build
 from etl_daemon.bootstrap.sql_upstream import with_types
-from etl_daemon.cli.operate import BackfillOptions
+from etl_daemon.cli.operate import BackfillOptions, Engine
 from etl_daemon.cli.orders import stopping
 from etl_daemon.cli.outcome import Tally, totals
 from etl_daemon.cli.printing import console, emit, say
@@ -21,6 +21,7 @@ from etl_daemon.cli.start import at_work, chosen, logging_runtime
 from etl_daemon.core.model import Outcome
 from etl_daemon.operations.backfill import Progress, Span
 from etl_daemon.operations.backfill import backfill as load_older
+from etl_daemon.pipeline import Corridor
 from etl_daemon.vault import load_settings
 
 AGAIN = "Run the same command again: it goes on where it was."
@@ -39,7 +40,7 @@ def backfill(options: BackfillOptions) -> None:
     tally = Tally()
     with _runtime(tally) as runtime:
         dataset, operator = chosen(with_types(runtime).datasets, options.dataset), runtime.operator(who())
-        steps = load_older(dataset, Span(since, until), runtime.corridor, operator)
+        steps = load_older(dataset, Span(since, until), _corridor(runtime, options), operator)
         with stopping(operator.stop), closing(steps), _bar() as show:
             progress = Progress(0, 0)
             for progress in steps:
@@ -51,6 +52,15 @@ def backfill(options: BackfillOptions) -> None:
         _show(found, progress)
     if found["failed"]:
         raise typer.Exit(1)
+
+
+def _corridor(runtime: Runtime, options: BackfillOptions) -> Corridor:
+    """The runtime's own, or one whose batches Spark reads."""
+    if options.engine is Engine.LOCAL:
+        return runtime.corridor
+    from etl_daemon.bootstrap.spark import on_spark, spark_session  # PySpark is an extra
+
+    return on_spark(runtime, spark_session(runtime, options.master)).corridor
 
 
 def _runtime(tally: Tally) -> Runtime:

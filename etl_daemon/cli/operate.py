@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -79,6 +80,13 @@ class AuditOptions:
     json: Json = False
 
 
+class Engine(StrEnum):
+    """What reads objects and applies the rules."""
+
+    LOCAL = "local"
+    SPARK = "spark"
+
+
 @dataclass(frozen=True, slots=True)
 class BackfillOptions:
     """What `backfill` is asked to load."""
@@ -86,6 +94,12 @@ class BackfillOptions:
     dataset: Annotated[str, typer.Option(metavar="NAME", help="The dataset.")]
     since: Annotated[str, typer.Option(metavar="T", help=f"Objects modified from then on. {INSTANT}")]
     until: Annotated[str, typer.Option(metavar="T", help=f"Objects modified before. {INSTANT}")]
+    engine: Annotated[
+        Engine, typer.Option(help="What reads and applies the rules: this machine, or the executors of Spark.")
+    ] = Engine.LOCAL
+    master: Annotated[
+        str | None, typer.Option(metavar="URL", help="Spark's master. [default: SPARK_MASTER, or this machine's cores]")
+    ] = None
     json: Json = False
 
 

@@ -163,6 +163,12 @@ class Settings(EndpointSettings):
     )
     memory_limit_mb: int = Field(1024, ge=512, description="Memory that the process takes at most (MiB).")
     cpu_limit_cores: int = Field(0, ge=0, le=1_024, description="Cores to use; 0: all (cores).")
+    spark_master: str | None = Field(
+        None, description="Master for `backfill --engine spark`; empty: local[CPU_LIMIT_CORES], in this process."
+    )
+    spark_batch_size: Whole = Field(
+        30_000_000, description="Rows that one commit brings in with that engine, about (rows)."
+    )
     max_object_mb: Whole = Field(8_192, description="Bigger objects are refused (MiB).")
     max_expanded_mb: Whole = Field(65_536, description="Objects that unpack to more are refused (MiB).")
     max_expansion_ratio: float = Field(

@@ -71,7 +71,8 @@ def backfill(dataset: Dataset, span: Span, corridor: Corridor, operator: Operato
     try:
         plans = list(planned(mine.dataset, due, corridor))
         with fetching(plans, corridor.intake) as fetched:
-            for plan in takewhile(lambda _: not operator.stop.is_set(), plans):
+            coming = corridor.fleet.ahead(plans) if corridor.fleet else plans
+            for plan in takewhile(lambda _: not operator.stop.is_set(), coming):
                 progress = _after(progress, plan, _loaded(plan, mine, corridor, operator, fetched))
                 yield progress
     except BaseException as error:

@@ -36,11 +36,12 @@ def planned(dataset: Dataset, refs: Iterable[ObjectRef], corridor: Corridor) -> 
 
 
 def attempted(plan: BatchPlan, attempt: Callable[[BatchPlan], Receipt]) -> list[Receipt]:
-    """A batch; where another process was quicker with one of its objects, the objects one by one."""
+    """A batch; where another process was quicker with one of its objects, each half of it."""
     try:
         return [attempt(plan)]
     except ObjectChangedError:
         if len(plan.objects) == 1:
             return []
-        alone = (replace(plan, objects=(ref,)) for ref in plan.objects)
-        return [receipt for each in alone for receipt in attempted(each, attempt)]
+        middle = len(plan.objects) // 2
+        halves = (replace(plan, objects=half) for half in (plan.objects[:middle], plan.objects[middle:]))
+        return [receipt for each in halves for receipt in attempted(each, attempt)]

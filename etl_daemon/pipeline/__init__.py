@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from itertools import chain
@@ -42,7 +43,7 @@ from etl_daemon.pipeline.fetching import Fetching
 from etl_daemon.pipeline.intake import Intake, Tolerance, Transform, ahead, fetching, parts, reject_share, results
 from etl_daemon.pipeline.lookup import Look, look_up
 from etl_daemon.pipeline.timing import Grace, Timed
-from etl_daemon.ports import Destination
+from etl_daemon.ports import Destination, Fleet
 
 __all__ = [
     "Corridor",
@@ -76,13 +77,14 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Corridor:
-    """What the steps work with."""
+    """What the steps work with; a ``fleet`` reads and transforms in place of this machine."""
 
     intake: Intake
     destination: Destination
     bucket: str
     reach: Reach
     tell: Callable[[Event], None]
+    fleet: Fleet | None = None
 
 
 def discover(dataset: Dataset, known: Known, corridor: Corridor, now: datetime, *, sweep: bool) -> Discovery:
@@ -116,6 +118,15 @@ def transform(raw: RawBatch, intake: Intake, rules: Transform = clean_all) -> Cl
     return CleanBatch(raw.plan, results(raw, intake, rules))
 
 
+def cleaned(
+    plan: BatchPlan, corridor: Corridor, fetched: Fetching | None = None
+) -> AbstractContextManager[CleanBatch]:
+    """Read and transform: here, slice by slice as they are asked for, or wherever the fleet is."""
+    if corridor.fleet:
+        return corridor.fleet.cleaned(plan)
+    return nullcontext(transform(read(plan, corridor.intake, fetched), corridor.intake))
+
+
 def stage(clean_batch: CleanBatch, corridor: Corridor) -> StagedBatch:
     """Bring everything to the destination's doorstep."""
     with Timed(corridor.tell, clean_batch.plan.dataset.name, "stage") as timed:
@@ -147,8 +158,9 @@ def load(
     started = time.perf_counter()
     corridor.tell(BatchBegan(plan.dataset.name, plan))
     try:
-        staged = stage(transform(read(plan, corridor.intake, fetched), corridor.intake), corridor)
-        receipt = commit(staged, corridor, fence(), now)
+        with cleaned(plan, corridor, fetched) as batch:
+            staged = stage(batch, corridor)
+            receipt = commit(staged, corridor, fence(), now)
     except Exception as error:
         corridor.tell(BatchAbandoned(plan.dataset.name, plan.batch_id, error))
         raise

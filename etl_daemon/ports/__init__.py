@@ -16,6 +16,8 @@ from etl_daemon.core.events import Event
 from etl_daemon.core.model import CleanBatch, Fence, Known, ObjectRef, RawSlice, Receipt, StagedBatch
 from etl_daemon.core.review import AuditLine, Balance, LedgerLine, QuarantinedRow, RejectedIn, Selection
 from etl_daemon.core.secret import Secrets
+from etl_daemon.ports.fleet import Depot as Depot
+from etl_daemon.ports.fleet import Fleet as Fleet
 from etl_daemon.ports.lease import HostLock as HostLock
 from etl_daemon.ports.lease import Leaser as Leaser
 from etl_daemon.ports.queue import EventQueue as EventQueue

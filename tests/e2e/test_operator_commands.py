@@ -148,3 +148,10 @@ def test_a_reason_is_explained(shell: Shell) -> None:
     told = shell.run("explain", "undecodable", "--json")
     assert set(told.document) == {"reason", "row", "object"}
     assert shell.run("explain", "nonsense").code == 2
+
+
+def test_without_pyspark_the_engine_says_what_to_install(shell: Shell) -> None:
+    ended = shell.run("backfill", "--dataset", "price_data", "--since", "1d", "--until", "0m", "--engine", "spark")
+    assert ended.code == 1
+    assert "pip install 'etl-daemon[spark]'" in ended.err
+    assert not (shell.folder / "etl.duckdb").exists()

@@ -16,6 +16,7 @@ from etl_daemon.adapters.destination.session import Marks, Session
 from etl_daemon.core import arrow
 from etl_daemon.core.datasets import INSTANT, SYSTEM_COLUMNS, Dataset
 from etl_daemon.core.model import CleanSlice, ObjectRef, StagedBatch
+from etl_daemon.core.origin import with_version
 from etl_daemon.core.sql.dialect import Dialect
 from etl_daemon.core.sql.ledger import LedgerSql
 
@@ -79,7 +80,7 @@ def staged_rows(batch: StagedBatch) -> tuple[pa.Table, Marks | None]:
 
 def staged_findings(batch: StagedBatch) -> pa.Table | None:
     """Rejected rows (they have ``REASONS``) and anomalies (they have ``ANOMALY_TYPE``) in one table."""
-    rejected = [_with_version(part) for part in batch.slices if part.quarantined.num_rows]
+    rejected = [with_version(part.quarantined, part.ref) for part in batch.slices if part.quarantined.num_rows]
     constants = _Constants(batch.slices)
     flagged = [constants.beside(part.anomalies, part.ref) for part in batch.slices if part.anomalies.num_rows]
     parts = [pa.concat_tables(some) for some in (rejected, flagged) if some]
@@ -106,11 +107,3 @@ class _Constants:
         keys = pa.DictionaryArray.from_arrays(self._zeros.slice(0, table.num_rows), key)
         moments = moments.slice(0, table.num_rows)
         return table.append_column("_OBJECT_KEY", keys).append_column("_OBJECT_MODIFIED", moments)
-
-
-def _with_version(part: CleanSlice) -> pa.Table:
-    rows = part.quarantined.num_rows
-    table = part.quarantined
-    for name, text in (("OBJECT_KEY", part.ref.key), ("OBJECT_VERSION", part.ref.version)):
-        table = table.append_column(name, arrow.constant(text, rows))
-    return table

@@ -1,0 +1,120 @@
+"""A fleet of Spark executors: one job per batch, one job at a time, the next one while this batch is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from contextvars import copy_context
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from etl_daemon.adapters.spark.gathering import gathered
+from etl_daemon.adapters.spark.session import failures
+from etl_daemon.adapters.spark.task import COLUMNS, OpenBench, Task
+from etl_daemon.core.events import Event, Retried
+from etl_daemon.core.model import BatchPlan, CleanBatch
+from etl_daemon.core.shares import Report, cut, tasks
+from etl_daemon.errors import AbandonedError, EtlError
+from etl_daemon.ports.fleet import Depot
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+LOOK_SECONDS = 0.5
+
+Told = list[tuple[int, int, Report]]
+"""Share, object within it, and what became of a part of that; in the order of the plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A batch that the executors have in hand, or are done with."""
+
+    shares: tuple[BatchPlan, ...]
+    folder: str
+    told: Future[Told]
+
+
+@dataclass(slots=True)
+class SparkFleet:
+    """Spreads batches over the executors of ``session``, which whoever made it stops.
+
+    ``open_bench`` is called by each task. ``depot`` is where the tasks' benches leave rows, as seen from here; what
+    lies there in a dataset's folder when its batches begin is of a run that is dead, or shut out by this one.
+    ``partitions``: how many tasks a batch is cut into; 0: as its size suggests. Once ``enough`` says so, waiting ends.
+    """
+
+    session: SparkSession
+    open_bench: OpenBench
+    depot: Depot
+    partitions: int = 0
+    enough: Callable[[], bool] = lambda: False
+    tell: Callable[[Event], None] = lambda _: None
+    _jobs: dict[str, Job] = field(default_factory=dict)
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "spark"))
+
+    def ahead(self, plans: Iterable[BatchPlan]) -> Iterator[BatchPlan]:
+        """As the port says."""
+        coming = iter(plans)
+        following = next(coming, None)
+        if following:
+            self.depot.clear(following.dataset.name)
+            self._begin(following)
+        while following:
+            plan, following = following, next(coming, None)
+            if following:
+                self._begin(following)  # it waits in line behind this one's job
+            yield plan
+
+    @contextmanager
+    def cleaned(self, plan: BatchPlan) -> Iterator[CleanBatch]:
+        """As the port says."""
+        job = self._jobs.pop(plan.batch_id, None) or self._begun(plan)
+        try:
+            yield CleanBatch(plan, gathered(job.shares, self._awaited(job), self.depot))
+        finally:
+            self._remove(job.folder)
+
+    def close(self) -> None:
+        """Stop what is under way, and remove what it has left."""
+        for job in self._jobs.values():
+            job.told.cancel()
+        self.session.sparkContext.cancelAllJobs()
+        self._pool.shutdown()
+        for job in self._jobs.values():
+            self._remove(job.folder)
+        self.depot.close()
+
+    def _remove(self, folder: str) -> None:
+        """A batch that is committed does not fail for what it leaves: the next run removes that."""
+        try:
+            self.depot.clear(folder)
+        except EtlError as error:
+            self.tell(Retried("", "staging", 1, str(error)))
+
+    def _begin(self, plan: BatchPlan) -> None:
+        self._jobs[plan.batch_id] = self._begun(plan)
+
+    def _begun(self, plan: BatchPlan) -> Job:
+        count = self.partitions or tasks(plan.objects, self.session.sparkContext.defaultParallelism)
+        shares = tuple(replace(plan, objects=share, superseded=()) for share in cut(plan.objects, count))
+        folder = f"{plan.dataset.name}/{plan.batch_id}-{uuid4().hex[:8]}"
+        task = Task(self.open_bench, shares, folder)
+        return Job(shares, folder, self._pool.submit(copy_context().run, self._run, task, plan))
+
+    def _run(self, task: Task, plan: BatchPlan) -> Told:
+        """The job itself; a share that no task was successful with fails it."""
+        numbers = self.session.range(0, len(task.shares), 1, max(len(task.shares), 1))
+        with failures(f"The Spark job of batch {plan.batch_id} failed"):
+            rows = numbers.mapInArrow(task, COLUMNS).collect()
+        ordered = sorted(rows, key=lambda row: (row["share"], row["place"]))
+        return [(row["share"], row["object"], Report.of(row["report"])) for row in ordered]
+
+    def _awaited(self, job: Job) -> Told:
+        while True:
+            with suppress(TimeoutError):
+                return job.told.result(LOOK_SECONDS)
+            if self.enough():
+                raise AbandonedError("The process is to end; the batch in hand is let go.", hint="run it again")

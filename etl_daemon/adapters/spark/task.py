@@ -1,0 +1,96 @@
+"""What runs on an executor: the corridor's own reading and rules over a share of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from typing import Self
+
+import pyarrow as pa
+
+from etl_daemon.adapters.spark.sheaf import Sheaf
+from etl_daemon.core.model import BatchPlan, CleanSlice, Deferral, Refusal
+from etl_daemon.core.origin import with_object, with_version
+from etl_daemon.core.shares import Report, reported
+from etl_daemon.ports.fleet import Depot
+
+Result = CleanSlice | Refusal | Deferral
+
+COLUMNS = "share bigint, place bigint, object bigint, report string"
+"""What a task gives: which share, in which order, of which of its objects, and the report as JSON."""
+
+SCHEMA = pa.schema([("share", pa.int64()), ("place", pa.int64()), ("object", pa.int64()), ("report", pa.string())])
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What an executor works with: reading and rules for the objects of a plan, and where rows are left."""
+
+    results: Callable[[BatchPlan], Iterator[Result]]
+    depot: Depot
+
+
+OpenBench = Callable[[], AbstractContextManager[Bench]]
+"""Makes a bench where it is called; it travels to the executors, so it holds no connections, and no secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Reads the shares that it is given the numbers of; ``folder`` of the depot takes their rows."""
+
+    open: OpenBench
+    shares: tuple[BatchPlan, ...]
+    folder: str
+
+    def __call__(self, numbers: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """For ``mapInArrow``: nothing is told of a share before all its rows are in the depot."""
+        for batch in numbers:
+            for number in batch.column(0).to_pylist():
+                yield self._told(number, list(self._done(self.shares[number])))
+
+    def _done(self, share: BatchPlan) -> Iterator[tuple[int, Report]]:
+        places = {ref: place for place, ref in enumerate(share.objects)}
+        with self.open() as bench, Sheaves(bench.depot, self.folder) as sheaves:
+            for result in bench.results(share):
+                yield places[result.ref], reported(result, sheaves.bound(result))
+                del result  # or it would be held while the next is made
+            sheaves.close()
+
+    def _told(self, number: int, reports: list[tuple[int, Report]]) -> pa.RecordBatch:
+        rows = [
+            {"share": number, "place": place, "object": of, "report": report.text()}
+            for place, (of, report) in enumerate(reports)
+        ]
+        return pa.RecordBatch.from_pylist(rows, SCHEMA)
+
+
+class Sheaves:
+    """The three kinds of rows of a share; a context manager that leaves no temporary file behind."""
+
+    def __init__(self, depot: Depot, folder: str) -> None:
+        self._made = {kind: Sheaf(depot, f"{folder}/{kind}") for kind in ("accepted", "quarantined", "anomalies")}
+
+    def bound(self, result: Result) -> dict[str, str]:
+        """The names of the files that take a slice's rows; its columns are told even where there are no rows."""
+        if not isinstance(result, CleanSlice):
+            return {}
+        files = {"accepted": self._made["accepted"].add(with_object(result.accepted, result.ref))}
+        if result.quarantined.num_rows:
+            files["quarantined"] = self._made["quarantined"].add(with_version(result.quarantined, result.ref))
+        if result.anomalies.num_rows:
+            files["anomalies"] = self._made["anomalies"].add(with_object(result.anomalies, result.ref))
+        return files
+
+    def close(self) -> None:
+        """Have all of them in the depot."""
+        for sheaf in self._made.values():
+            sheaf.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with ExitStack() as stack:
+            for sheaf in self._made.values():
+                stack.callback(sheaf.drop)

@@ -1,0 +1,115 @@
+"""Settings become a fleet of Spark executors, and what each of them works with."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Event as Signal
+from typing import TYPE_CHECKING
+
+from etl_daemon.adapters.spark.fleet import SparkFleet
+from etl_daemon.adapters.spark.session import open_session
+from etl_daemon.adapters.spark.task import Bench
+from etl_daemon.bootstrap.bucket import folder
+from etl_daemon.bootstrap.machine import cores, limit_cores
+from etl_daemon.bootstrap.runtime import ROW_BYTES, Runtime
+from etl_daemon.bootstrap.source import decoder, intake, open_source
+from etl_daemon.config import Settings
+from etl_daemon.config.redact import STARS, shown
+from etl_daemon.core import configure
+from etl_daemon.core.discovery import OWN_PREFIX
+from etl_daemon.core.events import Event, Retried
+from etl_daemon.pipeline import read, transform
+from etl_daemon.ports import Depot
+
+if TYPE_CHECKING:
+    from etl_daemon.adapters.spark.session import SparkSession
+
+
+def spark_session(runtime: Runtime, master: str | None = None) -> SparkSession:
+    """A session on that master, or the one of the settings, stopped with the runtime.
+
+    Raises:
+        SetupError: there is no PySpark or no Java, or the master cannot be reached.
+    """
+    settings = runtime.settings
+    where = master or settings.spark_master or f"local[{cores(settings)}]"
+    session = open_session(where, f"etl-daemon {settings.etl_daemon_name}")
+    runtime.attach(session.stop)
+    return session
+
+
+def on_spark(runtime: Runtime, session: SparkSession, *, partitions: int = 0) -> Runtime:
+    """The runtime with a fleet of that session's executors, which read and transform for it until it is closed.
+
+    ``partitions``: how many tasks a batch is cut into; 0: as its size suggests.
+    """
+    settings, corridor = runtime.settings, runtime.corridor
+    fleet = SparkFleet(
+        session,
+        Recipe(settings_of_executors(settings)),
+        depot(settings, corridor.tell, runtime.stop),
+        partitions,
+        enough=corridor.intake.enough,
+        tell=corridor.tell,
+    )
+    runtime.attach(fleet.close)
+    batch = replace(corridor.reach.batch, max_bytes=settings.spark_batch_size * ROW_BYTES)
+    reach = replace(corridor.reach, batch=batch)
+    return replace(runtime, corridor=replace(corridor, fleet=fleet, reach=reach))
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How an executor makes its bench; it holds settings without secrets, and travels with each task."""
+
+    settings: Settings
+
+    @contextmanager
+    def __call__(self) -> Iterator[Bench]:
+        """A bench that works as the corridor of a single machine with one core does."""
+        with ExitStack() as stack:
+            state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="etl-daemon-")))
+            settings = self.settings.model_copy(update={"etl_state_dir": state})
+            limit_cores(settings)
+            source, reader = open_source(settings, _unheard, Signal()), decoder(settings)
+            place = depot(settings, _unheard, Signal())
+            for part in (source, reader, place):
+                stack.callback(part.close)
+            taking = intake(settings, source, reader)
+            yield Bench(lambda plan: transform(read(plan, taking), taking).results, place)
+
+
+def settings_of_executors(settings: Settings) -> Settings:
+    """Those that reading and the rules need: one core for each task, and no secrets.
+
+    They log in at the store as whoever runs them.
+    """
+    secret = [name for name in type(settings).model_fields if shown(name, "x") == STARS]
+    here = settings.etl_local_dir.resolve() if settings.etl_local_dir else None
+    return settings.model_copy(update={**dict.fromkeys(secret), "cpu_limit_cores": 1, "etl_local_dir": here})
+
+
+def depot(settings: Settings, tell: Callable[[Event], None], stop: Signal) -> Depot:
+    """Where executors leave what waits for its commit: beside the objects, where no listing looks."""
+    prefix = f"{OWN_PREFIX}staging/{settings.etl_daemon_name}/"
+    if settings.etl_source == "local":
+        from etl_daemon.adapters.local.depot import LocalDepot
+
+        return LocalDepot(folder(settings) / prefix)
+    from etl_daemon.adapters.retry import Retries
+    from etl_daemon.adapters.s3.clients import Endpoint
+    from etl_daemon.adapters.s3.depot import S3Depot
+
+    def notice(attempt: int, error: BaseException) -> None:
+        tell(Retried("", "s3", attempt, str(error)))
+
+    retries = Retries(configure.retry_policy(settings), stop, notice)
+    return S3Depot(settings.s3_bucket or "", prefix, retries, Endpoint(region=settings.s3_region))
+
+
+def _unheard(_: Event) -> None:
+    """Executors have nobody to tell; what failed for good is in the report."""
