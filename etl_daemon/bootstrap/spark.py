@@ -11,6 +11,7 @@ from threading import Event as Signal
 from typing import TYPE_CHECKING
 
 from etl_daemon.adapters.spark.fleet import SparkFleet
+from etl_daemon.adapters.spark.gathering import Direct
 from etl_daemon.adapters.spark.session import open_session
 from etl_daemon.adapters.spark.task import Bench
 from etl_daemon.bootstrap.bucket import folder
@@ -53,6 +54,7 @@ def on_spark(runtime: Runtime, session: SparkSession, *, partitions: int = 0) ->
         Recipe(settings_of_executors(settings)),
         depot(settings, corridor.tell, runtime.stop),
         partitions,
+        Direct(f"{settings.etl_daemon_name}/") if _direct(settings) else None,
         enough=corridor.intake.enough,
         tell=corridor.tell,
     )
@@ -91,6 +93,10 @@ def settings_of_executors(settings: Settings) -> Settings:
     secret = [name for name in type(settings).model_fields if shown(name, "x") == STARS]
     here = settings.etl_local_dir.resolve() if settings.etl_local_dir else None
     return settings.model_copy(update={**dict.fromkeys(secret), "cpu_limit_cores": 1, "etl_local_dir": here})
+
+
+def _direct(settings: Settings) -> bool:
+    return settings.etl_destination == "snowflake" and settings.spark_stage is not None
 
 
 def depot(settings: Settings, tell: Callable[[Event], None], stop: Signal) -> Depot:

@@ -169,6 +169,11 @@ class Settings(EndpointSettings):
     spark_batch_size: Whole = Field(
         30_000_000, description="Rows that one commit brings in with that engine, about (rows)."
     )
+    spark_stage: TableName | None = Field(
+        None,
+        description="External stage over s3://S3_BUCKET/_etl_daemon/staging/, from which Snowflake takes what "
+        "executors leave; empty: rows pass through this process.",
+    )
     max_object_mb: Whole = Field(8_192, description="Bigger objects are refused (MiB).")
     max_expanded_mb: Whole = Field(65_536, description="Objects that unpack to more are refused (MiB).")
     max_expansion_ratio: float = Field(

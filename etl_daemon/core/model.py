@@ -159,7 +159,8 @@ class CleanSlice:
     ``REASONS`` text (codes joined by commas), ``RAW`` text. ``anomalies``: target columns of the anomalies dataset
     plus ``_OBJECT_ROW``. ``reasons`` counts each code; ``rounded`` and ``truncated`` count values brought to scale and
     timestamps cut to microseconds. ``stays`` (bool, one per accepted row) marks the rows that no later slice of the
-    batch supersedes; None: all of them. ``counts`` says the same.
+    batch supersedes; None: all of them. ``counts`` says the same. ``file``: where the destination itself finds the
+    accepted rows, with all their columns; ``accepted`` has then only those that tell which of them stay.
     """
 
     ref: ObjectRef
@@ -173,6 +174,7 @@ class CleanSlice:
     extra: tuple[str, ...] = ()
     first_row: int = 1
     stays: np.ndarray[Any, Any] | None = None
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from etl_daemon.adapters.decode import ObjectDecoder
 from etl_daemon.adapters.local.depot import LocalDepot
@@ -15,11 +16,12 @@ from etl_daemon.adapters.local.source import LocalSource
 from etl_daemon.adapters.spark.gathering import gathered
 from etl_daemon.adapters.spark.sheaf import Sheaf
 from etl_daemon.adapters.spark.task import Bench, Task
-from etl_daemon.core.model import BatchPlan, CleanSlice
+from etl_daemon.core.model import BatchPlan, CleanSlice, Refusal
 from etl_daemon.core.policy import Rules
 from etl_daemon.core.shares import Report, cut
 from etl_daemon.pipeline import Intake, Tolerance, read, transform
-from tests.support.rows import PRICES
+from tests.support.corridor import ndjson
+from tests.support.rows import PRICES, price
 from tests.support.spark import Site, fill
 
 TABLES = ("accepted", "quarantined", "anomalies")
@@ -60,6 +62,13 @@ def shared(plan: BatchPlan, site: Site, most: int) -> list:
     return list(gathered(shares, [(row["share"], row["object"], Report.of(row["report"])) for row in told], depot))
 
 
+def kept(results: Iterable) -> list:
+    """As staging keeps them: no slices of an object that is refused in the end."""
+    found = list(results)
+    out = {each.ref for each in found if not isinstance(each, CleanSlice)}
+    return [each for each in found if not isinstance(each, CleanSlice) or each.ref not in out]
+
+
 def plain(results: list) -> list:
     """Results as values that compare; Parquet has its own width of a dictionary's indices."""
     found = []
@@ -78,9 +87,28 @@ def _rows(table: pa.Table) -> list:
 
 @pytest.mark.parametrize("most", [1, 2, 17, 100])
 def test_any_cut_gives_the_same_results_in_the_order_of_the_plan(plan: BatchPlan, site: Site, most: int) -> None:
-    whole = plain(list(results(plan, site)))
+    whole = plain(kept(results(plan, site)))
     assert {type(each) for each in whole} > {tuple}
-    assert plain(shared(plan, site, most)) == whole
+    assert plain(kept(shared(plan, site, most))) == whole
+
+
+def test_rows_of_a_refused_object_lie_in_files_of_their_own_if_at_all(tmp_path: Path) -> None:
+    there = Site(tmp_path)
+    there.put("a.ndjson", ndjson([price()]))
+    there.put("b.ndjson", ndjson([price(), *[price("bad one")] * 1200]), 1)  # three slices
+    there.put("c.ndjson", ndjson([price("IBM"), *[price("bad one")] * 20]), 2)
+    there.put("d.ndjson", ndjson([price("MSFT")]), 3)
+    plan = BatchPlan(PRICES, tuple(sorted(LocalSource(there.bucket).list("", "processed/price_data/"))))
+    found = shared(plan, there, 1)
+    assert [each.ref.key[-8:] for each in found if isinstance(each, Refusal)] == ["b.ndjson", "c.ndjson"]
+    assert [each.ref.key[-8:] for each in found if isinstance(each, CleanSlice)] == [
+        "a.ndjson", *["b.ndjson"] * 3, "d.ndjson",
+    ]  # fmt: skip
+    symbols = [
+        parquet.read_table(path, columns=["SYMBOL"])["SYMBOL"].to_pylist()
+        for path in (there.folder / "depot/batch/accepted").iterdir()
+    ]
+    assert sorted(symbols) == [["AAPL"], ["AAPL"], ["MSFT"]]
 
 
 def test_types_are_those_of_the_target(plan: BatchPlan, site: Site) -> None:

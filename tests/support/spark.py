@@ -6,21 +6,26 @@ import gzip
 import json
 import os
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event as Signal
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
 from pyarrow import parquet
 
+from etl_daemon.adapters.spark.gathering import Direct, gathered
+from etl_daemon.adapters.spark.task import Task
 from etl_daemon.bootstrap.runtime import Runtime, build
-from etl_daemon.bootstrap.spark import on_spark
+from etl_daemon.bootstrap.spark import Recipe, depot, on_spark, settings_of_executors
 from etl_daemon.config import settings_from
 from etl_daemon.core.events import Event
+from etl_daemon.core.model import BatchPlan, CleanBatch
+from etl_daemon.core.shares import Report, cut
 from etl_daemon.operations.backfill import Span, backfill
 from tests.support.corridor import ndjson
 from tests.support.rows import NOW, price
@@ -186,7 +191,40 @@ def fill(site: Site, rows: int = 300, of_the_long_one: int = 300_000) -> None:
     site.put("f-empty.ndjson", b"", 5)
     site.put("g-broken.parquet", b"PAR1 and no more", 6)
     site.put("h-columns.csv", b"symbol,close\nAAPL,1\n", 7)
-    site.put("i-unfit.ndjson", ndjson([price("bad one") for _ in range(rows)]), 8)
+    site.put("i-unfit.ndjson", ndjson([price(), price("IBM"), *[price("bad one")] * rows]), 8)
     site.put("j-long.ndjson", long_object(of_the_long_one), 9)
     for number in range(20):
         site.put(f"k{number:02d}.ndjson", ndjson(dirty(rows // 10, 10 + number)), 10 + number)
+
+
+@dataclass(frozen=True)
+class Hands:
+    """A fleet without Spark: the tasks of a batch run here, one after another, as executors run them."""
+
+    runtime: Runtime
+    most: int
+    direct: Direct | None = None
+
+    def ahead(self, plans: Iterable[BatchPlan]) -> Iterator[BatchPlan]:
+        yield from plans
+
+    @contextmanager
+    def cleaned(self, plan: BatchPlan) -> Iterator[CleanBatch]:
+        settings = self.runtime.settings
+        shares = tuple(replace(plan, objects=share) for share in cut(plan.objects, self.most))
+        task = Task(Recipe(settings_of_executors(settings)), shares, f"{plan.dataset.name}/{plan.batch_id}")
+        numbers = iter([pa.RecordBatch.from_pydict({"id": [*range(len(shares))]})])
+        told = [row for batch in task(numbers) for row in batch.to_pylist()]
+        reports = [(row["share"], row["object"], Report.of(row["report"])) for row in told]
+        lying = depot(settings, lambda _: None, Signal())
+        yield CleanBatch(plan, gathered(shares, reports, lying, self.direct))
+        lying.clear(task.folder)
+
+
+def hands(most: int, direct: Direct | None = None) -> Engine:
+    """As many tasks, here."""
+
+    def manned(runtime: Runtime) -> Runtime:
+        return replace(runtime, corridor=replace(runtime.corridor, fleet=Hands(runtime, most, direct)))
+
+    return manned

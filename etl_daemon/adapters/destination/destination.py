@@ -6,8 +6,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import cast
 
 from etl_daemon.adapters.destination import commit, replay
+from etl_daemon.adapters.destination.copying import CopyingSession, copied, files_of
 from etl_daemon.adapters.destination.fitting import Fitting
 from etl_daemon.adapters.destination.recall import all_cursors, recalled
 from etl_daemon.adapters.destination.session import Engine, Session
@@ -125,10 +127,13 @@ class SqlDestination:
         work = Work(session, self._engine.dialect, batch, self._anomalies, now.replace(tzinfo=None))
         if not batch.loaded:
             return work
-        rows, stays = staged_rows(batch)
-        count = rows.num_rows if stays is None else int(stays.sum())
         let_go = self._shelf.let_go if self._shelf.used else None
-        work = replace(work, rows=session.stage("STAGED_ROWS", rows, stays, let_go), rows_staged=count)
+        if files := files_of(batch):
+            work = copied(work, cast("CopyingSession", session), files)
+        else:
+            rows, stays = staged_rows(batch)
+            count = rows.num_rows if stays is None else int(stays.sum())
+            work = replace(work, rows=session.stage("STAGED_ROWS", rows, stays, let_go), rows_staged=count)
         findings = staged_findings(batch)
         if findings:
             work = replace(work, findings=session.stage("STAGED_FINDINGS", findings, None, let_go))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -15,8 +15,17 @@ from snowflake.connector.errors import Error
 from etl_daemon.adapters.snowflake.connection import CountedConnection, connect
 from etl_daemon.adapters.snowflake.errors import lost, translated
 from etl_daemon.adapters.snowflake.login import connect_arguments, query_tag
-from etl_daemon.adapters.snowflake.staging import PART_BYTES, load, rows_per_part, staging_ddl
+from etl_daemon.adapters.snowflake.staging import (
+    FILES_PER_COPY,
+    PART_BYTES,
+    load,
+    require_files,
+    rows_per_part,
+    staging_ddl,
+)
 from etl_daemon.config import Settings
+from etl_daemon.core.configure import full_table_name
+from etl_daemon.core.sql.copying import copying
 from etl_daemon.core.sql.tables import control
 from etl_daemon.errors import ConfigError, EtlError, OutcomeUnknownError, SetupError, TransientError
 
@@ -131,6 +140,22 @@ class SnowflakeSession:
             self._load(part if stays is None else part.filter(pa.array(stays[at : at + size])), full_name)
             if let_go:
                 let_go()
+        return full_name
+
+    def copy(self, name: str, schema: pa.Schema, files: Sequence[str]) -> str:
+        """Bring all rows of files of the stage ``SPARK_STAGE`` into such a table; its full name.
+
+        Raises:
+            TransientError: not all of the files were taken.
+        """
+        self._refuse_within_transaction("Staging")
+        full_name = control(self._settings.snowflake_database, name)
+        stage = full_table_name(self._settings.spark_stage or "", self._settings)
+        self.run(staging_ddl(full_name, schema))
+        self._staged = True
+        for at in range(0, len(files), FILES_PER_COPY):
+            part = files[at : at + FILES_PER_COPY]
+            require_files(self.rows(copying(full_name, schema.names, stage, part)), part, stage)
         return full_name
 
     def _load(self, table: pa.Table, full_name: str) -> None:

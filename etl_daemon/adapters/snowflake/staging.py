@@ -24,6 +24,10 @@ PART_BYTES = 128 * 2**20
 """Rows in memory of a table that is larger than memory: their file is smaller than one that loads best."""
 
 
+FILES_PER_COPY = 1_000
+"""So many names one COPY takes."""
+
+
 def staging_ddl(full_name: str, schema: pa.Schema) -> str:
     """The statement that makes the table; columns have the exact names, in upper case."""
     columns = ", ".join(f'"{field.name}" {_column_type(field.type)}' for field in schema)
@@ -73,6 +77,18 @@ def require_all(copied: Sequence[tuple[Any, ...]], rows: int, full_name: str) ->
     if arrived != rows or any(line[1] != "LOADED" for line in copied):
         detail = f"{arrived} of {rows} rows arrived in {full_name}."
         raise TransientError(detail, hint="it is staged again; if it stays so, look at COPY_HISTORY")
+
+
+def require_files(copied: Sequence[tuple[Any, ...]], files: Sequence[str], stage: str) -> None:
+    """Check what COPY says of each file: file, status, ...
+
+    Raises:
+        TransientError: other than these files were taken whole.
+    """
+    taken = sum(len(line) > 1 and line[1] == "LOADED" for line in copied)
+    if taken != len(files):
+        detail = f"Snowflake took {taken} of {len(files)} files from {stage}."
+        raise TransientError(detail, hint="its URL is to be s3://S3_BUCKET/_etl_daemon/staging/")
 
 
 def _column_type(type_: pa.DataType) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from etl_daemon.adapters.spark.gathering import gathered
+from etl_daemon.adapters.spark.gathering import Direct, gathered
 from etl_daemon.adapters.spark.session import failures
 from etl_daemon.adapters.spark.task import COLUMNS, OpenBench, Task
 from etl_daemon.core.events import Event, Retried
@@ -43,6 +43,7 @@ class SparkFleet:
 
     ``open_bench`` is called by each task. ``depot`` is where the tasks' benches leave rows, as seen from here; what
     lies there in a dataset's folder when its batches begin is of a run that is dead, or shut out by this one.
+    ``direct``: the destination takes rows from the depot itself.
     ``partitions``: how many tasks a batch is cut into; 0: as its size suggests. Once ``enough`` says so, waiting ends.
     """
 
@@ -50,6 +51,7 @@ class SparkFleet:
     open_bench: OpenBench
     depot: Depot
     partitions: int = 0
+    direct: Direct | None = None
     enough: Callable[[], bool] = lambda: False
     tell: Callable[[Event], None] = lambda _: None
     _jobs: dict[str, Job] = field(default_factory=dict)
@@ -73,7 +75,7 @@ class SparkFleet:
         """As the port says."""
         job = self._jobs.pop(plan.batch_id, None) or self._begun(plan)
         try:
-            yield CleanBatch(plan, gathered(job.shares, self._awaited(job), self.depot))
+            yield CleanBatch(plan, gathered(job.shares, self._awaited(job), self.depot, self.direct))
         finally:
             self._remove(job.folder)
 

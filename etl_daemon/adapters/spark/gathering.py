@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
 from etl_daemon.adapters.spark.sheaf import Reading
+from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.model import BatchPlan, CleanSlice, Deferral, ObjectRef, Refusal
 from etl_daemon.core.origin import OBJECT, VERSION
 from etl_daemon.core.shares import Report
@@ -19,15 +20,35 @@ BESIDE = {"accepted": OBJECT, "quarantined": VERSION, "anomalies": OBJECT}
 """Columns that the files have and slices have not."""
 
 
-def gathered(shares: Sequence[BatchPlan], told: Iterable[tuple[int, int, Report]], depot: Depot) -> Iterator[Result]:
-    """The results of a batch in plan order.
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """How a destination that reads the depot itself gets at it: names begin with ``prefix`` there."""
+
+    prefix: str
+
+    def only(self, dataset: Dataset) -> tuple[str, ...]:
+        """The columns that tell which rows stay."""
+        return (*dataset.key, *dataset.order, "_OBJECT_ROW")
+
+
+def gathered(
+    shares: Sequence[BatchPlan], told: Iterable[tuple[int, int, Report]], depot: Depot, direct: Direct | None = None
+) -> Iterator[Result]:
+    """The results of a batch in plan order; with ``direct`` no more columns are read than are needed here.
+
+    Datasets of any columns are read whole: what columns the table has comes out only when all rows are there.
 
     Raises:
         TransientError: the depot did not answer.
     """
-    shelves = {kind: _Shelf(kind, depot) for kind in BESIDE}
+    direct = direct if shares and shares[0].dataset.kind is not Kind.TABLE else None
+    only = {"accepted": direct.only(shares[0].dataset)} if direct else {}
+    shelves = {kind: _Shelf(kind, depot, only.get(kind)) for kind in BESIDE}
     for share, of, report in told:
-        yield _result(shares[share].objects[of], report, shelves)
+        result = _result(shares[share].objects[of], report, shelves)
+        if direct and isinstance(result, CleanSlice):
+            result = replace(result, file=direct.prefix + report.files["accepted"])
+        yield result
 
 
 def _result(ref: ObjectRef, report: Report, shelves: dict[str, _Shelf]) -> Result:
@@ -54,6 +75,7 @@ class _Shelf:
 
     kind: str
     depot: Depot
+    only: tuple[str, ...] | None = None
     _name: str = ""
     _reading: Reading | None = field(default=None)
 
@@ -61,5 +83,5 @@ class _Shelf:
         if name is None:
             return pa.table({})
         if self._reading is None or name != self._name:
-            self._name, self._reading = name, Reading(self.depot.fetch(name), BESIDE[self.kind])
+            self._name, self._reading = name, Reading(self.depot.fetch(name), BESIDE[self.kind], self.only)
         return self._reading.take(rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Self
 
 import pyarrow as pa
@@ -52,9 +53,10 @@ class Task:
     def _done(self, share: BatchPlan) -> Iterator[tuple[int, Report]]:
         places = {ref: place for place, ref in enumerate(share.objects)}
         with self.open() as bench, Sheaves(bench.depot, self.folder) as sheaves:
-            for result in bench.results(share):
-                yield places[result.ref], reported(result, sheaves.bound(result))
-                del result  # or it would be held while the next is made
+            for ref, found in groupby(bench.results(share), lambda result: result.ref):
+                for result in sheaves.apart(found):
+                    yield places[ref], reported(result, sheaves.bound(result))
+                    del result  # or it would be held while the next is made
             sheaves.close()
 
     def _told(self, number: int, reports: list[tuple[int, Report]]) -> pa.RecordBatch:
@@ -70,6 +72,25 @@ class Sheaves:
 
     def __init__(self, depot: Depot, folder: str) -> None:
         self._made = {kind: Sheaf(depot, f"{folder}/{kind}") for kind in ("accepted", "quarantined", "anomalies")}
+
+    def apart(self, found: Iterator[Result]) -> Iterator[Result]:
+        """An object's results; what it is refused for in the end must leave no row of it among those of others.
+
+        So one slice waits until it is known that nothing follows, and an object of more has files of its own.
+        """
+        first, second = next(found), next(found, None)
+        if second is None:
+            yield first
+        elif not isinstance(second, CleanSlice):
+            yield second
+        else:
+            self.close()
+            yield first
+            del first
+            yield second
+            del second
+            yield from found
+            self.close()
 
     def bound(self, result: Result) -> dict[str, str]:
         """The names of the files that take a slice's rows; its columns are told even where there are no rows."""
