@@ -40,7 +40,7 @@ MEANS = {
 }
 ADAPTERS = (
     {"Source, Store": ("s3", "local", "memory"), "EventQueue": ("sqs", "memory"), "Decoder": ("decode",)},
-    {"Fleet": ("spark",), "Depot": ("s3", "local")},
+    {"Fleet, Outlet": ("spark",), "Depot": ("s3", "local")},
     {
         "Leaser": ("s3", "local", "memory"),
         "Observer": ("observers", "alerts", "sqlite", "systemd", "cloudwatch", "lineage"),

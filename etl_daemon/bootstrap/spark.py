@@ -23,11 +23,15 @@ from etl_daemon.config.redact import STARS, shown
 from etl_daemon.core import configure
 from etl_daemon.core.discovery import OWN_PREFIX
 from etl_daemon.core.events import Event, Retried
-from etl_daemon.pipeline import read, transform
+from etl_daemon.pipeline import Corridor, read, transform
 from etl_daemon.ports import Depot
 
 if TYPE_CHECKING:
     from etl_daemon.adapters.spark.session import SparkSession
+
+
+UNDER = "_staging/"
+"""Where rows lie that are not in their place yet: readers of Parquet leave out what begins so."""
 
 
 def spark_session(runtime: Runtime, master: str | None = None) -> SparkSession:
@@ -59,16 +63,44 @@ def on_spark(runtime: Runtime, session: SparkSession, *, partitions: int = 0) ->
         tell=corridor.tell,
     )
     runtime.attach(fleet.close)
+    return replace(runtime, corridor=replace(in_large_batches(corridor, settings), fleet=fleet))
+
+
+def in_large_batches(corridor: Corridor, settings: Settings) -> Corridor:
+    """The corridor with as much in a batch as is worth a job."""
     batch = replace(corridor.reach.batch, max_bytes=settings.spark_batch_size * ROW_BYTES)
-    reach = replace(corridor.reach, batch=batch)
-    return replace(runtime, corridor=replace(corridor, fleet=fleet, reach=reach))
+    return replace(corridor, reach=replace(corridor.reach, batch=batch))
+
+
+def outlet(runtime: Runtime, session: SparkSession, to: str) -> SparkFleet:
+    """A fleet of that session's executors that leaves rows as files below ``to``, a folder or s3://BUCKET/PREFIX.
+
+    Raises:
+        ConfigError: the settings of AWS are wrong.
+    """
+    settings, corridor = runtime.settings, runtime.corridor
+    to = to if to.startswith("s3://") else str(Path(to).resolve())
+    fleet = SparkFleet(
+        session,
+        Recipe(settings_of_executors(settings), to),
+        _place(settings, to, corridor.tell, runtime.stop),
+        under=UNDER,
+        enough=corridor.intake.enough,
+        tell=corridor.tell,
+    )
+    runtime.attach(fleet.close)
+    return fleet
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How an executor makes its bench; it holds settings without secrets, and travels with each task."""
+    """How an executor makes its bench; it holds settings without secrets, and travels with each task.
+
+    Rows go ``to`` a place of their own, or beside the objects.
+    """
 
     settings: Settings
+    to: str = ""
 
     @contextmanager
     def __call__(self) -> Iterator[Bench]:
@@ -78,7 +110,7 @@ class Recipe:
             settings = self.settings.model_copy(update={"etl_state_dir": state})
             limit_cores(settings)
             source, reader = open_source(settings, _unheard, Signal()), decoder(settings)
-            place = depot(settings, _unheard, Signal())
+            place = _place(settings, self.to, _unheard, Signal())
             for part in (source, reader, place):
                 stack.callback(part.close)
             taking = intake(settings, source, reader)
@@ -103,9 +135,17 @@ def depot(settings: Settings, tell: Callable[[Event], None], stop: Signal) -> De
     """Where executors leave what waits for its commit: beside the objects, where no listing looks."""
     prefix = f"{OWN_PREFIX}staging/{settings.etl_daemon_name}/"
     if settings.etl_source == "local":
+        return _place(settings, str(folder(settings) / prefix), tell, stop)
+    return _place(settings, f"s3://{settings.s3_bucket}/{prefix}", tell, stop)
+
+
+def _place(settings: Settings, to: str, tell: Callable[[Event], None], stop: Signal) -> Depot:
+    if not to:
+        return depot(settings, tell, stop)
+    if not to.startswith("s3://"):
         from etl_daemon.adapters.local.depot import LocalDepot
 
-        return LocalDepot(folder(settings) / prefix)
+        return LocalDepot(Path(to))
     from etl_daemon.adapters.retry import Retries
     from etl_daemon.adapters.s3.clients import Endpoint
     from etl_daemon.adapters.s3.depot import S3Depot
@@ -114,7 +154,8 @@ def depot(settings: Settings, tell: Callable[[Event], None], stop: Signal) -> De
         tell(Retried("", "s3", attempt, str(error)))
 
     retries = Retries(configure.retry_policy(settings), stop, notice)
-    return S3Depot(settings.s3_bucket or "", prefix, retries, Endpoint(region=settings.s3_region))
+    bucket, _, prefix = to.removeprefix("s3://").partition("/")
+    return S3Depot(bucket, f"{prefix.rstrip('/')}/".lstrip("/"), retries, Endpoint(region=settings.s3_region))
 
 
 def _unheard(_: Event) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -12,16 +12,18 @@ import typer
 
 from etl_daemon.bootstrap.runtime import Runtime, build
 from etl_daemon.bootstrap.sql_upstream import with_types
-from etl_daemon.cli.operate import BackfillOptions, Engine
+from etl_daemon.cli.operate import BackfillOptions, Engine, Output
 from etl_daemon.cli.orders import stopping
 from etl_daemon.cli.outcome import Tally, totals
 from etl_daemon.cli.printing import console, emit, say
 from etl_daemon.cli.selecting import span, who
 from etl_daemon.cli.start import at_work, chosen, logging_runtime
+from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.model import Outcome
 from etl_daemon.operations.backfill import Progress, Span
 from etl_daemon.operations.backfill import backfill as load_older
-from etl_daemon.pipeline import Corridor
+from etl_daemon.operations.claim import Operator
+from etl_daemon.operations.deliver import deliver
 from etl_daemon.vault import load_settings
 
 AGAIN = "Run the same command again: it goes on where it was."
@@ -37,10 +39,14 @@ def backfill(options: BackfillOptions) -> None:
     since, until = span(options.since, options.until)
     if since is None or until is None:
         raise typer.BadParameter("Both ends are needed.", param_hint="--since, --until")
+    if (options.output is Output.PARQUET) != bool(options.to):
+        raise typer.BadParameter("One needs the other.", param_hint="--output parquet, --to")
+    if options.to and options.engine is Engine.LOCAL:
+        raise typer.BadParameter("Files are written by --engine spark only.", param_hint="--output parquet")
     tally = Tally()
     with _runtime(tally) as runtime:
         dataset, operator = chosen(with_types(runtime).datasets, options.dataset), runtime.operator(who())
-        steps = load_older(dataset, Span(since, until), _corridor(runtime, options), operator)
+        steps = _steps(runtime, options, dataset, Span(since, until), operator)
         with stopping(operator.stop), closing(steps), _bar() as show:
             progress = Progress(0, 0)
             for progress in steps:
@@ -54,13 +60,19 @@ def backfill(options: BackfillOptions) -> None:
         raise typer.Exit(1)
 
 
-def _corridor(runtime: Runtime, options: BackfillOptions) -> Corridor:
-    """The runtime's own, or one whose batches Spark reads."""
+def _steps(
+    runtime: Runtime, options: BackfillOptions, dataset: Dataset, span: Span, operator: Operator
+) -> Generator[Progress, None, None]:
+    """The work, by this machine or by Spark, into the destination or into files."""
     if options.engine is Engine.LOCAL:
-        return runtime.corridor
-    from etl_daemon.bootstrap.spark import on_spark, spark_session  # PySpark is an extra
+        return load_older(dataset, span, runtime.corridor, operator)
+    from etl_daemon.bootstrap.spark import in_large_batches, on_spark, outlet, spark_session  # PySpark is an extra
 
-    return on_spark(runtime, spark_session(runtime, options.master)).corridor
+    session = spark_session(runtime, options.master)
+    if options.output is Output.PARQUET:
+        to = outlet(runtime, session, options.to or "")
+        return deliver(dataset, span, in_large_batches(runtime.corridor, runtime.settings), to, operator.stop)
+    return load_older(dataset, span, on_spark(runtime, session).corridor, operator)
 
 
 def _runtime(tally: Tally) -> Runtime:

@@ -87,6 +87,13 @@ class Engine(StrEnum):
     SPARK = "spark"
 
 
+class Output(StrEnum):
+    """Where rows go."""
+
+    DESTINATION = "destination"
+    PARQUET = "parquet"
+
+
 @dataclass(frozen=True, slots=True)
 class BackfillOptions:
     """What `backfill` is asked to load."""
@@ -100,6 +107,10 @@ class BackfillOptions:
     master: Annotated[
         str | None, typer.Option(metavar="URL", help="Spark's master. [default: SPARK_MASTER, or this machine's cores]")
     ] = None
+    output: Annotated[
+        Output, typer.Option(help="Where rows go: the destination, or files; files know no ledger, and need Spark.")
+    ] = Output.DESTINATION
+    to: Annotated[str | None, typer.Option(metavar="PLACE", help="The files' folder, or s3://BUCKET/PREFIX.")] = None
     json: Json = False
 
 

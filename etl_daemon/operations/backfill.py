@@ -64,16 +64,16 @@ def backfill(dataset: Dataset, span: Span, corridor: Corridor, operator: Operato
     """
     refuse_whole(dataset, "there is nothing to backfill")
     mine = claim(standing(dataset), "backfill", corridor, operator)
-    due = _due(mine.dataset, span, corridor, mine.known)
-    progress = Progress(len(due), sum(ref.size for ref in due))
+    found = due(mine.dataset, span, corridor, mine.known)
+    progress = Progress(len(found), sum(ref.size for ref in found))
     operator.log("backfill", dataset.name, f"{span}: begun, {progress.objects} objects are due")
     yield progress
     try:
-        plans = list(planned(mine.dataset, due, corridor))
+        plans = list(planned(mine.dataset, found, corridor))
         with fetching(plans, corridor.intake) as fetched:
             coming = corridor.fleet.ahead(plans) if corridor.fleet else plans
             for plan in takewhile(lambda _: not operator.stop.is_set(), coming):
-                progress = _after(progress, plan, _loaded(plan, mine, corridor, operator, fetched))
+                progress = after(progress, plan, _loaded(plan, mine, corridor, operator, fetched))
                 yield progress
     except BaseException as error:
         how = f"failed ({error.detail})" if isinstance(error, EtlError) else "interrupted"
@@ -97,7 +97,8 @@ def refuse_whole(dataset: Dataset, why: str) -> None:
         )
 
 
-def _due(dataset: Dataset, span: Span, corridor: Corridor, known: Known) -> tuple[ObjectRef, ...]:
+def due(dataset: Dataset, span: Span, corridor: Corridor, known: Known) -> tuple[ObjectRef, ...]:
+    """Objects of the span that are not in the ledger as they are."""
     # all partitions: when an object was written says little about the day that it is filed under
     listing = corridor.intake.source.list(corridor.bucket, discovery.static_prefix(dataset.prefix))
     pending = discovery.pending(listing, known.versions, span.since).pending
@@ -109,7 +110,8 @@ def _loaded(plan: BatchPlan, mine: Claim, corridor: Corridor, operator: Operator
         return attempted(plan, lambda part: load(part, corridor, lambda: mine.fence, operator.clock.now(), fetched))
 
 
-def _after(progress: Progress, plan: BatchPlan, receipts: list[Receipt]) -> Progress:
+def after(progress: Progress, plan: BatchPlan, receipts: list[Receipt]) -> Progress:
+    """How far it is with one more batch tried."""
     return replace(
         progress,
         objects_tried=progress.objects_tried + len(plan.objects),

@@ -18,6 +18,7 @@ from etl_daemon.core.review import AuditLine, Balance, LedgerLine, QuarantinedRo
 from etl_daemon.core.secret import Secrets
 from etl_daemon.ports.fleet import Depot as Depot
 from etl_daemon.ports.fleet import Fleet as Fleet
+from etl_daemon.ports.fleet import Outlet as Outlet
 from etl_daemon.ports.lease import HostLock as HostLock
 from etl_daemon.ports.lease import Leaser as Leaser
 from etl_daemon.ports.queue import EventQueue as EventQueue

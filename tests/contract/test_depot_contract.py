@@ -101,3 +101,15 @@ def test_an_object_that_may_not_be_deleted_is_told_once(moto_url: str, tmp_path:
     with pytest.raises(SetupError, match=r"a/b cannot be removed: Access Denied .*s3:DeleteObject"):
         depot.clear("a")
     depot.close()
+
+
+def test_a_file_that_is_moved_is_there_once_and_whole(place: Place) -> None:
+    place.put("_staging/prices/one/a", b"rows")
+    assert not place.depot.holds("prices")
+    place.depot.move("_staging/prices/one/a", "prices/accepted/a")
+    assert place.names() == [f"{PREFIX}prices/accepted/a"]
+    assert bytes(place.depot.fetch("prices/accepted/a")) == b"rows"
+    assert place.depot.holds("prices")
+    assert not place.depot.holds("prices/accepted/a")
+    with pytest.raises(EtlError):
+        place.depot.move("_staging/prices/one/a", "prices/accepted/b")

@@ -155,3 +155,10 @@ def test_without_pyspark_the_engine_says_what_to_install(shell: Shell) -> None:
     assert ended.code == 1
     assert "pip install 'etl-daemon[spark]'" in ended.err
     assert not (shell.folder / "etl.duckdb").exists()
+
+
+@pytest.mark.parametrize("words", [("--output", "parquet"), ("--to", "out"), ("--output", "parquet", "--to", "out")])
+def test_files_need_a_place_and_spark(shell: Shell, words: tuple[str, ...]) -> None:
+    ended = shell.run("backfill", "--dataset", "price_data", "--since", "1d", "--until", "0m", *words)
+    assert ended.code == 2
+    assert "parquet" in ended.err

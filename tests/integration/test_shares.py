@@ -46,7 +46,7 @@ def results(plan: BatchPlan, site: Site) -> Iterator:
     decoder.close()
 
 
-def shared(plan: BatchPlan, site: Site, most: int) -> list:
+def shared(plan: BatchPlan, site: Site, most: int, *, shown: bool = True) -> list:
     """As the executors and the driver do it."""
     depot = LocalDepot(site.folder / "depot")
 
@@ -58,7 +58,7 @@ def shared(plan: BatchPlan, site: Site, most: int) -> list:
     assert len(shares) <= most
     assert [ref for share in shares for ref in share.objects] == list(plan.objects)
     numbers = [pa.RecordBatch.from_pydict({"id": [number]}) for number in range(len(shares))]
-    told = [row for batch in Task(bench, shares, "batch")(iter(numbers)) for row in batch.to_pylist()]
+    told = [row for batch in Task(bench, shares, "batch", shown)(iter(numbers)) for row in batch.to_pylist()]
     return list(gathered(shares, [(row["share"], row["object"], Report.of(row["report"])) for row in told], depot))
 
 
@@ -85,11 +85,14 @@ def _rows(table: pa.Table) -> list:
     return [table.schema.names, *table.to_pylist()] if table.num_rows else []
 
 
+@pytest.mark.parametrize("shown", [False, True])
 @pytest.mark.parametrize("most", [1, 2, 17, 100])
-def test_any_cut_gives_the_same_results_in_the_order_of_the_plan(plan: BatchPlan, site: Site, most: int) -> None:
+def test_any_cut_gives_the_same_results_in_the_order_of_the_plan(
+    plan: BatchPlan, site: Site, most: int, shown: bool
+) -> None:
     whole = plain(kept(results(plan, site)))
     assert {type(each) for each in whole} > {tuple}
-    assert plain(kept(shared(plan, site, most))) == whole
+    assert plain(kept(shared(plan, site, most, shown=shown))) == whole
 
 
 def test_rows_of_a_refused_object_lie_in_files_of_their_own_if_at_all(tmp_path: Path) -> None:
@@ -125,15 +128,20 @@ def test_shares_are_of_about_the_same_size(plan: BatchPlan) -> None:
     assert sizes == [5, 5, 5, 5]
 
 
-def test_rows_under_one_another_fill_files_of_a_size(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shown", [False, True])
+def test_rows_under_one_another_fill_files_of_a_size(tmp_path: Path, shown: bool) -> None:
     depot = LocalDepot(tmp_path)
-    sheaf = Sheaf(depot, "a", file_bytes=10_000)
+    sheaf = Sheaf(depot, "a", shown, file_bytes=10_000)
     table = pa.table({"x": pa.array(range(2**18))})
     names = [sheaf.add(table), sheaf.add(table), sheaf.add(table), sheaf.add(pa.table({"y": [1]}))]
-    assert not [*tmp_path.rglob("*.parquet")][3:], "the last is not there before it is whole"
+    assert not _files(tmp_path)[3:], "the last is not there before it is whole"
     sheaf.close()
     assert len(set(names)) == 4
-    assert len([*tmp_path.rglob("*.parquet")]) == 4
+    assert len(_files(tmp_path)) == 4
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def test_a_task_that_fails_tells_nothing_and_leaves_no_temporary_file(plan: BatchPlan, tmp_path: Path) -> None:

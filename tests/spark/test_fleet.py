@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
+from etl_daemon.bootstrap.spark import outlet
 from etl_daemon.core.datasets import Mode
 from etl_daemon.core.events import Retried
 from etl_daemon.core.model import BatchPlan, Fence
-from etl_daemon.errors import TransientError
+from etl_daemon.core.origin import with_object
+from etl_daemon.core.precedence import gather
+from etl_daemon.errors import ConfigError, TransientError
 from etl_daemon.operations.backfill import backfill
-from etl_daemon.pipeline import load
+from etl_daemon.operations.deliver import deliver
+from etl_daemon.pipeline import load, read, transform
 from tests.support.corridor import ndjson
 from tests.support.desk import Meanwhile
 from tests.support.rows import price
@@ -186,3 +193,30 @@ def test_objects_in_s3_are_fetched_by_executors_and_staged_there(s3_session, tmp
     left = [each["Key"] for each in client.list_objects_v2(Bucket="market")["Contents"]]
     assert not [key for key in left if key.startswith("_etl_daemon/staging")]
     assert len(left) == 4
+
+
+def test_files_instead_of_a_warehouse_hold_what_each_object_gives(session, tmp_path: Path) -> None:
+    site = Site(tmp_path, {"REFUSE_ABOVE_SHARE": 0.9})
+    fill(site, rows=60, of_the_long_one=3_000)
+    with site.runtime("none") as runtime:
+        dataset, to = runtime.datasets[0], outlet(runtime, session, str(tmp_path / "out"))
+        for _ in deliver(dataset, ALWAYS, runtime.corridor, to, runtime.stop):
+            pass
+        whole = BatchPlan(dataset, tuple(sorted(runtime.corridor.intake.source.list("", "processed/price_data/"))))
+        slices = gather(transform(read(whole, runtime.corridor.intake), runtime.corridor.intake)).slices
+        with pytest.raises(ConfigError, match="There are files of price_data already"):
+            next(deliver(dataset, ALWAYS, runtime.corridor, to, runtime.stop))
+    assert not (tmp_path / "none.duckdb").exists()
+
+    out = tmp_path / "out" / "price_data"
+    assert sorted(path.name for path in out.iterdir()) == ["_SUCCESS", "accepted", "anomalies", "quarantined"]
+    assert not [path for path in (tmp_path / "out/_staging").rglob("*") if path.is_file()]
+    accepted = parquet.read_table(out / "accepted")
+    expected = [row for each in slices for row in with_object(each.accepted, each.ref).to_pylist()]
+    place = itemgetter("_OBJECT_KEY", "_OBJECT_ROW")
+    assert sorted(accepted.to_pylist(), key=place) == sorted(expected, key=place)
+    assert accepted.schema.field("OPEN_PRICE").type == pa.decimal128(20, 8)
+    rejected = parquet.read_table(out / "quarantined")
+    assert rejected.num_rows == sum(each.counts.quarantined for each in slices)
+    assert set(rejected.column_names) == {"OBJECT_ROW", "REASONS", "RAW", "OBJECT_KEY", "OBJECT_VERSION"}
+    assert parquet.read_table(out / "anomalies").num_rows == sum(each.anomalies.num_rows for each in slices)

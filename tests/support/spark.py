@@ -212,7 +212,8 @@ class Hands:
     def cleaned(self, plan: BatchPlan) -> Iterator[CleanBatch]:
         settings = self.runtime.settings
         shares = tuple(replace(plan, objects=share) for share in cut(plan.objects, self.most))
-        task = Task(Recipe(settings_of_executors(settings)), shares, f"{plan.dataset.name}/{plan.batch_id}")
+        recipe, name = Recipe(settings_of_executors(settings)), f"{plan.dataset.name}/{plan.batch_id}"
+        task = Task(recipe, shares, name, shown=bool(self.direct))
         numbers = iter([pa.RecordBatch.from_pydict({"id": [*range(len(shares))]})])
         told = [row for batch in task(numbers) for row in batch.to_pylist()]
         reports = [(row["share"], row["object"], Report.of(row["report"])) for row in told]

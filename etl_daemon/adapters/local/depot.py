@@ -29,6 +29,18 @@ class LocalDepot:
         with self._explained():
             return map_file(self._root / name)
 
+    def move(self, name: str, to: str) -> None:
+        """As the port says."""
+        place = self._root / to
+        with self._explained():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            (self._root / name).replace(place)
+
+    def holds(self, folder: str) -> bool:
+        """As the port says."""
+        with self._explained():
+            return any(path.is_file() for path in (self._root / folder).rglob("*"))
+
     def clear(self, folder: str) -> None:
         """As the port says."""
         place = self._root / folder

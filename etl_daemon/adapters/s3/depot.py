@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from etl_daemon.adapters.spool import spool
 from etl_daemon.errors import SetupError
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef, ObjectTypeDef
 
 CHUNK_BYTES = 8 * 2**20
 
@@ -36,6 +37,14 @@ class S3Depot:
         """As the port says; the bytes lie in a file of this machine meanwhile."""
         return self._retries.call(lambda: self._fetch(self._prefix + name))
 
+    def move(self, name: str, to: str) -> None:
+        """As the port says; the store copies it."""
+        self._retries.call(lambda: self._move(self._prefix + name, self._prefix + to))
+
+    def holds(self, folder: str) -> bool:
+        """As the port says."""
+        return self._retries.call(lambda: bool(self._some(f"{self._prefix}{folder}/", 1)))
+
     def clear(self, folder: str) -> None:
         """As the port says."""
         self._retries.call(lambda: self._clear(f"{self._prefix}{folder}/"))
@@ -56,9 +65,19 @@ class S3Depot:
             body = self._clients.boto.get_object(Bucket=self._bucket, Key=key)["Body"]
             return spool(body.iter_chunks(CHUNK_BYTES))
 
+    def _move(self, key: str, to: str) -> None:
+        with translated(f"Writing s3://{self._bucket}/{to}"):
+            self._clients.boto.copy_object(Bucket=self._bucket, Key=to, CopySource={"Bucket": self._bucket, "Key": key})
+            self._clients.boto.delete_object(Bucket=self._bucket, Key=key)
+
+    def _some(self, prefix: str, most: int) -> Sequence[ObjectTypeDef]:
+        with translated(f"Listing s3://{self._bucket}/{prefix}"):
+            found = self._clients.boto.list_objects_v2(Bucket=self._bucket, Prefix=prefix, MaxKeys=most)
+            return found.get("Contents", ())
+
     def _clear(self, prefix: str) -> None:
         with translated(f"Removing s3://{self._bucket}/{prefix}"):
-            while found := self._clients.boto.list_objects_v2(Bucket=self._bucket, Prefix=prefix).get("Contents", ()):
+            while found := self._some(prefix, 1_000):
                 keys: list[ObjectIdentifierTypeDef] = [{"Key": each["Key"]} for each in found]
                 gone = self._clients.boto.delete_objects(Bucket=self._bucket, Delete={"Objects": keys, "Quiet": True})
                 for error in gone.get("Errors", ())[:1]:

@@ -7,9 +7,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from etl_daemon.adapters.spark.delivery import SUCCESS, moved
 from etl_daemon.adapters.spark.gathering import Direct, gathered
 from etl_daemon.adapters.spark.session import failures
 from etl_daemon.adapters.spark.task import COLUMNS, OpenBench, Task
@@ -17,7 +20,7 @@ from etl_daemon.core.events import Event, Retried
 from etl_daemon.core.model import BatchPlan, CleanBatch
 from etl_daemon.core.shares import Report, cut, tasks
 from etl_daemon.errors import AbandonedError, EtlError
-from etl_daemon.ports.fleet import Depot
+from etl_daemon.ports.fleet import Delivered, Depot
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -44,6 +47,7 @@ class SparkFleet:
     ``open_bench`` is called by each task. ``depot`` is where the tasks' benches leave rows, as seen from here; what
     lies there in a dataset's folder when its batches begin is of a run that is dead, or shut out by this one.
     ``direct``: the destination takes rows from the depot itself.
+    With ``under`` rows are for others, and lie there in the depot until they are in their place.
     ``partitions``: how many tasks a batch is cut into; 0: as its size suggests. Once ``enough`` says so, waiting ends.
     """
 
@@ -52,6 +56,7 @@ class SparkFleet:
     depot: Depot
     partitions: int = 0
     direct: Direct | None = None
+    under: str = ""
     enough: Callable[[], bool] = lambda: False
     tell: Callable[[Event], None] = lambda _: None
     _jobs: dict[str, Job] = field(default_factory=dict)
@@ -62,7 +67,7 @@ class SparkFleet:
         coming = iter(plans)
         following = next(coming, None)
         if following:
-            self.depot.clear(following.dataset.name)
+            self.depot.clear(f"{self.under}{following.dataset.name}")
             self._begin(following)
         while following:
             plan, following = following, next(coming, None)
@@ -78,6 +83,23 @@ class SparkFleet:
             yield CleanBatch(plan, gathered(job.shares, self._awaited(job), self.depot, self.direct))
         finally:
             self._remove(job.folder)
+
+    def delivered(self, plan: BatchPlan) -> Delivered:
+        """As the port ``Outlet`` says."""
+        job = self._jobs.pop(plan.batch_id, None) or self._begun(plan)
+        try:
+            return moved(plan, job.shares, self._awaited(job), self.depot)
+        finally:
+            self._remove(job.folder)
+
+    def holds(self, dataset: str) -> bool:
+        """As the port ``Outlet`` says."""
+        return self.depot.holds(dataset)
+
+    def finish(self, dataset: str) -> None:
+        """As the port ``Outlet`` says."""
+        with NamedTemporaryFile() as nothing:
+            self.depot.put(f"{dataset}/{SUCCESS}", Path(nothing.name))
 
     def close(self) -> None:
         """Stop what is under way, and remove what it has left."""
@@ -102,8 +124,8 @@ class SparkFleet:
     def _begun(self, plan: BatchPlan) -> Job:
         count = self.partitions or tasks(plan.objects, self.session.sparkContext.defaultParallelism)
         shares = tuple(replace(plan, objects=share, superseded=()) for share in cut(plan.objects, count))
-        folder = f"{plan.dataset.name}/{plan.batch_id}-{uuid4().hex[:8]}"
-        task = Task(self.open_bench, shares, folder)
+        folder = f"{self.under}{plan.dataset.name}/{plan.batch_id}-{uuid4().hex[:8]}"
+        task = Task(self.open_bench, shares, folder, shown=bool(self.direct or self.under))
         return Job(shares, folder, self._pool.submit(copy_context().run, self._run, task, plan))
 
     def _run(self, task: Task, plan: BatchPlan) -> Told:

@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["SparkSession", "failures", "open_session"]
 
-OF_THIS_MACHINE = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
-"""A master that is local has nobody else to talk to."""
+OF_THIS_MACHINE = {
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+}
+"""A master that is local has nobody else to talk to, and Java little to do: compiling it well would take longer."""
 
 INSTALL = "pip install 'etl-daemon[spark]', and a Java of 17 or later"
 

@@ -38,11 +38,12 @@ OpenBench = Callable[[], AbstractContextManager[Bench]]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Reads the shares that it is given the numbers of; ``folder`` of the depot takes their rows."""
+    """Reads the shares that it is given the numbers of; ``folder`` of the depot takes their rows, ``shown`` or not."""
 
     open: OpenBench
     shares: tuple[BatchPlan, ...]
     folder: str
+    shown: bool = False
 
     def __call__(self, numbers: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """For ``mapInArrow``: nothing is told of a share before all its rows are in the depot."""
@@ -52,7 +53,7 @@ class Task:
 
     def _done(self, share: BatchPlan) -> Iterator[tuple[int, Report]]:
         places = {ref: place for place, ref in enumerate(share.objects)}
-        with self.open() as bench, Sheaves(bench.depot, self.folder) as sheaves:
+        with self.open() as bench, Sheaves(bench.depot, self.folder, self.shown) as sheaves:
             for ref, found in groupby(bench.results(share), lambda result: result.ref):
                 for result in sheaves.apart(found):
                     yield places[ref], reported(result, sheaves.bound(result))
@@ -70,8 +71,9 @@ class Task:
 class Sheaves:
     """The three kinds of rows of a share; a context manager that leaves no temporary file behind."""
 
-    def __init__(self, depot: Depot, folder: str) -> None:
-        self._made = {kind: Sheaf(depot, f"{folder}/{kind}") for kind in ("accepted", "quarantined", "anomalies")}
+    def __init__(self, depot: Depot, folder: str, shown: bool) -> None:
+        kinds = ("accepted", "quarantined", "anomalies")
+        self._made = {kind: Sheaf(depot, f"{folder}/{kind}", shown) for kind in kinds}
 
     def apart(self, found: Iterator[Result]) -> Iterator[Result]:
         """An object's results; what it is refused for in the end must leave no row of it among those of others.
