@@ -122,7 +122,7 @@ def settings_of_executors(settings: Settings) -> Settings:
 
     They log in at the store as whoever runs them.
     """
-    secret = [name for name in type(settings).model_fields if shown(name, "x") == STARS]
+    secret = [name for name, value in settings if STARS in shown(name, value)]
     here = settings.etl_local_dir.resolve() if settings.etl_local_dir else None
     return settings.model_copy(update={**dict.fromkeys(secret), "cpu_limit_cores": 1, "etl_local_dir": here})
 

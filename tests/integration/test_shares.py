@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ from etl_daemon.adapters.local.source import LocalSource
 from etl_daemon.adapters.spark.gathering import gathered
 from etl_daemon.adapters.spark.sheaf import Sheaf
 from etl_daemon.adapters.spark.task import Bench, Task
+from etl_daemon.bootstrap.spark import Recipe, settings_of_executors
+from etl_daemon.config import settings_from
 from etl_daemon.core.model import BatchPlan, CleanSlice, Refusal
 from etl_daemon.core.policy import Rules
 from etl_daemon.core.shares import Report, cut
@@ -157,3 +160,23 @@ def test_a_task_that_fails_tells_nothing_and_leaves_no_temporary_file(plan: Batc
     with pytest.raises(OSError, match="no more"):
         next(task(iter([pa.RecordBatch.from_pydict({"id": [0]})])))
     assert not [*tmp_path.rglob("*")]
+
+
+def test_settings_travel_to_executors_without_secrets(tmp_path: Path) -> None:
+    secrets = {
+        "SNOWFLAKE_PASSWORD": "hush-1",
+        "SMTP_PASSWORD": "hush-2",
+        "ALERT_WEBHOOK": "https://hooks.example.org/hush-3",
+        "ETL_LINEAGE_API_KEY": "hush-4",
+        "ETL_LINEAGE_URL": "https://ann:hush-5@lineage.example.org",
+    }
+    settings = settings_from(
+        {"ETL_SOURCE": "local", "ETL_LOCAL_DIR": str(tmp_path), "SYMBOL_PATTERN": "any", **secrets}
+    )
+    assert pickle.dumps(settings).count(b"hush") == 5
+    carried = pickle.dumps(Recipe(settings_of_executors(settings)))
+    assert b"hush" not in carried
+    there = pickle.loads(carried).settings
+    assert (there.symbol_pattern, there.etl_local_dir, there.cpu_limit_cores) == (
+        settings.symbol_pattern, tmp_path, 1,
+    )  # fmt: skip

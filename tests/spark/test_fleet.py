@@ -220,3 +220,21 @@ def test_files_instead_of_a_warehouse_hold_what_each_object_gives(session, tmp_p
     assert rejected.num_rows == sum(each.counts.quarantined for each in slices)
     assert set(rejected.column_names) == {"OBJECT_ROW", "REASONS", "RAW", "OBJECT_KEY", "OBJECT_VERSION"}
     assert parquet.read_table(out / "anomalies").num_rows == sum(each.anomalies.num_rows for each in slices)
+
+
+def test_while_one_batch_is_committed_the_next_one_is_read(session, tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    for number in range(3):
+        site.put(f"{number}.ndjson", ndjson(dirty(10, number)), number)
+    with site.runtime("none", spark(session)) as runtime:
+        refs = sorted(runtime.corridor.intake.source.list("", "processed/price_data/"))
+        fleet = runtime.corridor.fleet
+        plans = fleet.ahead(BatchPlan(runtime.datasets[0], (ref,)) for ref in refs)
+        first = next(plans)
+        with fleet.cleaned(first) as batch:
+            assert len(list(batch.results)) == 1
+            (following,) = fleet._jobs.values()  # no more than one ahead
+            assert following.shares[0].objects == (refs[1],)
+            assert len(following.told.result(60)) == 1
+            assert len({path.parent for path in site.staging}) >= 2
+    assert site.staging == []

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 LOOK_SECONDS = 0.5
+GROUP = "etl-daemon"
+"""Our jobs, where a session has others too."""
 
 Told = list[tuple[int, int, Report]]
 """Share, object within it, and what became of a part of that; in the order of the plan."""
@@ -105,7 +107,7 @@ class SparkFleet:
         """Stop what is under way, and remove what it has left."""
         for job in self._jobs.values():
             job.told.cancel()
-        self.session.sparkContext.cancelAllJobs()
+        self.session.sparkContext.cancelJobGroup(GROUP)
         self._pool.shutdown()
         for job in self._jobs.values():
             self._remove(job.folder)
@@ -131,6 +133,7 @@ class SparkFleet:
     def _run(self, task: Task, plan: BatchPlan) -> Told:
         """The job itself; a share that no task was successful with fails it."""
         numbers = self.session.range(0, len(task.shares), 1, max(len(task.shares), 1))
+        self.session.sparkContext.setJobGroup(GROUP, f"{plan.dataset.name}: batch {plan.batch_id}", True)
         with failures(f"The Spark job of batch {plan.batch_id} failed"):
             rows = numbers.mapInArrow(task, COLUMNS).collect()
         ordered = sorted(rows, key=lambda row: (row["share"], row["place"]))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["SparkSession", "failures", "open_session"]
 
 OF_THIS_MACHINE = {
+    "spark.ui.enabled": "false",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
@@ -26,7 +27,6 @@ OF_THIS_MACHINE = {
 INSTALL = "pip install 'etl-daemon[spark]', and a Java of 17 or later"
 
 OURS = {
-    "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.python.worker.faulthandler.enabled": "true",  # a worker that was killed says where it was
 }
