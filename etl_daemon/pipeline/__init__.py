@@ -118,9 +118,7 @@ def transform(raw: RawBatch, intake: Intake, rules: Transform = clean_all) -> Cl
     return CleanBatch(raw.plan, results(raw, intake, rules))
 
 
-def cleaned(
-    plan: BatchPlan, corridor: Corridor, fetched: Fetching | None = None
-) -> AbstractContextManager[CleanBatch]:
+def cleaned(plan: BatchPlan, corridor: Corridor, fetched: Fetching | None = None) -> AbstractContextManager[CleanBatch]:
     """Read and transform: here, slice by slice as they are asked for, or wherever the fleet is."""
     if corridor.fleet:
         return corridor.fleet.cleaned(plan)
