@@ -85,7 +85,7 @@ def plain(results: list) -> list:
 
 
 def _rows(table: pa.Table) -> list:
-    return [table.schema.names, *table.to_pylist()] if table.num_rows else []
+    return [table.schema.names, *table.to_pylist()]
 
 
 @pytest.mark.parametrize("shown", [False, True])

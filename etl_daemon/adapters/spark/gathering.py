@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import pyarrow as pa
 
 from etl_daemon.adapters.spark.sheaf import Reading
-from etl_daemon.core.datasets import Dataset, Kind
+from etl_daemon.core.datasets import SCHEMAS, TEXT, Dataset, Kind
 from etl_daemon.core.model import BatchPlan, CleanSlice, Deferral, ObjectRef, Refusal
 from etl_daemon.core.origin import OBJECT, VERSION
 from etl_daemon.core.shares import Report
@@ -18,6 +18,12 @@ Result = CleanSlice | Refusal | Deferral
 
 BESIDE = {"accepted": OBJECT, "quarantined": VERSION, "anomalies": OBJECT}
 """Columns that the files have and slices have not."""
+
+NONE = {
+    "quarantined": pa.schema([("OBJECT_ROW", pa.int64()), ("REASONS", TEXT), ("RAW", TEXT)]).empty_table(),
+    "anomalies": SCHEMAS[Kind.ANOMALIES].target.append(pa.field("_OBJECT_ROW", pa.int64())).empty_table(),
+}
+"""What a slice has of those kinds of rows that no file holds, since there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,7 @@ class _Shelf:
 
     def take(self, name: str | None, rows: int) -> pa.Table:
         if name is None:
-            return pa.table({})
+            return NONE[self.kind]
         if self._reading is None or name != self._name:
             self._name, self._reading = name, Reading(self.depot.fetch(name), BESIDE[self.kind], self.only)
         return self._reading.take(rows)
