@@ -138,6 +138,13 @@ class BatchBegan(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class FetchBegan(Event):
+    """An object of a batch is fetched, perhaps before the batch has begun; told by the thread that fetches it."""
+
+    plan: BatchPlan
+
+
+@dataclass(frozen=True, slots=True)
 class BatchCommitted(Event):
     """A batch is in the destination. ``columns`` are those of its rows in the target, without the system's.
 
@@ -281,17 +288,3 @@ class AlertFailed(Event):
     key: str
     detail: str
     hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class LineageFailing(Event):
-    """Events of lineage cannot be sent; loading goes on."""
-
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class LineageResumed(Event):
-    """Events of lineage are sent again; so many were lost meanwhile."""
-
-    lost: int

@@ -1,4 +1,4 @@
-"""Events of what works beside the corridor: secrets, counts, the queue of S3 events, models."""
+"""Events of what works beside the corridor: secrets, counts, lineage, the queue of S3 events, models."""
 
 from __future__ import annotations
 
@@ -36,6 +36,20 @@ class CountsUnsent(Event):
 @dataclass(frozen=True, slots=True)
 class CountsResumed(Event):
     """Counts are sent again; ``lost`` are those for which there was no room meanwhile."""
+
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineageFailing(Event):
+    """Events of lineage cannot be sent; loading goes on."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineageResumed(Event):
+    """Events of lineage are sent again; so many were lost meanwhile."""
 
     lost: int
 

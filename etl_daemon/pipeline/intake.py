@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import TypeVar
 
 from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.events import FetchBegan
 from etl_daemon.core.model import (
     SLICE_ROWS,
     BatchPlan,
@@ -122,14 +123,14 @@ def _small_together(bodies: Iterable[Fetched]) -> Iterator[list[Fetched]]:
 
 def fetching(plans: Iterable[BatchPlan], intake: Intake) -> Fetching:
     """The objects of these batches of one dataset, fetched before their turn as far as the intake allows."""
-    plans = list(plans)
+    batches = {ref: plan for plan in plans for ref in plan.objects}
 
     def fetched(ref: ObjectRef) -> memoryview:
-        with Timed(intake.tell, plans[0].dataset.name, "get"):
+        intake.tell(FetchBegan(batches[ref].dataset.name, batches[ref]))
+        with Timed(intake.tell, batches[ref].dataset.name, "get"):
             return intake.source.fetch(ref)
 
-    room = Room(intake.fetchers, intake.ahead_bytes, TOGETHER_BYTES)
-    return Fetching([ref for plan in plans for ref in plan.objects], fetched, room)
+    return Fetching(batches, fetched, Room(intake.fetchers, intake.ahead_bytes, TOGETHER_BYTES))
 
 
 def ahead(items: Iterator[Item], depth: int = 1) -> Iterator[Item]:

@@ -60,12 +60,17 @@ def body(key: str) -> bytes:
     return f'{{"symbol":"{symbol}","timestamp":"{instant}","open":1,"high":2,"low":1,"close":2,"volume":5}}\n'.encode()
 
 
+def tag(key: str) -> str:
+    """The ETag of the object."""
+    return f"{crc32(key.encode()):032x}"
+
+
 def described(key: str) -> str:
     """An object as a listing shows it, with all that S3 has to say; it was written as its hour began."""
     _, _, year, month, day, hour, _ = key.split("/")
     return (
         f"<Contents><Key>{quote(key)}</Key><LastModified>{year}-{month}-{day}T{hour}:00:00.000Z</LastModified>"
-        f"<ETag>&quot;{crc32(key.encode()):032x}&quot;</ETag><ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm>"
+        f"<ETag>&quot;{tag(key)}&quot;</ETag><ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm>"
         f"<ChecksumType>FULL_OBJECT</ChecksumType><Size>{len(body(key))}</Size>"
         "<StorageClass>STANDARD</StorageClass></Contents>"
     )
@@ -103,16 +108,16 @@ class _Answer(BaseHTTPRequestHandler):
         key = unquote(parts.path).removeprefix(f"/{BUCKET}").removeprefix("/")
         asked = {name: values[0] for name, values in parse_qs(parts.query).items()}
         if key:
-            self._answer(body(key))
+            self._answer(body(key), tag(key))
             return
         after = asked.get("continuation-token") or asked.get("start-after", "")
         self._answer(self.store.listing(asked.get("prefix", ""), unquote(after)).encode())
 
-    def _answer(self, content: bytes) -> None:
+    def _answer(self, content: bytes, etag: str = "0") -> None:
         self.send_response(200)
         self.send_header("Content-Length", str(len(content)))
         self.send_header("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")
-        self.send_header("ETag", '"0"')
+        self.send_header("ETag", f'"{etag}"')
         self.end_headers()
         self.wfile.write(content)
 

@@ -13,9 +13,8 @@ from etl_daemon.core.events import (
     CycleBegan,
     CycleEnded,
     Event,
-    LineageFailing,
-    LineageResumed,
 )
+from etl_daemon.core.side_events import LineageFailing, LineageResumed
 from etl_daemon.ports import Clock
 
 

@@ -34,8 +34,6 @@ from etl_daemon.core.events import (
     LeaseReleased,
     LeaseRenewed,
     LeaseTaken,
-    LineageFailing,
-    LineageResumed,
     LoopTurned,
     ObjectDeferred,
     ObjectExtracted,
@@ -54,6 +52,8 @@ from etl_daemon.core.model import ObjectRef, Outcome
 from etl_daemon.core.side_events import (
     CountsResumed,
     CountsUnsent,
+    LineageFailing,
+    LineageResumed,
     MessageRejected,
     MessagesMoved,
     ModelRan,

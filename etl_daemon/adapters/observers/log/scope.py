@@ -17,6 +17,7 @@ from etl_daemon.core.events import (
     CycleEnded,
     DatasetFailed,
     Event,
+    FetchBegan,
     LoopTurned,
 )
 from etl_daemon.errors import ObjectChangedError
@@ -28,7 +29,7 @@ def enter(event: Event) -> None:
         unbind_contextvars("cycle_id", "batch_id")  # a cycle that failed has no other end
     if isinstance(event, CycleBegan):
         bind_contextvars(cycle_id=event.cycle_id)
-    elif isinstance(event, BatchBegan):
+    elif isinstance(event, BatchBegan | FetchBegan):
         bind_contextvars(batch_id=event.plan.batch_id)
 
 
