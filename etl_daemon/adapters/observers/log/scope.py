@@ -2,7 +2,8 @@
 
 Events say where they begin and end. What is in between is known to the thread that works, and to those that work for
 it in a copy of its context (``pipeline.intake``): so to every line of theirs, be it an event's or a library's, and to
-no line of other threads, such as the one that renews the lease.
+no line of other threads, such as the one that renews the lease. A fetch may be for a batch that has not begun, and
+says so itself.
 """
 
 from __future__ import annotations
