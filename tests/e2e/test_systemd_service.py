@@ -43,7 +43,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     require(available() and os.geteuid() == 0, "a systemd that root can boot", "apt-get install systemd, as root")
     assert any(WHEELS.glob("*.whl")), "make test-systemd brings the packages to build/wheels"
     with box(tmp_path_factory.mktemp("box")) as machine:
-        left_out = shutil.ignore_patterns(".git", ".venv", "build", "__pycache__", ".*_cache", ".hypothesis")
+        left_out = shutil.ignore_patterns(".git", ".venv*", "build", "__pycache__", ".*_cache", ".hypothesis")
         shutil.copytree(ROOT, machine.root / "srv/checkout", ignore=left_out)
         shutil.copytree(WHEELS, machine.root / "srv/wheels")
         (machine.root / PRICES).mkdir(parents=True)

@@ -139,6 +139,11 @@ def assert_kept(name: str, given: list, stored: list[dict], part: CleanSlice, fi
             assert value is None
 
 
+def told(table: pa.Table) -> tuple[pa.Schema, str]:
+    """A table, to be compared: tables with NaN are not equal to themselves."""
+    return table.schema, repr(table.to_pylist())
+
+
 @settings(max_examples=120)
 @given(slices(), tables(), datasets)
 def test_a_table_only_grows_and_takes_the_same_again(arriving, present, dataset) -> None:
@@ -157,4 +162,4 @@ def test_a_table_only_grows_and_takes_the_same_again(arriving, present, dataset)
     again = fit(kept, fitted.schema, dataset)
     if len(fitted.schema) or not kept:
         assert (len(again.added), len(again.widened), again.refusals) == (0, 0, ())
-        assert [p.accepted for p in again.slices] == [p.accepted for p in fitted.slices]
+        assert [told(p.accepted) for p in again.slices] == [told(p.accepted) for p in fitted.slices]
