@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import pyarrow.compute as pc
+
 from etl_daemon.core.model import CleanSlice
 
 PER_REASON = 3
@@ -34,12 +36,16 @@ def examples(slices: Iterable[CleanSlice]) -> tuple[Example, ...]:
     shown: Counter[str] = Counter()
     looked_at = 0
     for part in slices:
-        for row in part.quarantined.slice(0, LOOKED_AT_IN_SLICE).to_pylist():
-            reasons = tuple(row["REASONS"].split(","))
+        if not part.quarantined.num_rows:
+            continue
+        rows = part.quarantined.slice(0, LOOKED_AT_IN_SLICE)
+        raw = pc.utf8_slice_codeunits(rows["RAW"], 0, RAW_LENGTH).to_pylist()  # a line may have megabytes
+        for number, codes, text in zip(rows["OBJECT_ROW"].to_pylist(), rows["REASONS"].to_pylist(), raw, strict=True):
+            reasons = tuple(codes.split(","))
             if any(shown[reason] < PER_REASON for reason in reasons):
-                found.append(Example(part.ref.key, row["OBJECT_ROW"], reasons, (row["RAW"] or "")[:RAW_LENGTH]))
+                found.append(Example(part.ref.key, number, reasons, text or ""))
                 shown.update(reasons)
-        looked_at += min(part.quarantined.num_rows, LOOKED_AT_IN_SLICE)
+        looked_at += rows.num_rows
         if looked_at >= LOOKED_AT:
             break
     return tuple(found)

@@ -18,6 +18,7 @@ from etl_daemon.adapters.sqlite.past import Past
 from etl_daemon.adapters.sqlite.tables import HISTORY, enter, enter_process
 from etl_daemon.core.events import (
     BatchCommitted,
+    CycleBegan,
     DatasetFailed,
     DatasetSettled,
     Event,
@@ -208,13 +209,10 @@ def test_a_thousand_batches_are_written_by_the_end_and_the_corridor_never_waits(
 
 
 def test_a_commit_has_what_its_stages_took_and_no_others(tmp_path: Path) -> None:
-    took = [
-        StageEnded(of, stage, seconds)
-        for of, stage, seconds in (("p", "get", 1.0), ("p", "get", 0.5), ("q", "get", 9.0))
-    ]
-    with hearing(
-        tmp_path, *took, StageEnded("p", "commit", 0.25), COMMITTED, StageEnded("p", "decode", 2.0), COMMITTED
-    ):
+    idle = (StageEnded("p", "list", 60.0), CycleBegan("", "c"))
+    got = (StageEnded("p", "get", 1.0), StageEnded("q", "get", 9.0), StageEnded("p", "get", 0.5))
+    committed = (StageEnded("p", "commit", 0.25), COMMITTED, StageEnded("p", "decode", 2.0), COMMITTED)
+    with hearing(tmp_path, *idle, *got, *committed):
         pass
     later, first = past(tmp_path).batches(LONG_AGO)
     assert (first.stages, later.stages) == ({"get": 1.5, "commit": 0.25}, {"decode": 2.0})

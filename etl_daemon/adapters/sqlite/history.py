@@ -18,6 +18,7 @@ from etl_daemon.adapters.sqlite.file import StateFile
 from etl_daemon.adapters.sqlite.tables import enter, enter_process
 from etl_daemon.core.events import (
     BatchCommitted,
+    CycleBegan,
     DatasetFailed,
     DatasetSettled,
     Event,
@@ -62,6 +63,9 @@ class HistoryObserver:
             if not self._thread.ident:
                 self._thread.start()
                 self._put(self._presence(self._process))
+        if isinstance(event, CycleBegan):
+            with self._lock:
+                self._took.clear()  # what idle cycles took is no batch's
         if isinstance(event, StageEnded):
             with self._lock:
                 self._took[event.dataset, event.stage] += event.seconds
@@ -86,7 +90,7 @@ class HistoryObserver:
         self.close()
 
     def _stages(self, dataset: str) -> dict[str, float]:
-        """What each stage has taken since the dataset's last commit, in seconds."""
+        """What each stage has taken in this cycle since the dataset's last commit, in seconds."""
         with self._lock:  # threads that read ahead may be adding to it
             found = {stage: seconds for (of, stage), seconds in self._took.items() if of == dataset}
             for stage in found:
