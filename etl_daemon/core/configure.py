@@ -21,6 +21,7 @@ from etl_daemon.core.origins import EVERYTHING_HOURS, origin_problems
 from etl_daemon.core.policy import SYMBOL_PATTERNS, ReadLimits, RetryPolicy, Rules
 from etl_daemon.core.sql.dialect import DIALECTS, Dialect
 from etl_daemon.core.sql.tables import CONTROL_SCHEMA, creating
+from etl_daemon.core.sql.versions import noting
 from etl_daemon.core.tables.options import option_problems, table_options, usual_mode
 from etl_daemon.core.tables.refining import refinement, silver_problems
 from etl_daemon.core.web.notes import answered
@@ -156,14 +157,15 @@ def dialect(settings: Settings) -> Dialect:
 
 
 def ddl(settings: Settings) -> list[str]:
-    """What has to be there before anything is loaded: schemas, control tables, targets.
+    """What has to be there before anything is loaded: schemas, control tables and their version, targets.
 
     Raises:
         ConfigError: the datasets are wrong.
     """
     given = datasets(settings)
     targets = (*given, anomalies_dataset(settings, given))
-    return list(creating(settings.snowflake_database, targets, dialect(settings)).values())
+    database = settings.snowflake_database
+    return [*creating(database, targets, dialect(settings)).values(), noting(database)]
 
 
 def tables(settings: Settings, given: Sequence[Dataset]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import cast
 
 from etl_daemon.adapters.destination import commit, replay
@@ -15,13 +15,15 @@ from etl_daemon.adapters.destination.recall import all_cursors, recalled
 from etl_daemon.adapters.destination.session import Engine, Session
 from etl_daemon.adapters.destination.shelf import Shelf
 from etl_daemon.adapters.destination.survey import existing
+from etl_daemon.adapters.destination.upgrade import upgrade
 from etl_daemon.adapters.destination.work import Work, staged_findings, staged_rows
 from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.model import CleanBatch, Cursor, Fence, Known, Receipt, StagedBatch
 from etl_daemon.core.precedence import gather, settle, whole
 from etl_daemon.core.review import AuditLine
 from etl_daemon.core.sql.ledger import LedgerSql
-from etl_daemon.core.sql.tables import SCHEMA_VERSION, control, creating
+from etl_daemon.core.sql.tables import creating
+from etl_daemon.core.sql.versions import SCHEMA_VERSION, versions
 from etl_daemon.errors import ConfigError, EtlError, OutcomeUnknownError, SetupError
 
 
@@ -39,7 +41,11 @@ class SqlDestination:
         self._sql = LedgerSql(engine.database, engine.dialect)
 
     def prepare(self, datasets: Sequence[Dataset]) -> None:
-        """Create the control tables, the targets and the cursors that do not exist yet."""
+        """Bring older control tables up to date; create those, targets and cursors that do not exist yet.
+
+        Raises:
+            ConfigError: a dataset goes to another database, or a later program has upgraded the control tables.
+        """
         database, dialect = self._engine.database, self._engine.dialect
         for dataset in datasets:
             if dataset.database.upper() != database.upper():
@@ -48,19 +54,12 @@ class SqlDestination:
                     f"{database}.",
                     hint="a commit changes one database: use the same first part in every table name",
                 )
-        versions = control(database, "ETL_SCHEMA_VERSION")
         with self._engine.session() as session:
             there = existing(session, database)  # making what is there takes rights that a loader need not have
             for name, statement in creating(database, (*datasets, self._anomalies), dialect).items():
                 if name.upper() not in there:
                     session.run(statement)
-            session.run(
-                f"INSERT INTO {versions} (VERSION, APPLIED_AT) SELECT ?, CAST(? AS {dialect.timestamp}) "
-                f"WHERE NOT EXISTS (SELECT 1 FROM {versions} WHERE VERSION = ?)",
-                SCHEMA_VERSION,
-                datetime.now(UTC).replace(tzinfo=None),
-                SCHEMA_VERSION,
-            )
+            upgrade(session, self._engine, new=versions(database).upper() not in there)
             for name in dict.fromkeys(dataset.cursor_name for dataset in datasets):
                 session.run(
                     f"INSERT INTO {self._sql.cursors} (DATASET, LEASE_GENERATION, HOLDER) SELECT ?, 0, '' "
@@ -76,12 +75,12 @@ class SqlDestination:
             ConfigError: a table was loaded by a dataset of another name.
         """
         try:
-            cursors = self._cursors()
+            cursors, version = self._cursors()
         except SetupError:
-            cursors = {}
-        if any(dataset.cursor_name not in cursors for dataset in datasets):
+            cursors, version = {}, 0
+        if version < SCHEMA_VERSION or any(dataset.cursor_name not in cursors for dataset in datasets):
             self.prepare(datasets)
-            cursors = self._cursors()
+            cursors, _ = self._cursors()
         with self._engine.session() as session:
             return recalled(session, self._sql, datasets, bucket, cursors)
 
@@ -159,6 +158,6 @@ class SqlDestination:
         """Let go of connections."""
         self._engine.close()
 
-    def _cursors(self) -> dict[str, Cursor]:
+    def _cursors(self) -> tuple[dict[str, Cursor], int]:
         with self._engine.session() as session:
-            return all_cursors(session, self._sql.cursors)
+            return all_cursors(session, self._sql)

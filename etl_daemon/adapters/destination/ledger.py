@@ -13,6 +13,7 @@ from etl_daemon.core.datasets import Mode
 from etl_daemon.core.model import Fence, ObjectReceipt, Outcome, Receipt
 from etl_daemon.core.sql.ledger import arrived
 from etl_daemon.core.sql.tables import COUNT_COLUMNS
+from etl_daemon.core.sql.versions import accepted
 from etl_daemon.errors import EtlError, LeaseLostError, ObjectChangedError, SetupError
 
 
@@ -38,6 +39,7 @@ def take_fence(work: Work, fence: Fence) -> Earlier:
     Raises:
         LeaseLostError: a later generation, or another holder of this one, has committed.
         SetupError: the dataset has no cursor yet.
+        ConfigError: a later program has upgraded the control tables meanwhile.
         EtlError: the staging table does not hold what was sent.
     """
     mark, cursor = _naive(work.batch.plan.watermark), work.dataset.cursor_name
@@ -50,25 +52,26 @@ def take_fence(work: Work, fence: Fence) -> Earlier:
     found = work.session.rows(lookup, work.dataset.detector, versions, *work.target, bucket, cursor)
     if not found:
         raise SetupError(f"Dataset {work.dataset.name} has no cursor {cursor}.", hint="run `etl-daemon init`")
+    accepted(found[0][2])
     if tuple(found[0][:2]) != claim:
         raise LeaseLostError(
             f"Dataset {work.dataset.name} is held by {found[0][1]} in generation {found[0][0]}.",
             hint="only one daemon or one-shot may load a dataset at a time",
         )
-    if int(found[0][2]) != work.rows_staged:
+    if int(found[0][3]) != work.rows_staged:
         raise EtlError(
-            f"{work.rows_staged} rows were staged, but {work.rows} holds {found[0][2]}.",
+            f"{work.rows_staged} rows were staged, but {work.rows} holds {found[0][3]}.",
             hint="nothing was committed; the next cycle stages them anew",
         )
     return _earlier(found, work.now)
 
 
 def _earlier(found: Sequence[tuple[Any, ...]], now: datetime) -> Earlier:
-    lines = [line[4:] for line in found if line[4] is not None]
+    lines = [line[5:] for line in found if line[5] is not None]
     latest = max((at for _, _, _, at, _, _ in lines), default=None)
     return Earlier(
         max(now, latest + timedelta(microseconds=1)) if latest else now,
-        bool(found[0][3]),
+        bool(found[0][4]),
         {key: (version, outcome) for key, version, outcome, _, _, _ in lines},
         +Counter({key: int(present) for key, _, _, _, present, _ in lines}),
         frozenset(key for key, _, _, _, _, rejected in lines if rejected),

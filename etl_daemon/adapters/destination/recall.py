@@ -13,7 +13,8 @@ from etl_daemon.core.datasets import Dataset, Mode
 from etl_daemon.core.model import Cursor, Known
 from etl_daemon.core.sql.ledger import LedgerSql
 from etl_daemon.core.sql.tables import creating
-from etl_daemon.errors import ConfigError
+from etl_daemon.core.sql.versions import SCHEMA_VERSION, accepted, versions
+from etl_daemon.errors import ConfigError, SetupError
 
 PAGE_ROWS = 10_000
 """Lines of the ledger that are in memory at a time: as rows they take several times what is kept of them."""
@@ -33,7 +34,8 @@ def look(engine: Engine, datasets: Sequence[Dataset], anomalies: Dataset, bucket
 
     Raises:
         BusyError, TransientError, SetupError: as the engine's session.
-        ConfigError: as ``recalled``.
+        SetupError: the control tables are of an earlier version.
+        ConfigError: as ``recalled`` and ``all_cursors``.
     """
     wanted = list(creating(engine.database, (*datasets, anomalies), engine.dialect))
     names = dict.fromkeys(each.cursor_name for each in datasets)
@@ -43,7 +45,10 @@ def look(engine: Engine, datasets: Sequence[Dataset], anomalies: Dataset, bucket
     with engine.session(read_only=True) as session:
         there = existing(session, engine.database)
         missing = tuple(name for name in wanted if name.upper() not in there)
-        found = all_cursors(session, sql.cursors) if sql.cursors.upper() in there else {}
+        stand = {sql.cursors.upper(), versions(engine.database).upper()} <= there
+        found, version = all_cursors(session, sql) if stand else ({}, SCHEMA_VERSION)
+        if version < SCHEMA_VERSION:
+            raise SetupError(f"The control tables have version {version} still.", hint="run `etl-daemon init`")
         cursors = {**dict.fromkeys(names, Cursor()), **found}
         readable = sql.objects.upper() in there
         known = (
@@ -52,10 +57,17 @@ def look(engine: Engine, datasets: Sequence[Dataset], anomalies: Dataset, bucket
     return Ledger(known, missing, tuple(name for name in names if name not in found))
 
 
-def all_cursors(session: Session, table: str) -> dict[str, Cursor]:
-    """Every cursor, by name."""
-    rows = session.rows(f"SELECT DATASET, WATERMARK, LEASE_GENERATION, HOLDER, SWEPT_AT FROM {table}")
-    return {name: Cursor(_utc(mark), int(gen), holder, _utc(swept)) for name, mark, gen, holder, swept in rows}
+def all_cursors(session: Session, sql: LedgerSql) -> tuple[dict[str, Cursor], int]:
+    """Every cursor, by name; and the version of the control tables.
+
+    Raises:
+        ConfigError: a later program has upgraded them.
+    """
+    columns = "DATASET, WATERMARK, LEASE_GENERATION, HOLDER, SWEPT_AT"
+    rows = session.rows(f"SELECT {sql.schema_version}, {columns} FROM {sql.cursors}")
+    version = accepted(rows[0][0]) if rows else SCHEMA_VERSION
+    found = {name: Cursor(_utc(mark), int(gen), holder, _utc(swept)) for _, name, mark, gen, holder, swept in rows}
+    return found, version
 
 
 def recalled(

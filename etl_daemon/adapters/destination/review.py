@@ -15,6 +15,7 @@ from etl_daemon.adapters.destination.work import listed
 from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.review import AuditLine, Balance, LedgerLine, QuarantinedRow, RejectedIn, Selection
 from etl_daemon.core.sql.review import ReviewSql
+from etl_daemon.core.sql.versions import accepted, latest
 
 PAGE_ROWS = 10_000
 
@@ -59,9 +60,14 @@ class SqlReview:
         return {place: np.array(found, np.int64) for place, found in numbers.items()}
 
     def discard(self, selection: Selection, line: AuditLine) -> int:
-        """Mark the selected rows as done with; how many there were, which the line says too."""
+        """Mark the selected rows as done with; how many there were, which the line says too.
+
+        Raises:
+            ConfigError: a later program has upgraded the control tables.
+        """
         statement, values = self._sql.discarded(selection, _naive(line.at))
         with self._engine.session() as session, session.transaction():
+            accepted(session.rows(f"SELECT {latest(self._engine.database)}")[0][0])
             rows = session.run(statement, *values)
             detail = f"{rows} rows: {line.detail}"
             session.run(self._sql.logged(), line.who, _naive(line.at), line.what, line.dataset, detail)

@@ -19,6 +19,7 @@ from etl_daemon.core.sql.ledger import LedgerSql
 from etl_daemon.core.sql.silver import SilverSql
 from etl_daemon.core.sql.silver_ledger import MergesSql
 from etl_daemon.core.sql.tables import growing
+from etl_daemon.core.sql.versions import accepted
 from etl_daemon.errors import EtlError, LeaseLostError, OutcomeUnknownError, SetupError
 
 
@@ -140,7 +141,9 @@ class SqlSilver:
     def _take_fence(self, session: Session, model: _Model, run: Run) -> None:
         claim = (model.generation, run.id)
         session.run(self._ledger.fence(), *claim, None, None, model.cursor, model.generation, *claim)
-        if session.rows(*model.merges.holder(model.cursor)) != [claim]:
+        ((version, *holder),) = session.rows(*model.merges.holder(model.cursor))
+        accepted(version)
+        if tuple(holder) != claim:
             raise LeaseLostError(
                 f"Another merge of {model.dataset.name} has begun.",
                 hint="let that one end, then run this again: nothing is merged twice",

@@ -8,6 +8,7 @@ from etl_daemon.core.datasets import SCHEMAS, TEXT, Kind
 from etl_daemon.core.sql.dialect import Dialect
 from etl_daemon.core.sql.publish import KEYS, quoted
 from etl_daemon.core.sql.tables import CONTROL_TABLES, control
+from etl_daemon.core.sql.versions import latest
 
 MINE = "DATASET = ? AND TARGET_TABLE = ?"
 GIVEN_WAY = KEYS.append(pa.field("GONE", pa.int64()))
@@ -23,6 +24,7 @@ class LedgerSql:
         self.batches = control(database, "ETL_BATCHES")
         self.cursors = control(database, "ETL_CURSORS")
         self.quarantine = control(database, "ETL_QUARANTINE")
+        self.schema_version = latest(database)
 
     def fence(self) -> str:
         """Claim a cursor and move its watermark: generation, holder, mark, mark, cursor, generation twice, holder."""
@@ -34,18 +36,18 @@ class LedgerSql:
         )
 
     def holder(self, staged: str, anomalies: str) -> str:
-        """Who holds a cursor, what the ledger has of the batch's keys, and how many rows are staged.
+        """Who holds a cursor, the tables' version, what the ledger has of the batch's keys, and what is staged.
 
         Bound: detector, JSON list of keys and versions, dataset, target, bucket, cursor. Rows of (generation, holder,
-        rows staged, 1 if there are anomalies of the detector, key, its latest version, that one's outcome, time of its
-        commit, its rows in the target, rows that were rejected when the listed version was read before); the last six
-        are null where the ledger has none of the keys.
+        version, rows staged, 1 if there are anomalies of the detector, key, its latest version, that one's outcome,
+        time of its commit, its rows in the target, rows that were rejected when the listed version was read before);
+        the last six are null where the ledger has none of the keys.
         """
         count = f"(SELECT COUNT(*) FROM {staged})" if staged else "0"
         found = f"(SELECT COUNT(*) FROM (SELECT 1 FROM {anomalies} WHERE DETECTED_BY = ? LIMIT 1) AS f)"
         return f"""
-            SELECT c.LEASE_GENERATION, c.HOLDER, {count}, {found}, e.KEY, e.LATEST, e.OUTCOME, e.ENTERED_AT, e.PRESENT,
-                   e.REJECTED
+            SELECT c.LEASE_GENERATION, c.HOLDER, {self.schema_version}, {count}, {found},
+                   e.KEY, e.LATEST, e.OUTCOME, e.ENTERED_AT, e.PRESENT, e.REJECTED
             FROM {self.cursors} AS c LEFT JOIN (
                 SELECT o.KEY AS KEY, MAX_BY(o.VERSION, o.COMMITTED_AT) AS LATEST,
                        MAX_BY(o.OUTCOME, o.COMMITTED_AT) AS OUTCOME, MAX(o.COMMITTED_AT) AS ENTERED_AT,

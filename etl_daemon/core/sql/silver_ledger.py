@@ -11,6 +11,7 @@ from etl_daemon.core.datasets import INSTANT, TEXT, Dataset
 from etl_daemon.core.refinement import Refinement
 from etl_daemon.core.sql.dialect import Dialect
 from etl_daemon.core.sql.tables import control
+from etl_daemon.core.sql.versions import latest
 
 COMMITS = pa.schema([("BATCH_ID", TEXT), ("COMMITTED_AT", INSTANT)])
 """Commits, by what the rows that they brought carry: a batch may come again, at another time."""
@@ -94,5 +95,6 @@ class MergesSql:
         return f"SELECT LEASE_GENERATION FROM {control(self.database, 'ETL_CURSORS')} WHERE DATASET = ?", cursor
 
     def holder(self, cursor: str) -> tuple[str, *Bound]:
-        """The cursor's generation and holder."""
-        return f"SELECT LEASE_GENERATION, HOLDER FROM {control(self.database, 'ETL_CURSORS')} WHERE DATASET = ?", cursor
+        """The version of the control tables, the cursor's generation and holder."""
+        columns = f"{latest(self.database)}, LEASE_GENERATION, HOLDER"
+        return f"SELECT {columns} FROM {control(self.database, 'ETL_CURSORS')} WHERE DATASET = ?", cursor

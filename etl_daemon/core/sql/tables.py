@@ -10,7 +10,6 @@ from etl_daemon.core.datasets import INSTANT, SYSTEM_COLUMNS, TEXT, Dataset, Kin
 from etl_daemon.core.sql.dialect import Dialect
 
 CONTROL_SCHEMA = "ETL_CONTROL"
-SCHEMA_VERSION = 1
 
 COUNT_COLUMNS = ("ROWS_READ", "ROWS_LOADED", "ROWS_QUARANTINED", "ROWS_SUPERSEDED", "ROWS_FILTERED")
 
