@@ -100,6 +100,7 @@ def open_mariadb(url: str, **more: Any) -> pymysql.Connection:
         "user": at.username,
         "password": at.password or "",
         "database": at.database,
+        "ssl_disabled": True,  # else each connection reads the certificates of the machine first
     }
     return pymysql.connect(**{"autocommit": True, "charset": "utf8mb4", **place, **more})
 
@@ -123,7 +124,7 @@ def run_postgresql(url: str, *statements: str) -> list[tuple[Any, ...]]:
 
 
 def _mariadb(port: int) -> pymysql.Connection:
-    return pymysql.connect(host="127.0.0.1", port=port, user="root", connect_timeout=2)
+    return pymysql.connect(host="127.0.0.1", port=port, user="root", connect_timeout=2, ssl_disabled=True)
 
 
 def _as(user: str, folder: Path) -> list[str]:

@@ -18,11 +18,11 @@ def upgrade(session: Session, engine: Engine, upgrades: Sequence[Upgrade] = UPGR
         ConfigError: a later program has upgraded the tables.
         SetupError: the role may not change them.
     """
-    ((found,),) = session.rows(f"SELECT {latest(engine.database)}")
     last = 1 + len(upgrades)
-    if not new:
-        for statement in upgrading(accepted(found, last), engine.database, engine.dialect, upgrades):
-            session.run(statement)
+    found = None if new else session.rows(f"SELECT {latest(engine.database)}")[0][0]
+    version = last if new else accepted(found, last)
+    for statement in upgrading(version, engine.database, engine.dialect, upgrades):
+        session.run(statement)
     if found != last:
         now = datetime.now(UTC).replace(tzinfo=None)
         session.run(noting(engine.database, f"CAST(? AS {engine.dialect.timestamp})", last), now)
