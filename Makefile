@@ -83,7 +83,7 @@ check: setup ## Check style, types, layers, shell scripts, template and docs
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports --no-cache --no-logo
 	@.venv/bin/shellcheck .ci/run .ci/prerequisites $(wildcard scripts/*.sh tests/support/*.sh)
-	@$(PY) -m pytest --quiet tests/test_docs.py tests/test_architecture.py tests/test_diagrams.py
+	@$(PY) -m pytest --quiet tests/test_docs.py tests/test_documents.py tests/test_settings_reference.py tests/test_architecture.py tests/test_diagrams.py
 
 bench: setup peers-setup ## Measure throughput against others; BENCH_ARGS='transformer cycle --runs 5'
 	@$(PY) -m benchmarks $(BENCH_ARGS)
@@ -108,8 +108,9 @@ lock: setup ## Remake requirements*.txt from pyproject.toml; LOCK_ARGS=--upgrade
 	@$(LOCK) pyproject.toml deploy/spark/spark.in --extra spark --output-file deploy/spark/spark.txt
 	@$(LOCK) pyproject.toml deploy/spark/spark35.in --extra spark --output-file deploy/spark/spark35.txt
 
-template: setup ## Remake etl-config.env.template from the settings
+template: setup ## Remake etl-config.env.template and docs/settings.md from the settings
 	@$(PY) -c "from etl_daemon.config import template; print(template(), end='')" > etl-config.env.template
+	@$(PY) -m docs.reference.settings > docs/settings.md
 
 snowflake-tables: setup ## Remake the tables of deploy/snowflake from the code
 	@sed -i '/^CREATE/,$$d' $(TABLES)

@@ -25,7 +25,7 @@ def _word(value: str) -> str:
 Word = Annotated[str, AfterValidator(_word)]
 
 
-class _Stores(BaseModel):
+class StoreOptions(BaseModel):
     """The stores that a connection may name, by the scheme that a secret's full name begins with."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
@@ -36,7 +36,7 @@ class _Stores(BaseModel):
     env: Word | None = Field(None, description="What environment variables begin with, without the _.")
 
 
-STORES = tuple(_Stores.model_fields)
+STORES = tuple(StoreOptions.model_fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,9 @@ def _connection(table: Mapping[str, object], where: str) -> tuple[Connection, li
     if len(named) > 1:
         problems.append(f"{' and '.join(named)}{where}: only one of them can be; leave the others out.")
     try:
-        stores = _Stores.model_validate(named)
+        stores = StoreOptions.model_validate(named)
     except ValidationError as error:
-        fields = _Stores.model_fields
+        fields = StoreOptions.model_fields
         return Connection(), problems + wrong_values(error, fields, dict.fromkeys(fields, where))
     secret = next((f"{name}:{value}" for name, value in stores if value), "")
     return Connection(secret, {name: _text(value) for name, value in plain.items()}), problems
