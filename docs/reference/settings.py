@@ -84,9 +84,10 @@ OPTIONS = """\
 
 They stand in the TOML file that `ETL_DATASETS_FILE` names, one table for each dataset: `[datasets.price_data]` for
 one that is built in (what it says there wins over `PRICE_DATA_...`), any other name for a further one, which must
-have `prefix` and `table`, or `sql` or `api` in place of the prefix. [datasets.md](datasets.md) explains tables of
-any columns. Wrong options are reported beside wrong settings. Names of databases, schemas and tables are as in
-settings: what is left out comes from `SNOWFLAKE_DATABASE` and `SNOWFLAKE_SCHEMA`.
+have `prefix` and `table`, or `sql` or `api` in place of the prefix, and in mode UPSERT, the default, its
+`primary_key` unless it follows the rules of a `kind`. [datasets.md](datasets.md) explains tables of any columns.
+Wrong options are reported beside wrong settings. Names of databases, schemas and tables are as in settings: what is
+left out comes from `SNOWFLAKE_DATABASE` and `SNOWFLAKE_SCHEMA`.
 
 ```toml
 [datasets.price_data]
