@@ -137,9 +137,12 @@ def taken(over: Lease | None, claim: Claim, now: datetime, nonce: str) -> Lease:
 
 def generation_above(cursors: Iterable[Cursor], own: int, holder: str) -> int:
     """The generation in which ``holder`` may commit to all datasets: its own, unless a cursor has come as far."""
-    passed = [each.generation for each in cursors if each.generation > own]
-    level = [each.generation for each in cursors if each.generation == own and each.holder != holder]
-    return max([own, *(generation + 1 for generation in (*passed, *level))])
+    ahead = (
+        each.generation + 1
+        for each in cursors
+        if each.generation > own or (each.generation == own and each.holder != holder)
+    )
+    return max([own, *ahead])
 
 
 def to_text(lease: Lease) -> str:

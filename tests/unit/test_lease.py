@@ -78,7 +78,7 @@ def test_a_new_holder_begins_a_new_generation_and_the_same_one_goes_on():
     ],
 )
 def test_the_generation_is_above_every_cursor_of_another(cursors, generation):
-    assert generation_above(cursors, 3, "a") == generation
+    assert generation_above(iter(cursors), 3, "a") == generation
 
 
 def test_a_document_survives_its_text():

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from etl_daemon.adapters.observers.log import LogObserver, configure_logging, log_settings
+from etl_daemon.adapters.observers.log.lines import LINES
 from etl_daemon.config import settings_from
+from etl_daemon.core import events, side_events
 from etl_daemon.core.events import (
     BatchCommitted,
     CyclePlanned,
@@ -193,3 +195,9 @@ def test_libraries_are_heard_from_warning_on_even_at_debug(log: Log) -> None:
     logging.getLogger("botocore.auth").warning("clock is %s", "skewed")
     (line,) = log.capture.readouterr().err.splitlines()
     assert json.loads(line)["event"] == "clock is skewed"
+
+
+def test_every_event_of_the_daemon_has_a_line_of_its_own():
+    """Told as it is, an event would bring all its values along, whole plans among them."""
+    there = {each for module in (events, side_events) for each in vars(module).values() if isinstance(each, type)}
+    assert {each.__name__ for each in there if issubclass(each, Event)} - {each.__name__ for each in LINES} == {"Event"}

@@ -28,6 +28,7 @@ from etl_daemon.core.events import (
     DatasetSettled,
     Event,
     ExtraColumns,
+    FetchBegan,
     HistoryUnwritten,
     LeaseAwaited,
     LeaseLost,
@@ -122,7 +123,7 @@ def _plain(event: Event) -> Fields:
     return given
 
 
-def _began(event: BatchBegan) -> Fields:
+def _began(event: BatchBegan | FetchBegan) -> Fields:
     objects = event.plan.objects
     return {"objects": len(objects), "bytes": sum(ref.size for ref in objects)}
 
@@ -206,6 +207,7 @@ LINES: Mapping[type[Event], tuple[str, int, Callable[[Any], Fields]]] = {
     CycleEnded: ("cycle_ended", logging.DEBUG, _plain),
     LoopTurned: ("loop_turned", logging.DEBUG, _plain),
     BatchBegan: ("batch_began", logging.DEBUG, _began),
+    FetchBegan: ("fetch_began", logging.DEBUG, _began),
     BatchAbandoned: ("batch_abandoned", logging.DEBUG, _abandoned),
     BatchCommitted: ("batch_committed", logging.INFO, _committed),
     ExtraColumns: ("extra_columns", logging.INFO, _plain),
