@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from etl_daemon.adapters.snowflake.errors import TABLE
 from tests.conftest import AWS_ENVIRONMENT
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "faq.md").read_text("utf-8")
@@ -113,3 +114,9 @@ def test_rows_that_are_there_twice_are_found(market: Market) -> None:
     (anew,) = blocks("A setting was wrong when rows were loaded", "sh")
     market.run(anew)
     assert market.ask(query) == []
+
+
+def test_the_codes_of_snowflake_are_those_that_the_daemon_knows() -> None:
+    known = {code for row in TABLE for code in row.codes}
+    text = "".join(ANSWERS[each] for each in ANSWERS if each.startswith("Snowflake"))
+    assert {int(code) for code in re.findall(r"\b(3[49]\d{4}|2\d{5}|[23]\d{3})\b", text)} <= known
