@@ -128,6 +128,13 @@ def test_nothing_may_be_listed(shell: Shell, moto: str, request: pytest.FixtureR
     assert "source read" not in checks(ended), "there is no object to try"
 
 
+def test_without_credentials_all_else_is_tried(shell: Shell) -> None:
+    ended = shell.run("check", "--json", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
+    assert ended.code == 1
+    assert of_the_store(ended)["aws identity"] == of_the_store(ended)["source price_data"] == "fail"
+    assert checks(ended)["destination"]["state"] == "ok"
+
+
 def test_a_store_that_ignores_conditions_cannot_keep_the_lease(shell: Shell, moto: str) -> None:
     with fault_proxy(moto) as proxy:
         proxy.faults.append(Fault("^PUT .*json", careless=("if-",)))
