@@ -25,7 +25,7 @@ WHEELS := $(PY) -m pip download --quiet --only-binary :all: --dest build/wheels 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-browser test-dbt test-glue test-spark test-systemd glue-bundle chaos memory soak check bench bench-check peers-setup lock template snowflake-tables medallion dashboard diagrams dbt dbt-setup spark-setup clean
+.PHONY: help setup run test test-browser test-dbt test-glue test-spark test-systemd dist deb glue-bundle chaos memory soak check bench bench-check peers-setup lock template snowflake-tables medallion dashboard diagrams dbt dbt-setup spark-setup clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -55,11 +55,20 @@ test-browser: setup ## Look at the pages in a real browser; screenshots go to bu
 test-spark: setup spark-setup ## Hold Spark against one machine, on the newest Spark and on 3.5 with pandas 2; needs Java
 	@for spark in $(SPARKS); do .venv-$$spark/bin/python -m pytest -m spark $(PYTEST_ARGS) tests/spark || exit 1; done
 
-# what the deploy script installs is brought here first, because it is to work offline
-test-systemd: setup ## Install and run the service on a real systemd in a box, as root
+test-systemd: deb ## Install and run the service on a real systemd in a box, as root
+	@$(PY) -m pytest --exitfirst -m systemd $(PYTEST_ARGS) tests/e2e/test_systemd_service.py
+
+dist: setup ## Make build/dist with a wheel and the source
+	@rm -rf build/dist
+	@$(PY) -m uv build --quiet --no-build-isolation --out-dir build/dist .
+	@ls build/dist
+
+# what the package installs is a part of it, since it is to work offline
+deb: setup ## Make build/deb with a Debian package for the Python of this Debian
+	@rm -rf build/wheels build/deb
 	@$(WHEELS) --require-hashes --requirement requirements.txt
 	@$(WHEELS) 'setuptools>=77'
-	@$(PY) -m pytest --exitfirst -m systemd $(PYTEST_ARGS) tests/e2e/test_systemd_service.py
+	@deploy/debian/build.sh build/wheels build/deb
 
 glue-bundle: setup ## Make build/glue, what a Glue job is started from: wheels for its platform, and the scripts
 	@$(PY) deploy/glue/bundle.py build/glue
@@ -82,7 +91,7 @@ check: setup ## Check style, types, layers, shell scripts, template and docs
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports --no-cache --no-logo
-	@.venv/bin/shellcheck .ci/run .ci/prerequisites $(wildcard scripts/*.sh tests/support/*.sh)
+	@.venv/bin/shellcheck .ci/run .ci/prerequisites $(wildcard scripts/*.sh deploy/debian/* tests/support/*.sh)
 	@$(PY) -m pytest --quiet tests/test_docs.py tests/test_documents.py tests/test_settings_reference.py tests/test_architecture.py tests/test_diagrams.py
 
 bench: setup peers-setup ## Measure throughput against others; BENCH_ARGS='transformer cycle --runs 5'

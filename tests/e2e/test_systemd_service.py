@@ -19,6 +19,7 @@ pytestmark = pytest.mark.systemd
 
 ROOT = Path(__file__).resolve().parents[2]
 WHEELS = ROOT / "build" / "wheels"
+DEB = ROOT / "build" / "deb"
 SERVICE = "etl-pipeline.service"
 MONITOR, MONITOR_TIMER = "etl-pipeline-monitor.service", "etl-pipeline-monitor.timer"
 CRON = "etc/cron.d/etl-pipeline"
@@ -46,6 +47,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
         left_out = shutil.ignore_patterns(".git", ".venv*", "build", "__pycache__", ".*_cache", ".hypothesis")
         shutil.copytree(ROOT, machine.root / "srv/checkout", ignore=left_out)
         shutil.copytree(WHEELS, machine.root / "srv/wheels")
+        shutil.copy(next(DEB.glob("*.deb")), machine.root / "srv/etl-daemon.deb")
         (machine.root / PRICES).mkdir(parents=True)
         yield machine
 
@@ -293,4 +295,27 @@ def test_uninstalling_keeps_settings_and_data_unless_purged(machine: Box) -> Non
         assert machine.shown(unit, "LoadState") == "not-found"
     deploy(machine, "--uninstall", "--purge")
     assert not (machine.root / "var/lib/etl-pipeline").exists()
+    assert machine.attempt("getent", "passwd", "etl").returncode != 0
+
+
+def test_the_debian_package_installs_removes_and_purges(machine: Box) -> None:
+    machine.run("dpkg", "--install", "/srv/etl-daemon.deb")
+    assert machine.shown(SERVICE, "UnitFileState") == "enabled"
+    configure(machine)
+    drop_in(machine)
+    before = committed(machine)
+    arrive(machine, "packaged.json", BAR % "DEB")
+    machine.run("systemctl", "restart", SERVICE)
+    eventually(lambda: committed(machine) > before, "the packaged service loads")
+
+    machine.run("dpkg", "--install", "/srv/etl-daemon.deb")  # an upgrade to the same is nothing new
+    assert machine.shown(SERVICE, "ActiveState") == "active"
+
+    machine.run("dpkg", "--remove", "etl-daemon")
+    assert machine.shown(SERVICE, "ActiveState") != "active"
+    assert not (machine.root / "opt/etl-pipeline").exists()
+    assert (machine.root / SETTINGS.lstrip("/")).exists()
+    machine.run("dpkg", "--purge", "etl-daemon")
+    left = [path for path in ("opt", "etc", "var/lib", "var/log") if (machine.root / path / "etl-pipeline").exists()]
+    assert left == []
     assert machine.attempt("getent", "passwd", "etl").returncode != 0

@@ -198,7 +198,7 @@ def test_timestamps_of_all_forms_in_one_column():
     given += [Decimal("1.767312E+9"), date(2026, 1, 2), datetime(2026, 1, 2, tzinfo=UTC)]
     given += [np.datetime64("2026-01-02T00", "h")]
     given += [pd.Timestamp("2026-01-02T05:00", tz=EAST), np.datetime64("2026-01-02", "ns"), "2026/01/02 01:00+01:00"]
-    given += [True, "2026-02-30", None, pd.NaT, np.datetime64("NaT"), "", datetime(2026, 1, 9, tzinfo=UTC)]
+    given += [True, "2026-02-30", None, pd.NaT, np.datetime64("NaT", "ns"), "", datetime(2026, 1, 9, tzinfo=UTC)]
     symbols = [chr(65 + row) for row in range(len(given))]
     transformer = DataTransformer(clock=lambda: NOW)
     clean, _ = transformer.validate_and_clean_price_data(
