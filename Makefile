@@ -7,6 +7,7 @@ BENCH_ARGS ?=
 LOCK_ARGS ?=
 DBT_ARGS ?=
 WORKERS ?= 2
+FUZZ_RUNS ?= 200000
 
 PY := .venv/bin/python
 SETUP := .venv/.setup
@@ -16,6 +17,7 @@ PEERS_SETUP := .venv-peers/.setup
 SPARKS := spark spark35
 SPARK_SETUPS := $(SPARKS:%=.venv-%/.setup)
 DEMO := build/demo
+FUZZ_TARGETS := queue modes documents timestamps settings objects
 TABLES := deploy/snowflake/04_tables.sql
 LOCK := $(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --quiet --custom-compile-command "make lock" $(LOCK_ARGS)
@@ -25,7 +27,7 @@ WHEELS := $(PY) -m pip download --quiet --only-binary :all: --dest build/wheels 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-browser test-dbt test-glue test-spark test-systemd dist deb glue-bundle chaos memory soak check bench bench-check peers-setup lock template snowflake-tables medallion dashboard diagrams dbt dbt-setup spark-setup clean
+.PHONY: help setup run test test-browser test-dbt test-glue test-spark test-systemd dist deb glue-bundle chaos fuzz memory soak check bench bench-check peers-setup lock template snowflake-tables medallion dashboard diagrams dbt dbt-setup spark-setup clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -80,6 +82,10 @@ test-glue: glue-bundle ## Install what is in build/glue as Glue does, and run a 
 chaos: setup ## Kill daemons before and after every step, half an hour long; PYTEST_ARGS='-k "FULL and rival"'
 	@$(PY) -m pytest --quiet --numprocesses $(WORKERS) --dist load -m chaos $(PYTEST_ARGS) tests/fault
 
+fuzz: setup ## Give decoders, rules, settings and documents a million strange inputs; FUZZ_RUNS=200000 for each of six targets
+	@$(PY) -m pip install --quiet --require-hashes --requirement tests/fuzz/requirements.txt
+	@for target in $(FUZZ_TARGETS); do $(PY) -m tests.fuzz.run $$target $(FUZZ_RUNS) build/fuzz || exit 1; done
+
 memory: setup ## Load 5 GB, 50,000 and 20 GB of objects within the default limit; needs 20 GB of disk
 	@$(PY) -m pytest --quiet --capture=no -m memory $(PYTEST_ARGS) tests/e2e/test_limits.py
 
@@ -113,6 +119,7 @@ lock: setup ## Remake requirements*.txt from pyproject.toml; LOCK_ARGS=--upgrade
 	@$(LOCK) pyproject.toml --output-file requirements.txt
 	@$(LOCK) pyproject.toml --extra demo --extra dev --output-file requirements-dev.txt
 	@$(LOCK) --no-strip-extras deploy/dbt/requirements.in --output-file deploy/dbt/requirements.txt
+	@$(LOCK) tests/fuzz/requirements.in --output-file tests/fuzz/requirements.txt
 	@$(LOCK) --no-strip-extras benchmarks/requirements.in --output-file benchmarks/requirements.txt
 	@$(LOCK) pyproject.toml deploy/spark/spark.in --extra spark --output-file deploy/spark/spark.txt
 	@$(LOCK) pyproject.toml deploy/spark/spark35.in --extra spark --output-file deploy/spark/spark35.txt
