@@ -14,6 +14,7 @@ from botocore.exceptions import (
     ParamValidationError,
     PartialCredentialsError,
     ProfileNotFound,
+    SSLError,
 )
 from obstore.exceptions import BaseError
 
@@ -24,6 +25,8 @@ _GRANT = "Grant s3:ListBucket on the bucket and s3:GetObject on its objects to t
 NO_CREDENTIALS_HINT = (
     "Check the access key and its secret: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, or the profile or role."
 )
+_TRUST = "Trust its certificate authority: AWS_CA_BUNDLE and SSL_CERT_FILE both name the file of certificates."
+_NETWORK = "Check the network and AWS_ENDPOINT_URL; SSL_CERT_FILE names the certificate authority, if it has its own."
 _LOGIN = "Renew the credentials, then try again."
 _REGION = "Set S3_REGION to the bucket's region."
 
@@ -69,7 +72,8 @@ def translated(what: str) -> Iterator[None]:
     except tuple(_CONFIG_HINTS) as error:
         raise ConfigError(f"{what}: {shown('', error)}.", hint=_CONFIG_HINTS[type(error)]) from error
     except BotoCoreError as error:
-        raise TransientError(f"{what}: {shown('', error)}.") from error
+        hint = _TRUST if isinstance(error, SSLError) else ""
+        raise TransientError(f"{what}: {shown('', error)}.", hint=hint) from error
     except FileNotFoundError as error:  # obstore's 404, a missing bucket included
         raise _meaning(what, _found(_CODE, error), 404) from error
     except OSError as error:
@@ -90,7 +94,7 @@ def _meaning(what: str, code: str, status: int | None, detail: str = "") -> EtlE
     if code in _CHANGED or status in {412, 416} or (status == 404 and not code):
         return ObjectChangedError(f"{said} The object is gone or another version by now.")
     if code in _PASSING or status is None or status in {408, 409, 425, 429} or status >= 500:
-        return TransientError(said, hint="" if status else "Check the network and the endpoint, AWS_ENDPOINT_URL.")
+        return TransientError(said, hint="" if status else _NETWORK)
     return SetupError(said, hint=NO_CREDENTIALS_HINT if status in {401, 403} else _REGION)
 
 
