@@ -11,6 +11,7 @@ from etl_daemon.errors import ConfigError, DataError, EtlError, SetupError, Tran
 
 QUERY = "01b2-qid"
 NO_LOGIN = "Failed to login: "
+UNANSWERED = "HTTP request failed after retries: login request. "
 
 
 def error(errno: int, state: str = "", words: str = "No.", query: str | None = QUERY) -> theirs.Error:
@@ -37,6 +38,11 @@ CASES = [
     ((390201, "08001"), SetupError, "SNOWFLAKE_DATABASE"),
     ((90105, "22000"), SetupError, "GRANT USAGE ON DATABASE"),
     ((250001, "08001", NO_LOGIN + "error status: 404 Not Found"), ConfigError, "SNOWFLAKE_ACCOUNT"),
+    ((250001, "08001", NO_LOGIN + UNANSWERED + "invalid peer certificate: UnknownIssuer"), SetupError, "SSL_CERT_FILE"),
+    *[
+        ((250001, "08001", NO_LOGIN + UNANSWERED + why), TransientError, "network")
+        for why in ("Connection refused (os error 111)", "failed to lookup address information: Name not known")
+    ],
     ((250001, "08001", NO_LOGIN + "Workload Identity Federation failed"), ConfigError, "IDENTITY_PROVIDER"),
     ((250001, "08001", NO_LOGIN + "OAuth: invalid_client"), ConfigError, "OAUTH_CLIENT_SECRET"),
     ((250001, "08001", NO_LOGIN + "Authentication failed."), ConfigError, "docs/snowflake.md"),

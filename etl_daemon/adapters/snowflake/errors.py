@@ -99,6 +99,13 @@ TABLE = (
     ),
     Row(ConfigError, _ACCOUNT, _codes(*_LOGIN, _INTERNAL), words=r"error status: 40[034]\b"),
     Row(
+        SetupError,
+        "trust its certificate authority: SSL_CERT_FILE names certificates",
+        _LOGIN,
+        words="peer certificate",
+    ),
+    Row(TransientError, _NETWORK, _LOGIN, words="request failed after retries"),  # no answer is no refusal
+    Row(
         ConfigError,
         "run where the provider vouches for this machine, and correct SNOWFLAKE_WORKLOAD_IDENTITY_PROVIDER",
         _LOGIN,
