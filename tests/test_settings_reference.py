@@ -14,6 +14,7 @@ from docs.reference.settings import FOLDER, NEEDED_BY, TABLES, takes, text, toml
 from etl_daemon.cli.app import app
 from etl_daemon.config import Settings, read_datasets_file, settings_from
 from etl_daemon.config.template import GROUPS
+from etl_daemon.core.configure import datasets
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = dotenv_values(FOLDER / "examples.env", interpolate=False)
@@ -101,3 +102,14 @@ def test_values_are_told_in_words() -> None:
     assert takes(Settings.model_fields["etl_timeout"].annotation, "seconds", ()) == "seconds"
     assert takes(bool, "") == "`true` `false`"
     assert takes(dict[str, str] | None, "") == "table"
+
+
+def test_defaults_of_datasets_are_those_that_count(tmp_path: Path) -> None:
+    table = text().partition("### `[datasets.NAME]`\n")[2].partition("\n### ")[0]
+    shown = {row[0]: row[1] for row in re.findall(r"^\| `(\w+)`(?: \\\*)? \| (.*?) \| ", table, re.MULTILINE)}
+    (tmp_path / "datasets.toml").write_text('[datasets.x]\nprefix = "x"\ntable = "X"\nprimary_key = ["id"]\n')
+    settings = settings_from({"S3_BUCKET": "bucket", "ETL_DATASETS_FILE": "datasets.toml"})
+    made = next(each for each in datasets(settings) if each.name == "x")
+    assert shown["mode"].startswith(f'`"{made.mode}"`')
+    assert (shown["window_hours"], shown["drift"]) == (f"`{made.window_hours:g}`", f'`"{made.drift}"`')
+    assert (shown["kind"], shown["extra_columns"]) == (f'`"{made.kind.value}"`', f'`"{made.extra_columns}"`')

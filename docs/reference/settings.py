@@ -7,6 +7,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, fields
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
@@ -25,6 +26,7 @@ from etl_daemon.config.redact import STARS, shown
 from etl_daemon.config.silver_options import SilverOptions
 from etl_daemon.config.sql_options import SqlOptions
 from etl_daemon.config.template import GROUPS
+from etl_daemon.core.datasets import Dataset
 
 FOLDER = Path(__file__).parent
 NEEDED_BY: Mapping[str, str] = {
@@ -101,8 +103,19 @@ primary_key = ["id"]
 """
 
 CONNECTION = "One of these at most; what else the table says completes the connection: [secrets.md](secrets.md)."
+USUAL = "Defaults are those of further datasets; of those that are built in, settings above say some."
+ELSEWHERE = {
+    "kind": '`"table"`',
+    "prefix": "must be set",
+    "table": "must be set",
+    "primary_key": "must be set in UPSERT",
+    "incremental_by": "the key, if there is one",
+    "mode": '`"UPSERT"`; with `raw` `"APPEND"`',
+    "timestamp_column": "the later in the object",
+}
+"""Defaults that are no values of the core."""
 TABLES: Mapping[str, tuple[str, str, type[BaseModel]]] = {
-    "dataset": ("`[datasets.NAME]`", "Those with * are for tables of any columns (no `kind`).", DatasetOptions),
+    "dataset": ("`[datasets.NAME]`", f"Those with * are for tables of any columns. {USUAL}", DatasetOptions),
     "sql": ("`[datasets.NAME.sql]`", "The database that rows are taken from: [extract.md](extract.md).", SqlOptions),
     "api": ("`[datasets.NAME.api]`", "The HTTP API that is asked: [api.md](api.md).", ApiOptions),
     "auth": ("`auth` of an API", "Who asks.", AuthOptions),
@@ -143,7 +156,12 @@ def options() -> Iterator[str]:
         yield from _head("option")
         for name, field in model.model_fields.items():
             marked = r" \*" if model is DatasetOptions and name in TABLE_ONLY else ""
-            yield _row((f"`{name}`{marked}", _default(field)), field, "", f"{name} = {toml(examples[table][name])}")
+            yield _row(
+                (f"`{name}`{marked}", _default(model, name, field)),
+                field,
+                "",
+                f"{name} = {toml(examples[table][name])}",
+            )
 
 
 def toml(value: object) -> str:
@@ -209,10 +227,16 @@ def _unit(line: str, field: FieldInfo) -> tuple[str, str]:
     return f"{found[1]}{f' ({more})' if more else ''}{found[3]}", "share" if unit == "0 to 1" else unit
 
 
-def _default(field: FieldInfo) -> str:
+def _default(model: type[BaseModel], name: str, field: FieldInfo) -> str:
     if field.is_required():
         return "must be set"
     value = field.get_default(call_default_factory=True)
+    if model is DatasetOptions and value is None:
+        if name in ELSEWHERE:
+            return ELSEWHERE[name]
+        value = {each.name: each.default for each in fields(Dataset)}.get(name)
+        value = None if value is MISSING else value
+    value = int(value) if isinstance(value, float) and value.is_integer() else value
     return "" if value in (None, {}, ()) else f"`{toml(value)}`"
 
 
