@@ -13,6 +13,8 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from etl_daemon.cli.app import app
+from etl_daemon.config import Settings
+from etl_daemon.core.sql.tables import CONTROL_TABLES
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted(
@@ -117,3 +119,35 @@ def test_every_document_is_in_the_index() -> None:
     documents = {path for path in (ROOT / "docs").glob("*.md") if path != INDEX}
     guides = set((ROOT / "deploy").glob("*/README.md"))
     assert sorted(str(path.relative_to(ROOT)) for path in (documents | guides) - linked) == []
+
+
+SETTINGS = {name.upper(): field for name, field in Settings.model_fields.items()}
+PREFIXES = (
+    "ETL",
+    "SNOWFLAKE",
+    "ALERT",
+    "SMTP",
+    "LOG",
+    "MONITOR",
+    "MODELS",
+    "SPARK",
+    "MAX",
+    "MIN",
+    "MEMORY",
+    "CPU",
+    "S3",
+    "SYMBOL",
+)
+NO_SETTINGS = re.compile(r"ETL_(CONFIG_FILE|REQUIRE_SERVICES|CONTROL|MERGES|DAEMON(_(?!NAME$)\w+)?)|SNOWFLAKE_WIF_\w+")
+"""The environment's own names, schemas and tables, and objects of an account of Snowflake."""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_settings_that_are_named_are_there_and_have_the_defaults_that_are_told(name: str) -> None:
+    text = (ROOT / name).read_text("utf-8")
+    named = set(re.findall(rf"\b(?:{'|'.join(PREFIXES)})_[A-Z0-9_]*[A-Z0-9]\b", text))
+    strange = {each for each in named - set(SETTINGS) - set(CONTROL_TABLES) if not NO_SETTINGS.fullmatch(each)}
+    assert strange == set()
+    told = re.findall(r"`([A-Z][A-Z0-9_]+)` \(([\d,.]*\d)[),;]", text)
+    numbers = [(each, value) for each, value in told if each in SETTINGS]
+    assert [each for each, value in numbers if float(value.replace(",", "")) != float(SETTINGS[each].default)] == []
