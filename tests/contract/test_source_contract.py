@@ -266,16 +266,6 @@ def test_what_is_gone_cannot_be_peeked_at(store: Store) -> None:
         store.source.peek(ref)
 
 
-def test_a_peek_takes_one_byte(s3_store: Store) -> None:
-    asked: list[object] = []
-    s3_store.put("a", b"x" * 100)
-    ref = only(s3_store)
-    events = s3_store.source._clients.boto.meta.events
-    events.register("before-send.s3.GetObject", lambda request, **_: asked.append(request.headers["Range"]))
-    s3_store.source.peek(ref)
-    assert asked == [b"bytes=0-0"]
-
-
 def test_a_missing_bucket_is_a_matter_of_setup(s3_store: Store) -> None:
     with pytest.raises(SetupError, match=r"NoSuchBucket.*Create the bucket"):
         list(s3_store.source.list("no-such-bucket", ""))

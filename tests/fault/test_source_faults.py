@@ -70,6 +70,14 @@ def listed(source: S3Source, key: str) -> ObjectRef:
     return next(ref for ref in source.list(BUCKET, "") if ref.key == key)
 
 
+@pytest.mark.parametrize("key", KEYS)
+def test_a_peek_takes_one_byte(source: S3Source, proxy: FaultProxy, key: str) -> None:
+    ref = listed(source, key)
+    proxy.requests.clear()
+    source.peek(ref)
+    assert [line.rpartition(" ")[2] for line in proxy.requests] == ["bytes=0-0"]
+
+
 @pytest.mark.parametrize("key", SMALL)
 def test_a_body_cut_twice_is_read_again_until_it_is_whole(
     source: S3Source, proxy: FaultProxy, heard: list[tuple[int, Exception]], key: str

@@ -45,6 +45,9 @@ def test_both_names_of_the_authority_are_needed(shell: Shell, tmp_path: Path) ->
     stranger = shell.run("once")
     assert stranger.code == 1
     assert "AWS_CA_BUNDLE and SSL_CERT_FILE" in stranger.out
+    checked = shell.run("check", "--json", AWS_CA_BUNDLE=file)
+    states = {each["name"]: each["state"] for each in checked.document["checks"]}
+    assert (states["source price_data"], states["source read"]) == ("ok", "fail")
     half = shell.run("once", AWS_CA_BUNDLE=file)
     assert "SSL_CERT_FILE" in half.out, "listed, and not read"
     assert shell.run("status", "--json").document["datasets"]["price_data"]["rows"] == 0
