@@ -10,6 +10,7 @@ import pyarrow as pa
 from etl_daemon.core.alerting.alert import Alert
 from etl_daemon.core.examples import Example
 from etl_daemon.core.model import BatchPlan, ObjectRef, Receipt
+from etl_daemon.core.sample import Sample
 from etl_daemon.errors import EtlError
 
 
@@ -148,13 +149,14 @@ class FetchBegan(Event):
 class BatchCommitted(Event):
     """A batch is in the destination. ``columns`` are those of its rows in the target, without the system's.
 
-    ``examples`` are a few of its rejected rows.
+    ``examples`` are a few of its rejected rows, ``sample`` a few of its values.
     """
 
     receipt: Receipt
     seconds: float
     columns: pa.Schema | None = None
     examples: tuple[Example, ...] = ()
+    sample: Sample | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,13 @@ RAW_LENGTH = 500
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A rejected row: where it is, all its reasons, and the beginning of its text."""
+    """A rejected row: where it is, all its reasons, and the beginning of its text; ``version`` is its object's."""
 
     key: str
     row: int
     reasons: tuple[str, ...]
     raw: str
+    version: str = ""
 
 
 def examples(slices: Iterable[CleanSlice]) -> tuple[Example, ...]:
@@ -43,7 +44,7 @@ def examples(slices: Iterable[CleanSlice]) -> tuple[Example, ...]:
         for number, codes, text in zip(rows["OBJECT_ROW"].to_pylist(), rows["REASONS"].to_pylist(), raw, strict=True):
             reasons = tuple(codes.split(","))
             if any(shown[reason] < PER_REASON for reason in reasons):
-                found.append(Example(part.ref.key, number, reasons, text or ""))
+                found.append(Example(part.ref.key, number, reasons, text or "", part.ref.version))
                 shown.update(reasons)
         looked_at += rows.num_rows
         if looked_at >= LOOKED_AT:

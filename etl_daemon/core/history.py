@@ -14,7 +14,7 @@ from etl_daemon.core.examples import Example
 from etl_daemon.core.model import Counts, Outcome
 from etl_daemon.errors import EtlError
 
-OBJECTS_KEPT = 500
+OBJECTS_KEPT = 2_000
 """Objects of a batch that are kept one by one; the ledger has all of them."""
 
 DETAIL_LENGTH = 1_000
@@ -71,11 +71,40 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
+class ReasonPeriod:
+    """So many rows that were rejected for a reason in a minute or an hour of a dataset, from ``at`` on."""
+
+    at: datetime
+    dataset: str
+    reason: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A value of a symbol at a time, as it was loaded."""
+
+    at: datetime
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """An anomaly of a symbol; ``value`` is that of its row, None where it is not known."""
+
+    at: datetime
+    value: float | None
+    kind: str
+    severity: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
 class BatchLine:
     """A commit. ``objects`` were loaded, ``refused`` were not; ``reasons`` counts rows of the quarantine by code.
 
     ``stages`` are the seconds that its stages took, each by itself: they overlap, so they add up to more than
-    ``seconds``.
+    ``seconds``. ``replaced`` rows of restated objects went; ``anomalies`` counts those found by severity.
     """
 
     at: datetime
@@ -87,16 +116,24 @@ class BatchLine:
     reasons: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     stages: Mapping[str, float] = field(default_factory=dict)
+    bucket: str = ""
+    replaced: int = 0
+    anomalies: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectLine:
-    """What became of an object of a batch."""
+    """What became of an object of a batch that was committed ``at``; ``size`` in bytes, ``modified`` at the source."""
 
     key: str
     outcome: str
     reason: str
     counts: Counts
+    size: int
+    modified: datetime
+    at: datetime
+    dataset: str
+    batch_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +206,10 @@ def batch_line(event: BatchCommitted, at: datetime, stages: Mapping[str, float] 
         dict(receipt.reasons),
         event.seconds,
         dict(stages or {}),
+        next((line.ref.bucket for line in receipt.objects), ""),
+        receipt.replaced,
+        dict(receipt.anomalies),
     )
-
-
-def object_lines(event: BatchCommitted) -> list[ObjectLine]:
-    """The first ``OBJECTS_KEPT`` objects of a commit, as they are kept."""
-    lines = event.receipt.objects[:OBJECTS_KEPT]
-    return [ObjectLine(line.ref.key, str(line.outcome), line.reason, line.counts) for line in lines]
 
 
 def failure_line(event: DatasetFailed, at: datetime) -> FailureLine:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import md5
 
 from etl_daemon.core.datasets import Dataset, Mode
 
@@ -136,3 +137,9 @@ def standing(dataset: Dataset) -> Dataset:
 
 def _naive(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def quarantine_id(dataset: str, key: str, version: str, row: int) -> str:
+    """The id of a rejected row, as the statement that quarantines it makes it."""
+    identity = "\x1f".join((dataset, key, version, str(row)))
+    return md5(identity.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()

@@ -39,6 +39,7 @@ from etl_daemon.core.model import (
     Receipt,
     StagedBatch,
 )
+from etl_daemon.core.sample import sampled
 from etl_daemon.pipeline.fetching import Fetching
 from etl_daemon.pipeline.intake import Intake, Tolerance, Transform, ahead, fetching, parts, reject_share, results
 from etl_daemon.pipeline.lookup import Look, look_up
@@ -182,6 +183,7 @@ def _announce(staged: StagedBatch, receipt: Receipt, corridor: Corridor, seconds
     if receipt.counts.filtered:
         corridor.tell(RowsFiltered(name, receipt.batch_id, receipt.counts.filtered))
     if receipt.objects:
-        corridor.tell(BatchCommitted(name, receipt, seconds, staged.target, examples(staged.slices)))
+        sample = sampled(staged.slices, staged.plan.dataset.kind, int(receipt.batch_id, 16))
+        corridor.tell(BatchCommitted(name, receipt, seconds, staged.target, examples(staged.slices), sample))
     else:
         corridor.tell(BatchAbandoned(name, receipt.batch_id))

@@ -5,18 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from functools import partial
 from typing import Any
 
 from etl_daemon.core import health
-from etl_daemon.core.health import Identity, Moment, Patience, Reason
-from etl_daemon.core.pages.batch import BatchPage
-from etl_daemon.core.pages.overview import Overview, Recent, overview
+from etl_daemon.core.health import Reason
+from etl_daemon.core.pages.batch import batch_page
+from etl_daemon.core.pages.dataset import dataset_page
+from etl_daemon.core.pages.overview import overview
+from etl_daemon.core.pages.quarantine import quarantine_page
 from etl_daemon.server.rendering import STATIC, rendered, static
+from etl_daemon.server.sight import Sight
 
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of a page: its query, and, where its path ends with a word in brackets, what stands there."""
+
+    last: str = ""
+    query: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,61 +37,70 @@ class Answer:
     content_type: str = JSON
 
 
-Page = Callable[..., Answer]
-"""Called without anything, or, where its path ends with ``ANY``, with what stands there."""
-
-ANY = "<id>"
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """What pages are made of: ``moment`` and ``metrics`` give what is at hand, at once, ``recent`` the history.
-
-    ``batch`` finds a batch by its id, ``settings`` are those that the process works by, secrets starred.
-    """
-
-    identity: Identity
-    patience: Patience
-    moment: Callable[[], Moment]
-    metrics: Callable[[], bytes]
-    metrics_type: str
-    recent: Callable[[datetime], Recent] = lambda _: Recent()
-    batch: Callable[[str], BatchPage | None] = lambda _: None
-    settings: Mapping[str, str] = field(default_factory=dict)
+Page = Callable[[Request], Answer]
 
 
 def pages(sight: Sight) -> Mapping[str, Page]:
     """All paths."""
+    return {**_for_people(sight), **_for_machines(sight)}
 
-    def live() -> Answer:
+
+def _for_people(sight: Sight) -> Mapping[str, Page]:
+    history = sight.history
+
+    def in_html(template: str, page: object, status: int = 200) -> Answer:
+        return Answer(status, rendered(template, page=page, daemon=sight.identity.daemon), HTML)
+
+    def status(_: Request) -> Answer:
+        moment = sight.moment()
+        found = overview(sight.identity, moment, sight.patience, history.recent(moment.now))
+        return in_html("status.html", replace(found, settings=sight.settings))
+
+    def dataset(asked: Request) -> Answer:
+        moment, of = sight.moment(), sight.datasets.get(asked.last)
+        progress = moment.progress.datasets.get(asked.last)
+        if of is None or progress is None:
+            return in_html("absent.html", {"dataset": asked.last}, 404)
+        seen = history.dataset(of, asked.query, moment.now)
+        return in_html("dataset.html", dataset_page(of, progress, seen, asked.query, moment.now))
+
+    def quarantine(asked: Request) -> Answer:
+        now = sight.moment().now
+        seen = history.quarantine(asked.query, now)
+        return in_html("quarantine.html", quarantine_page(seen, tuple(sight.datasets), asked.query, now))
+
+    def batch(asked: Request) -> Answer:
+        seen = history.batch(asked.last, asked.query)
+        if seen is None:
+            return in_html("absent.html", {"batch": asked.last}, 404)
+        return in_html("batch.html", batch_page(seen, sight.datasets.get(seen.line.dataset), asked.query))
+
+    return {
+        "/": status,
+        "/datasets/<name>": dataset,
+        "/quarantine": quarantine,
+        "/batches/<id>": batch,
+        **{f"/static/{name}": _file(name) for name in STATIC},
+    }
+
+
+def _for_machines(sight: Sight) -> Mapping[str, Page]:
+    def live(_: Request) -> Answer:
         return _probe(health.not_live(sight.moment(), sight.patience))
 
-    def ready() -> Answer:
+    def ready(_: Request) -> Answer:
         return _probe(health.not_ready(sight.moment()))
 
-    def both() -> Answer:
+    def both(_: Request) -> Answer:
         moment = sight.moment()
         return _probe((*health.not_live(moment, sight.patience), *health.not_ready(moment)))
 
-    def seen() -> Overview:
-        moment = sight.moment()
-        found = overview(sight.identity, moment, sight.patience, sight.recent(moment.now))
-        return replace(found, settings=sight.settings)
-
-    def batch(batch_id: str) -> Answer:
-        found = sight.batch(batch_id)
-        return in_html("batch.html", found) if found else replace(in_html("absent.html", batch_id), status=404)
-
     return {
-        "/": lambda: in_html("status.html", seen()),
-        "/fragments/status": lambda: in_html("_status.html", seen()),
-        f"/batches/{ANY}": batch,
-        **{f"/static/{name}": partial(_file, name) for name in STATIC},
         "/livez": live,
         "/readyz": ready,
         "/healthz": both,
-        "/metrics": lambda: Answer(200, sight.metrics(), sight.metrics_type),
-        "/api/status": lambda: in_json(200, health.status(sight.identity, sight.moment(), sight.patience)),
+        "/metrics": lambda _: Answer(200, sight.metrics(), sight.metrics_type),
+        "/api/status": lambda _: in_json(200, health.status(sight.identity, sight.moment(), sight.patience)),
     }
 
 
@@ -91,13 +109,8 @@ def in_json(status: int, document: Mapping[str, Any]) -> Answer:
     return Answer(status, json.dumps(document, indent=1).encode() + b"\n")
 
 
-def in_html(template: str, page: object) -> Answer:
-    """The page as an answer."""
-    return Answer(200, rendered(template, page=page), HTML)
-
-
-def _file(name: str) -> Answer:
-    return Answer(200, static(name), STATIC[name])
+def _file(name: str) -> Page:
+    return lambda _: Answer(200, static(name), STATIC[name])
 
 
 def _probe(reasons: tuple[Reason, ...]) -> Answer:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
-from etl_daemon.server.pages import ANY, Answer, Page, in_json
+from etl_daemon.server.pages import Answer, Page, Request, in_json
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 METHODS = ("GET", "HEAD")
+QUERY_FIELDS = 50
 
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 """What a page may do: nothing that came in with a row can run, load or send anything."""
 
@@ -40,7 +42,7 @@ def site(pages: Mapping[str, Page], names: Collection[str] = ()) -> WSGIApplicat
         if names and host_of(environment.get("HTTP_HOST", "")) not in names:
             answer = in_json(421, {"error": "this host is none of ours", "hint": "add it to ETL_HTTP_NAMES"})
         else:
-            answer = _answer(pages, method, environment.get("PATH_INFO", ""))
+            answer = _answer(pages, method, environment)
         status = HTTPStatus(answer.status)
         headers = [("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body))), *ALWAYS]
         if status is HTTPStatus.METHOD_NOT_ALLOWED:
@@ -57,11 +59,18 @@ def host_of(header: str) -> str:
     return name[: name.find("]") + 1] if name.startswith("[") else name.partition(":")[0]
 
 
-def _answer(pages: Mapping[str, Page], method: str, path: str) -> Answer:
+def _answer(pages: Mapping[str, Page], method: str, environment: WSGIEnvironment) -> Answer:
     if method not in METHODS:
         return in_json(405, {"error": f"{method} is not allowed", "methods": list(METHODS)})
+    path = environment.get("PATH_INFO", "").encode("latin-1", "replace").decode("utf-8", "replace")  # as WSGI has it
+    try:
+        query = dict(parse_qsl(environment.get("QUERY_STRING", ""), max_num_fields=QUERY_FIELDS))
+    except ValueError:
+        return in_json(400, {"error": f"more than {QUERY_FIELDS} fields are asked for"})
     if path in pages:
-        return pages[path]()
+        return pages[path](Request(query=query))
     folder, _, last = path.rpartition("/")
-    page = pages.get(f"{folder}/{ANY}")
-    return page(last) if page and last else in_json(404, {"error": "no such path", "paths": list(pages)})
+    page = next((each for name, each in pages.items() if name.startswith(f"{folder}/<")), None)
+    if page and last:
+        return page(Request(last, query))
+    return in_json(404, {"error": "no such path", "paths": list(pages)})

@@ -43,6 +43,15 @@ def test_objects_become_rows_once(house):
     assert (second.pending, second.receipts) == (0, ())
 
 
+def test_a_commit_is_told_with_some_of_its_values(house):
+    house.put(KEY, [price(), price("MSFT", close=10.25), price("ODD", close=30, high=31)])
+    house.cycle()
+    (committed,) = told(house, BatchCommitted)
+    points = committed.sample.points.to_pydict()
+    assert dict(zip(points["SYMBOL"], points["VALUE"], strict=True)) == {"AAPL": 10.5, "MSFT": 10.25, "ODD": 30.0}
+    assert committed.sample.flags["SYMBOL"].to_pylist() == ["ODD"]
+
+
 def test_after_a_restart_nothing_loads_twice(house):
     house.put(KEY, [price()])
     house.cycle()

@@ -15,7 +15,9 @@ from pathlib import Path
 from etl_daemon.adapters.sqlite.file import BUSY_SECONDS, StateFile
 from etl_daemon.adapters.sqlite.history import HistoryObserver
 from etl_daemon.adapters.sqlite.past import Past
+from etl_daemon.adapters.sqlite.search import Search
 from etl_daemon.adapters.sqlite.tables import HISTORY, enter, enter_process
+from etl_daemon.core.asked import ObjectsAsked
 from etl_daemon.core.events import (
     BatchCommitted,
     CycleBegan,
@@ -35,13 +37,17 @@ from tests.support.corridor import HandClock
 from tests.support.rows import NOW, ref
 
 COUNTS = Counts(10, 6, 2, 1, 1)
+A = replace(ref("a"), bucket="raw", size=99)
+REASONS = {"price_range": 2, "ohlc_relation": 1}
 RECEIPT = Receipt(
     "b1",
     "p",
-    (ObjectReceipt(ref("a"), Outcome.LOADED, "", COUNTS), ObjectReceipt(ref("b"), Outcome.REFUSED, "undecodable")),
-    reasons={"price_range": 2, "ohlc_relation": 1},
+    (ObjectReceipt(A, Outcome.LOADED, "", COUNTS), ObjectReceipt(ref("b"), Outcome.REFUSED, "undecodable")),
+    reasons=REASONS,
+    anomalies={"high": 1},
+    replaced=3,
 )
-EXAMPLE = Example("a", 7, ("price_range", "ohlc_relation"), '{"low": 9}')
+EXAMPLE = Example("a", 7, ("price_range", "ohlc_relation"), '{"low": 9}', "v1")
 COMMITTED = BatchCommitted("p", RECEIPT, 1.5, examples=(EXAMPLE,))
 LONG_AGO = NOW - timedelta(days=400)
 DOWN = TransientError("PUT https://user:word@host failed", hint="wait")
@@ -75,6 +81,10 @@ def past(folder: Path, daemon: str = "d") -> Past:
     return Past(StateFile(folder, HISTORY), daemon)
 
 
+def search(folder: Path) -> Search:
+    return Search(StateFile(folder, HISTORY), "d")
+
+
 def kept(folder: Path, clock: HandClock, told: Told | None = None, daemon: str = "d") -> HistoryObserver:
     tell = [].append if told is None else told.append
     return HistoryObserver(StateFile(folder, HISTORY, tell), daemon, "run", clock, tell)
@@ -93,13 +103,13 @@ def test_a_batch_is_kept_with_its_counts(tmp_path: Path) -> None:
     with hearing(tmp_path, COMMITTED, DatasetSettled("p")):
         pass
     assert past(tmp_path).batches(LONG_AGO) == (
-        BatchLine(NOW, "p", "b1", 1, 1, COUNTS, {"price_range": 2, "ohlc_relation": 1}, 1.5),
+        BatchLine(NOW, "p", "b1", 1, 1, COUNTS, REASONS, 1.5, {}, "raw", 3, {"high": 1}),
     )
     (line,) = past(tmp_path).batches(LONG_AGO)
     assert (past(tmp_path).batch("b1"), past(tmp_path).batch("b2")) == (line, None)
-    assert past(tmp_path).objects(line) == (
-        ObjectLine("a", "loaded", "", COUNTS),
-        ObjectLine("b", "refused", "undecodable", Counts()),
+    assert search(tmp_path).objects(ObjectsAsked(batch_id="b1", at=line.at)).lines == (
+        ObjectLine("a", "loaded", "", COUNTS, 99, NOW, NOW, "p", "b1"),
+        ObjectLine("b", "refused", "undecodable", Counts(), 0, NOW, NOW, "p", "b1"),
     )
     assert past(tmp_path).examples(LONG_AGO) == (ExampleLine(NOW, "p", "b1", EXAMPLE),)
     tally = Tally(1, 0, 1, 1, 1, 10, 6, 2, 1, 1)
@@ -294,8 +304,11 @@ def test_it_does_not_grow_for_ever(tmp_path: Path) -> None:
         "EXAMPLES": 8 * 24 * 6 + 1,
         "MINUTES": 26 * 6 + 1,
         "HOURS": 36 * 24 + 1,
+        "REASON_MINUTES": 2 * (26 * 6 + 1),
+        "REASON_HOURS": 2 * (36 * 24 + 1),
         "MARKS": 3,
         "PROCESSES": 1_000,
+        **dict.fromkeys(("SYMBOLS", "POINTS", "FLAGS"), 0),
     }
     file.write(lambda db: live(db, later), later)
     assert file.path.stat().st_size < 1.5 * large

@@ -18,7 +18,7 @@ from tests.support.watching import free_port
 PATIENCE_SECONDS = 20.0
 
 
-def listener(page=lambda: Answer(200, b"{}")):
+def listener(page=lambda _: Answer(200, b"{}")):
     return Listener(site({"/": page}), "127.0.0.1", free_port())
 
 
@@ -42,7 +42,7 @@ def test_clients_that_do_not_finish_asking_hold_nobody_up():
 def test_an_answer_in_hand_is_given_before_the_end():
     asked, go_on = threading.Event(), threading.Event()
 
-    def page():
+    def page(_):
         asked.set()
         assert go_on.wait(PATIENCE_SECONDS)
         return Answer(200, b"{}")
@@ -76,7 +76,7 @@ def test_an_address_of_another_machine_names_the_settings(host):
 def test_a_defect_of_a_page_costs_that_answer_only():
     answers = iter([ZeroDivisionError("oops"), None])
 
-    def page():
+    def page(_):
         if fault := next(answers):
             raise fault
         return Answer(200, b"{}")

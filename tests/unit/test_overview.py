@@ -13,7 +13,8 @@ from etl_daemon.core.examples import LOOKED_AT_IN_SLICE, PER_REASON, RAW_LENGTH,
 from etl_daemon.core.history import ExampleLine, Period, Tally
 from etl_daemon.core.model import CleanSlice, Counts
 from etl_daemon.core.pages.charts import HEIGHT, HOUR, LEAST, WEEK, WIDTH, chart, sparkline
-from etl_daemon.core.pages.overview import Recent, State, overview
+from etl_daemon.core.pages.overview import overview
+from etl_daemon.core.pages.panel import Recent, State
 from etl_daemon.core.pages.words import size
 from etl_daemon.errors import TransientError
 from tests.support.rows import NOW, ref
@@ -84,17 +85,20 @@ def test_bars_stand_at_their_minute_and_add_up():
     drawn = chart([minute(0, 50, 50), minute(0, 20), minute(59, 10), minute(60, 999)], HOUR, NOW)
     first, last = drawn.bars
     assert (first.x, round(last.x + WIDTH / HOUR.count)) == (0, WIDTH)
-    assert last.loaded + last.rejected == pytest.approx(HEIGHT - 2 * LEAST, abs=0.02)
-    assert first.loaded == pytest.approx((HEIGHT - 2 * LEAST) / 12, abs=0.02)
+    (few,), (loaded, rejected) = first.parts, last.parts
+    assert (few.kind, loaded.kind, rejected.kind) == ("loaded", "loaded", "rejected")
+    assert loaded.height + rejected.height == pytest.approx(HEIGHT - 2 * LEAST, abs=0.02)
+    assert few.height == pytest.approx((HEIGHT - 2 * LEAST) / 12, abs=0.02)
     assert drawn.words == "80 rows loaded and 50 rejected in the last hour, at most 120 in one minute."
-    assert last.rejected_top + last.rejected == pytest.approx(last.loaded_top, abs=0.02)
+    assert rejected.top + rejected.height == pytest.approx(loaded.top, abs=0.02)
+    assert loaded.top + loaded.height == pytest.approx(HEIGHT, abs=0.02)
     assert last.words.endswith("70 loaded, 50 rejected")
 
 
 def test_a_single_row_among_a_million_can_be_seen():
     first, last = chart([minute(5, 1_000_000), minute(0, 0, 1)], HOUR, NOW).bars
-    assert (last.rejected, last.loaded) == (LEAST, 0)
-    assert first.loaded_top >= 0
+    assert [(part.kind, part.height) for part in last.parts] == [("rejected", LEAST)]
+    assert first.parts[0].top >= 0
 
 
 def test_nothing_is_said_in_words_too():

@@ -8,22 +8,27 @@ from pathlib import Path
 import pytest
 
 from etl_daemon.adapters.sqlite.file import StateFile
-from etl_daemon.adapters.sqlite.past import Past
 from etl_daemon.adapters.sqlite.tables import HISTORY, enter
-from etl_daemon.bootstrap.serving import hosts, recent
+from etl_daemon.bootstrap.serving import hosts
+from etl_daemon.bootstrap.shown import Shown
 from etl_daemon.config import settings_from
 from etl_daemon.core.events import BatchCommitted
 from etl_daemon.core.examples import Example
+from tests.support.pages import P
 from tests.support.rows import NOW
 from tests.unit.test_health import RECEIPT
 
 
 @pytest.fixture
-def past(tmp_path: Path) -> Past:
+def folder(tmp_path: Path) -> Path:
     file = StateFile(tmp_path, HISTORY)
     event = BatchCommitted("p", RECEIPT, 1.0, examples=(Example("a", 1, ("price_range",), "raw"),))
     file.write(lambda db: enter(db, "d", event, NOW - timedelta(minutes=1)), NOW)
-    return Past(file, "d")
+    return tmp_path
+
+
+def shown_by(folder: Path, **given: str) -> Shown:
+    return Shown.of(settings_from({"ETL_STATE_DIR": str(folder), "ETL_DAEMON_NAME": "d", **given}))
 
 
 @pytest.mark.parametrize(
@@ -37,14 +42,23 @@ def past(tmp_path: Path) -> Past:
         ({"ETL_HTTP_HOST": "0.0.0.0", "ETL_HTTP_ROWS": "true"}, 1),
     ],
 )
-def test_rejected_rows_are_for_this_machine_unless_they_are_allowed(past: Past, given: dict, shown: int) -> None:
-    found = recent(past, settings_from(given), NOW)
+def test_rejected_rows_are_for_this_machine_unless_they_are_allowed(folder: Path, given: dict, shown: int) -> None:
+    history = shown_by(folder, **given)
+    found, rejected = history.recent(NOW), history.quarantine({}, NOW)
     assert (len(found.examples), len(found.batches)) == (shown, 1)
+    assert (rejected.found.total, rejected.hidden, len(rejected.periods)) == (shown, not shown, 2)
+    batch = history.batch("b1", {})
+    assert batch is not None
+    assert (len(batch.examples), len(batch.objects.lines)) == (shown, len(RECEIPT.objects))
+    assert len(history.dataset(P, {}, NOW).recent.examples) == shown
 
 
 def test_a_history_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "history.sqlite").mkdir()
-    assert "history.sqlite" in recent(Past(StateFile(tmp_path, HISTORY), "d"), settings_from({}), NOW).unread
+    history = shown_by(tmp_path)
+    for seen in (history.recent(NOW), history.dataset(P, {}, NOW), history.quarantine({}, NOW)):
+        assert "history.sqlite" in seen.unread
+    assert history.batch("b", {}) is None
 
 
 def test_on_the_loopback_only_known_hosts_are_answered() -> None:

@@ -5,28 +5,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from wsgiref.util import setup_testing_defaults
 
 import pytest
 
-from etl_daemon.core.events import CyclePlanned
-from etl_daemon.core.health import Moment
-from etl_daemon.server import Sight, pages, site
 from etl_daemon.server.rendering import STATIC
-from tests.support.rows import NOW
-from tests.unit.test_health import IDENTITY, PATIENCE, after
+from tests.support.pages import READY, ask
 
-READY = Moment(after(CyclePlanned("p", 0, 0, 0, None, False)), 0.0, NOW, draining=False)
-
-
-def ask(path, method="GET", moment=READY, host="127.0.0.1:9108", names=(), **more):
-    sight = Sight(IDENTITY, PATIENCE, lambda: moment, lambda: b"metric 1\n", "text/plain; version=0.0.4", **more)
-    environment = {"REQUEST_METHOD": method, "PATH_INFO": path, "HTTP_HOST": host}
-    setup_testing_defaults(environment)
-    began = []
-    body = b"".join(site(pages(sight), names)(environment, lambda *given: began.append(given)))
-    ((status, headers),) = began
-    return int(status.split()[0]), dict(headers), body
+HTML = ["/", "/datasets/p", "/quarantine"]
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/healthz", "/metrics", "/api/status"])
@@ -66,7 +51,7 @@ def test_an_unknown_path_is_answered_with_those_there_are():
     assert json.loads(body)["paths"][-5:] == ["/livez", "/readyz", "/healthz", "/metrics", "/api/status"]
 
 
-@pytest.mark.parametrize("path", ["/", "/fragments/status", *(f"/static/{name}" for name in STATIC)])
+@pytest.mark.parametrize("path", [*HTML, *(f"/static/{name}" for name in STATIC)])
 def test_what_a_browser_asks_for_is_there_and_may_load_nothing_from_elsewhere(path):
     status, headers, body = ask(path)
     assert (status, headers["Content-Length"]) == (200, str(len(body)))
@@ -76,15 +61,32 @@ def test_what_a_browser_asks_for_is_there_and_may_load_nothing_from_elsewhere(pa
 
 
 def test_pages_hold_no_script_and_no_style_of_their_own():
-    for path in ("/", "/fragments/status"):
+    for path in HTML:
         body = ask(path)[2].decode()
         assert re.findall(r"<script(?![^>]* src=)|<style| style=|javascript:| on\w+=", body) == []
 
 
-def test_all_of_the_changing_part_is_in_the_page():
-    whole, part = (ask(path)[2].decode() for path in ("/", "/fragments/status"))
-    assert part in whole
-    assert "Working." in part
+def test_what_changes_can_be_found_again_in_the_page_as_it_is_then():
+    for path in HTML:
+        body = ask(path)[2].decode()
+        live = re.findall(r"<\w+( id=\"\w+\")?[^>]* data-live>", body)
+        assert live, path
+        assert len(set(live)) == len(live), "each has an id of its own"
+        assert len(re.findall(r" id=\"([^\"]+)\"", body)) == len(set(re.findall(r" id=\"([^\"]+)\"", body)))
+
+
+def test_a_query_of_too_many_fields_is_turned_down():
+    assert ask("/quarantine", query="&".join(f"f{n}=1" for n in range(51)))[0] == 400
+    assert ask("/quarantine", query="text=%FF%00&page=x&page=")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "what"), [("/datasets/q", "dataset"), ("/batches/q", "batch"), ("/datasets/é", "dataset")]
+)
+def test_what_is_not_there_is_said_so(path, what):
+    status, headers, body = ask(path)
+    assert (status, headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+    assert f"<h1>No such {what}</h1>".encode() in body
 
 
 @pytest.mark.parametrize(

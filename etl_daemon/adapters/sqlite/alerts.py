@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from etl_daemon.adapters.sqlite.file import StateFile, Table
+from etl_daemon.adapters.sqlite.file import DAY_SECONDS, StateFile, Table
 from etl_daemon.core.alerting.alert import Alert, Severity, State
 from etl_daemon.core.alerting.board import Board, Standing, Told
 from etl_daemon.core.alerting.spikes import Usual
 
 T = TypeVar("T")
-DAY_SECONDS = 86_400.0
 
 ALERTS = Table(
     "ALERTS",

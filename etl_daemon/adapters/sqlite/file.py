@@ -18,8 +18,10 @@ from etl_daemon.errors import EtlError, SetupError, TransientError
 T = TypeVar("T")
 
 NAME = "history.sqlite"
-VERSION = 3
+VERSION = 4
 """Raise it with every change of a table's columns: a file of another version gives way to a new one."""
+
+DAY_SECONDS = 86_400.0
 
 BUSY_SECONDS = 5.0
 """How long another process may have the file to itself."""

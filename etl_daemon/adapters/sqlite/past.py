@@ -17,9 +17,9 @@ from etl_daemon.core.history import (
     ExampleLine,
     FailureLine,
     Mark,
-    ObjectLine,
     Period,
     Process,
+    ReasonPeriod,
     Tally,
 )
 from etl_daemon.core.model import Counts
@@ -52,14 +52,6 @@ class Past:
         found = self._all(f"{_BATCHES} WHERE DAEMON = ? AND BATCH_ID = ? ORDER BY AT DESC LIMIT 1", (batch_id,), _batch)
         return found[0] if found else None
 
-    def objects(self, line: BatchLine) -> tuple[ObjectLine, ...]:
-        """The objects of a commit, as many as are kept, in its order."""
-        query = (
-            f"SELECT OBJECT_KEY, OUTCOME, REASON, {', '.join(COUNTED)} FROM OBJECTS "
-            "WHERE DAEMON = ? AND BATCH_ID = ? AND AT = ? ORDER BY ROWID"
-        )
-        return self._all(query, (line.batch_id, line.at.timestamp()), _object)
-
     def failures(self, since: datetime, limit: int = -1) -> tuple[FailureLine, ...]:
         """Failed cycles from then on, the latest first, ``limit`` at most; they reach back a week."""
         query = (
@@ -70,11 +62,17 @@ class Past:
 
     def examples(self, since: datetime, limit: int = -1) -> tuple[ExampleLine, ...]:
         """Rejected rows from then on, the latest first, ``limit`` at most; they reach back a week."""
+        query = f"SELECT {EXAMPLE} FROM EXAMPLES WHERE DAEMON = ? AND AT >= ? ORDER BY AT DESC, ROWID LIMIT ?"
+        return self._all(query, (since.timestamp(), limit), example_line)
+
+    def reasons(self, dataset: str, since: datetime, *, hourly: bool) -> tuple[ReasonPeriod, ...]:
+        """Why rows of a dataset (without a name: of all) were rejected, by hour of five weeks or minute of a day."""
         query = (
-            "SELECT AT, DATASET, BATCH_ID, OBJECT_KEY, OBJECT_ROW, REASONS, RAW FROM EXAMPLES "
-            "WHERE DAEMON = ? AND AT >= ? ORDER BY AT DESC, ROWID LIMIT ?"
+            f"SELECT AT, DATASET, REASON, REJECTED FROM REASON_{'HOURS' if hourly else 'MINUTES'} "
+            "WHERE DAEMON = ? AND (DATASET = ? OR ? = '') AND AT >= ? ORDER BY AT, DATASET, REASON"
         )
-        return self._all(query, (since.timestamp(), limit), _example)
+        values = (dataset, dataset, since.timestamp())
+        return self._all(query, values, lambda row: ReasonPeriod(_utc(row[0]), *row[1:]))
 
     def marks(self) -> Mapping[tuple[str, Mark], datetime]:
         """When each thing happened last, by dataset; what concerns all is under the empty name."""
@@ -101,24 +99,24 @@ class Past:
 
 
 _BATCHES = (
-    f"SELECT AT, DATASET, BATCH_ID, OBJECTS, REFUSED, REASONS, SECONDS, STAGES, {', '.join(COUNTED)} FROM BATCHES"
+    f"SELECT AT, DATASET, BATCH_ID, OBJECTS, REFUSED, REASONS, SECONDS, STAGES, BUCKET, REPLACED, ANOMALIES, "
+    f"{', '.join(COUNTED)} FROM BATCHES"
 )
 
 
 def _batch(row: Row) -> BatchLine:
-    at, dataset, batch_id, objects, refused, reasons, seconds, stages, *counts = row
-    known = (json.loads(reasons), seconds, json.loads(stages))
+    at, dataset, batch_id, objects, refused, reasons, seconds, stages, bucket, replaced, anomalies, *counts = row
+    known = (json.loads(reasons), seconds, json.loads(stages), bucket, replaced, json.loads(anomalies))
     return BatchLine(_utc(at), dataset, batch_id, objects, refused, Counts(*counts), *known)
 
 
-def _object(row: Row) -> ObjectLine:
-    key, outcome, reason, *counts = row
-    return ObjectLine(key, outcome, reason, Counts(*counts))
+EXAMPLE = "AT, DATASET, BATCH_ID, OBJECT_KEY, OBJECT_VERSION, OBJECT_ROW, REASONS, RAW"
 
 
-def _example(row: Row) -> ExampleLine:
-    at, dataset, batch_id, key, number, reasons, raw = row
-    return ExampleLine(_utc(at), dataset, batch_id, Example(key, number, tuple(reasons.split(",")), raw))
+def example_line(row: Row) -> ExampleLine:
+    """The columns of ``EXAMPLE`` as a value."""
+    at, dataset, batch_id, key, version, number, reasons, raw = row
+    return ExampleLine(_utc(at), dataset, batch_id, Example(key, number, tuple(reasons.split(",")), raw, version))
 
 
 def _process(row: Row) -> Process:

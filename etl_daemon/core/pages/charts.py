@@ -2,47 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from etl_daemon.core.history import Period
+from etl_daemon.core.history import Period, ReasonPeriod
 
 WIDTH, HEIGHT = 300, 56
 """Of the picture, in its own units."""
 
 LEAST = 1.5
-"""The height at which a bar can still be seen."""
+"""The height at which a part of a bar can still be seen."""
+
+REASONS_APART = 5
+"""Reasons that have a colour of their own, the commonest; all others share one."""
+
+OTHERS = "others"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a bar: its kind, which says how it is coloured, and where it begins."""
+
+    kind: str
+    top: float
+    height: float
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """What was loaded and, on top of it, rejected in a minute or an hour; ``words`` say it."""
+    """What came in a minute or an hour, kind upon kind; ``words`` say it."""
 
     x: float
     width: float
-    loaded: float
-    rejected: float
+    parts: tuple[Part, ...]
     words: str
-
-    @property
-    def loaded_top(self) -> float:
-        """Where the lower part begins."""
-        return round(HEIGHT - self.loaded, 2)
-
-    @property
-    def rejected_top(self) -> float:
-        """Where the upper part begins."""
-        return round(HEIGHT - self.loaded - self.rejected, 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """``title`` is over it, ``words`` stand in its place where it is not seen."""
+    """``title`` is over it, ``words`` stand in its place where it is not seen; ``key`` names the kinds of parts."""
 
     title: str
     words: str
     bars: tuple[Bar, ...]
+    key: Mapping[str, str] = field(default_factory=dict)
     width: int = WIDTH
     height: int = HEIGHT
 
@@ -66,8 +71,12 @@ class Span:
 HOUR = Span("the last hour", "minute", timedelta(minutes=1), 60)
 WEEK = Span("the last 7 days", "hour", timedelta(hours=1), 168)
 
+ROWS = {"loaded": "loaded", "rejected": "rejected"}
 
 LEVELS = " ▁▂▃▄▅▆▇█"
+
+Counts = Mapping[str, int]
+"""Rows by kind."""
 
 
 def sparkline(periods: Iterable[Period], span: Span, now: datetime, steps: int = 20) -> str:
@@ -84,37 +93,67 @@ def sparkline(periods: Iterable[Period], span: Span, now: datetime, steps: int =
 
 def chart(periods: Iterable[Period], span: Span, now: datetime) -> Chart:
     """Rows of one dataset per minute or hour; ``periods`` may hold others', they are added up."""
-    counts: dict[datetime, tuple[int, int]] = {}
+    seen: dict[datetime, Counter[str]] = {at: Counter() for at in span.starts(now)}
     for period in periods:
-        loaded, rejected = counts.get(period.at, (0, 0))
-        counts[period.at] = (loaded + period.tally.loaded, rejected + period.tally.quarantined)
-    starts = span.starts(now)
-    seen = {at: counts.get(at, (0, 0)) for at in starts}
-    most = max(sum(each) for each in seen.values())
-    return Chart(f"Rows per {span.each}, {span.name}", _words(seen, span, most), _bars(seen, span, most))
-
-
-def _words(seen: Mapping[datetime, tuple[int, int]], span: Span, most: int) -> str:
-    loaded, rejected = (sum(each[part] for each in seen.values()) for part in (0, 1))
-    if not most:
-        return f"Nothing came in {span.name}."
-    return f"{loaded:,} rows loaded and {rejected:,} rejected in {span.name}, at most {most:,} in one {span.each}."
-
-
-def _bars(seen: Mapping[datetime, tuple[int, int]], span: Span, most: int) -> tuple[Bar, ...]:
-    width = WIDTH / span.count
-    return tuple(
-        Bar(
-            round(place * width, 2),
-            round(width * 0.8, 2),
-            _height(loaded, most),
-            _height(rejected, most),
-            f"{at:%a %H:%M} UTC: {loaded:,} loaded, {rejected:,} rejected",
+        if period.at in seen:
+            seen[period.at].update(loaded=period.tally.loaded, rejected=period.tally.quarantined)
+    all_of = sum(seen.values(), Counter())
+    words = f"Nothing came in {span.name}."
+    if all_of:
+        most = max(each.total() for each in seen.values())
+        words = (
+            f"{all_of['loaded']:,} rows loaded and {all_of['rejected']:,} rejected in {span.name}, "
+            f"at most {most:,} in one {span.each}."
         )
-        for place, (at, (loaded, rejected)) in enumerate(seen.items())
-        if loaded or rejected
+    return Chart(f"Rows per {span.each}, {span.name}", words, bars(seen, ROWS), ROWS)
+
+
+def reason_charts(spans: Sequence[tuple[Span, Sequence[ReasonPeriod]]], now: datetime) -> tuple[Chart, ...]:
+    """Rejected rows by reason, a chart for each span, in the colours of the last one's commonest reasons."""
+    if not spans:
+        return ()
+    totals: Counter[str] = Counter()
+    for period in spans[-1][1]:
+        totals[period.reason] += period.rows
+    kinds = {reason: f"kind-{place}" for place, (reason, _) in enumerate(totals.most_common(REASONS_APART), 1)}
+    return tuple(_by_reason(span, periods, kinds, now) for span, periods in spans)
+
+
+def _by_reason(span: Span, periods: Iterable[ReasonPeriod], kinds: Mapping[str, str], now: datetime) -> Chart:
+    seen: dict[datetime, Counter[str]] = {at: Counter() for at in span.starts(now)}
+    totals: Counter[str] = Counter()
+    for period in periods:
+        if period.at in seen:
+            seen[period.at][kinds.get(period.reason, OTHERS)] += period.rows
+            totals[period.reason] += period.rows
+    there = sum(seen.values(), Counter())
+    key = {kind: reason for reason, kind in {**kinds, OTHERS: OTHERS}.items() if there[kind]}
+    told = ", ".join(f"{rows:,} {reason}" for reason, rows in totals.most_common())
+    words = f"Rejected in {span.name}: {told}." if told else f"Nothing was rejected in {span.name}."
+    return Chart(f"Rejected rows per {span.each} by reason, {span.name}", words, bars(seen, key), key)
+
+
+def bars(seen: Mapping[datetime, Counts], key: Mapping[str, str]) -> tuple[Bar, ...]:
+    """A bar for each step in which something came; ``key`` gives the kinds from the bottom up, and their names."""
+    width, most = WIDTH / len(seen), max((sum(each.values()) for each in seen.values()), default=0)
+    return tuple(
+        Bar(round(place * width, 2), round(width * 0.8, 2), _parts(counts, key, most), _words(at, counts, key))
+        for place, (at, counts) in enumerate(seen.items())
+        if any(counts.values())
     )
 
 
-def _height(rows: int, most: int) -> float:
-    return round(max(rows / most * (HEIGHT - 2 * LEAST), LEAST), 2) if rows else 0.0
+def _parts(counts: Counts, key: Mapping[str, str], most: int) -> tuple[Part, ...]:
+    """The parts of a bar; where many small ones were raised to what can be seen, all are lowered to fit."""
+    room = HEIGHT - 2 * LEAST
+    heights = {kind: max(counts[kind] / most * room, LEAST) for kind in key if counts.get(kind)}
+    fit = min(1.0, (HEIGHT - 1) / sum(heights.values()))
+    found, top = [], float(HEIGHT)
+    for kind, height in heights.items():
+        top -= height * fit
+        found.append(Part(kind, round(top, 2), round(height * fit, 2)))
+    return tuple(found)
+
+
+def _words(at: datetime, counts: Counts, key: Mapping[str, str]) -> str:
+    return f"{at:%a %H:%M} UTC: " + ", ".join(f"{counts.get(kind, 0):,} {name}" for kind, name in key.items())

@@ -24,3 +24,8 @@ def size(count: float) -> str:
 def objects(count: int) -> str:
     """So many objects."""
     return f"{count:,} object{'s' * (count != 1)}"
+
+
+def rows(count: int) -> str:
+    """So many rows."""
+    return f"{count:,} row{'s' * (count != 1)}"
