@@ -27,7 +27,7 @@ WHEELS := $(PY) -m pip download --quiet --only-binary :all: --dest build/wheels 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-browser test-dbt test-glue test-spark test-systemd dist deb glue-bundle chaos fuzz memory soak check bench bench-check peers-setup lock template snowflake-tables medallion dashboard diagrams dbt dbt-setup spark-setup clean
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*## .*/\1/p' $(MAKEFILE_LIST))
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -53,6 +53,9 @@ test-dbt: setup dbt-setup ## Build the models on DuckDB and on the Snowflake sta
 
 test-browser: setup ## Look at the pages in a real browser; screenshots go to build/screenshots
 	@$(PY) -m pytest -m browser $(PYTEST_ARGS) tests/e2e
+
+screenshots: setup ## Take the pictures of docs/screenshots again, in a real browser
+	@SCREENSHOTS=docs/screenshots $(PY) -m pytest --quiet -m browser tests/e2e/test_page_pictures.py
 
 test-spark: setup spark-setup ## Hold Spark against one machine, on the newest Spark and on 3.5 with pandas 2; needs Java
 	@for spark in $(SPARKS); do .venv-$$spark/bin/python -m pytest -m spark $(PYTEST_ARGS) tests/spark || exit 1; done

@@ -27,6 +27,7 @@ SCREENS = [(360, "light"), (360, "dark"), (1440, "light"), (1440, "dark")]
 
 SWITCHES = (
     "--headless=new",
+    "--hide-scrollbars",
     "--no-sandbox",  # root has none
     "--disable-gpu",
     "--disable-quic",

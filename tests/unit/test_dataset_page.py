@@ -158,7 +158,7 @@ def seen(text):
 
 
 @pytest.mark.parametrize("path", ["/datasets/p", "/quarantine"])
-@pytest.mark.parametrize("query", ["", HOSTILE_QUERY])
+@pytest.mark.parametrize("query", ["", HOSTILE_QUERY], ids=["plain", "hostile"])
 def test_what_came_in_by_rows_keys_or_addresses_is_text(path, query):
     status, _, body = ask(path, query=query, history=seen(HOSTILE))
     text = body.decode()

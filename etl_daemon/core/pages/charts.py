@@ -156,4 +156,6 @@ def _parts(counts: Counts, key: Mapping[str, str], most: int) -> tuple[Part, ...
 
 
 def _words(at: datetime, counts: Counts, key: Mapping[str, str]) -> str:
-    return f"{at:%a %H:%M} UTC: " + ", ".join(f"{counts.get(kind, 0):,} {name}" for kind, name in key.items())
+    return f"{at:%a %H:%M} UTC: " + ", ".join(
+        f"{counts[kind]:,} {name}" for kind, name in key.items() if counts.get(kind)
+    )
