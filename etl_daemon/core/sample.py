@@ -91,4 +91,6 @@ def _of_rows(accepted: pa.Table, rows: pa.ChunkedArray, column: str) -> pa.Array
 
 
 def _joined(tables: list[pa.Table], schema: Any) -> pa.Table:
-    return pa.concat_tables([schema.empty_table(), *tables]).combine_chunks()
+    """One table with memory of its own: the batch's must not wait until the sample is written."""
+    whole = pa.concat_tables([schema.empty_table(), *tables]).combine_chunks()
+    return whole.take(pa.array(np.arange(whole.num_rows)))

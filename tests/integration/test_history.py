@@ -12,9 +12,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
+
 from etl_daemon.adapters.sqlite.file import BUSY_SECONDS, StateFile
-from etl_daemon.adapters.sqlite.history import HistoryObserver
+from etl_daemon.adapters.sqlite.history import SAMPLES_WAITING, HistoryObserver
 from etl_daemon.adapters.sqlite.past import Past
+from etl_daemon.adapters.sqlite.samples import Samples
 from etl_daemon.adapters.sqlite.search import Search
 from etl_daemon.adapters.sqlite.tables import HISTORY, enter, enter_process
 from etl_daemon.core.asked import ObjectsAsked
@@ -32,6 +35,7 @@ from etl_daemon.core.events import (
 from etl_daemon.core.examples import Example
 from etl_daemon.core.history import BatchLine, ExampleLine, FailureLine, Mark, ObjectLine, Period, Process, Tally
 from etl_daemon.core.model import Counts, ObjectReceipt, Outcome, Receipt
+from etl_daemon.core.sample import FLAGS, POINTS, Sample
 from etl_daemon.errors import TransientError
 from tests.support.corridor import HandClock
 from tests.support.rows import NOW, ref
@@ -250,6 +254,28 @@ def test_too_much_for_a_slow_disk_is_told_and_not_kept(tmp_path: Path) -> None:
     assert len(told.troubles()) == 1
     assert "1,000 events wait" in told.troubles()[0].detail
     assert len(past(tmp_path).batches(LONG_AGO)) == 1000, "what came first is there"
+
+
+def test_samples_do_not_pile_up_before_a_slow_disk(tmp_path: Path) -> None:
+    stopped, ready, row = threading.Event(), threading.Event(), {"SYMBOL": "A", "VALUE": 1.0}
+
+    class Slow(StateFile):
+        def write(self, act: Callable[[sqlite3.Connection], object], now: datetime) -> None:
+            stopped.set()
+            assert ready.wait(10)
+            super().write(act, now)
+
+    with HistoryObserver(Slow(tmp_path, HISTORY), "d", "run", HandClock(), [].append) as observer:
+        observer.notice(LoopTurned(""))
+        assert stopped.wait(10)
+        for number in range(SAMPLES_WAITING + 50):
+            points = [{**row, "TIMESTAMP": datetime(2026, 1, 1) + timedelta(minutes=number)}]  # noqa: DTZ001
+            sample = Sample(pa.Table.from_pylist(points, POINTS), FLAGS.empty_table())
+            observer.notice(replace(COMMITTED, sample=sample))
+        ready.set()
+    kept = Samples(StateFile(tmp_path, HISTORY), "d").points("p", "A")
+    assert SAMPLES_WAITING <= len(kept) <= SAMPLES_WAITING + 1
+    assert len(past(tmp_path).batches(LONG_AGO)) == SAMPLES_WAITING + 50
 
 
 def test_what_cannot_be_written_is_told_once_until_it_can_be(tmp_path: Path) -> None:

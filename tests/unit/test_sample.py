@@ -66,6 +66,13 @@ def test_there_are_never_many_anomalies():
     assert sampled([part] * 100, Kind.PRICES, 1).flags.num_rows == FLAGGED
 
 
+def test_what_waits_to_be_written_holds_no_batch_in_memory():
+    part = slices(minutes(1_400, open=10.0, high=31.0, close=30.0))[0]
+    found = sampled([part], Kind.PRICES, 1)
+    assert part.anomalies.get_total_buffer_size() > 100_000
+    assert found.flags.get_total_buffer_size() < 10_000
+
+
 def test_indicators_show_rsi_and_others_nothing():
     row = {"symbol": "AAPL", "timestamp": "2026-01-02", "rsi": 95, "macd": 1, "sma_20": 1, "sma_50": 2}
     found = sampled(slices([row], dataset=INDICATORS), Kind.INDICATORS, 1)

@@ -37,6 +37,9 @@ KEPT = (BatchCommitted, DatasetFailed, DatasetSettled, LeaseAwaited)
 WAITING = 1_000
 """So many events may wait for a disk that is slow; further ones are not kept."""
 
+SAMPLES_WAITING = 100
+"""Behind so many, events are kept without their samples, which take most of the memory."""
+
 CLOSE_SECONDS = 5.0
 """How long the end of the process may wait for the disk."""
 
@@ -71,6 +74,8 @@ class HistoryObserver:
                 self._took[event.dataset, event.stage] += event.seconds
         if isinstance(event, KEPT):
             stages = self._stages(event.dataset) if isinstance(event, BatchCommitted) else {}
+            if isinstance(event, BatchCommitted) and self._entries.qsize() > SAMPLES_WAITING:
+                event = replace(event, sample=None)
             self._put(partial(enter, daemon=self._daemon, event=event, at=self._clock.now(), stages=stages))
 
     def close(self) -> None:
