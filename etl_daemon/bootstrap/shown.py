@@ -33,7 +33,7 @@ LATEST = 20
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The history of a daemon; ``rows``: whether rejected rows may be shown."""
+    """The history of a daemon; ``rows``: whether rejected rows, and values of others, may be shown."""
 
     past: Past
     search: Search
@@ -67,7 +67,7 @@ class Shown:
 
     def _dataset(self, name: str, query: Query, now: datetime) -> Seen:
         hour, week = HOUR.starts(now)[0], WEEK.starts(now)[0]
-        symbols = self.samples.symbols(name)
+        symbols = self.samples.symbols(name) if self.rows else ()
         symbol = symbol_asked(query, symbols)
         return Seen(
             Recent(self.past.minutes(hour), self.past.hours(week), examples=self._rows(RowsAsked(dataset=name)).lines),
@@ -77,6 +77,7 @@ class Shown:
             symbols,
             self.samples.points(name, symbol),
             self.samples.flags(name, symbol),
+            hidden=not self.rows,
         )
 
     def quarantine(self, query: Query, now: datetime) -> QuarantineSeen:

@@ -114,7 +114,7 @@ class Settings(EndpointSettings):
         "", description="Further host names under which `run` may be asked on the loopback, as by a proxy (NAME,NAME)."
     )
     etl_http_rows: bool = Field(
-        False, description="Whether rejected rows are shown although ETL_HTTP_HOST is not the loopback."
+        False, description="Whether pages show rows although ETL_HTTP_HOST is not the loopback."
     )
     cloudwatch_namespace: MetricNamespace | None = Field(
         None, description="Namespace of CloudWatch to which counts per table are sent; empty: none are."

@@ -179,6 +179,12 @@ def test_where_rows_are_hidden_there_are_counts_and_no_form():
     assert '<td class="number">4</td>' in hidden
 
 
+def test_where_rows_are_hidden_there_are_no_values_either():
+    page = ask("/datasets/p", history=Given(of_dataset=Seen(hidden=True)))[2].decode()
+    assert "ETL_HTTP_ROWS=true" in page
+    assert 'name="symbol"' not in page
+
+
 def test_a_history_that_cannot_be_read_is_said():
     history = Given(of_dataset=Seen(unread="no disk"), rejected=QuarantineSeen(unread="no disk"))
     for path in ("/datasets/p", "/quarantine"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from etl_daemon.adapters.sqlite.file import StateFile
@@ -14,6 +15,7 @@ from etl_daemon.bootstrap.shown import Shown
 from etl_daemon.config import settings_from
 from etl_daemon.core.events import BatchCommitted
 from etl_daemon.core.examples import Example
+from etl_daemon.core.sample import FLAGS, POINTS, Sample
 from tests.support.pages import P
 from tests.support.rows import NOW
 from tests.unit.test_health import RECEIPT
@@ -22,7 +24,9 @@ from tests.unit.test_health import RECEIPT
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     file = StateFile(tmp_path, HISTORY)
-    event = BatchCommitted("p", RECEIPT, 1.0, examples=(Example("a", 1, ("price_range",), "raw"),))
+    point = {"SYMBOL": "A", "TIMESTAMP": NOW.replace(tzinfo=None), "VALUE": 1.0}
+    sample = Sample(pa.Table.from_pylist([point], POINTS), FLAGS.empty_table())
+    event = BatchCommitted("p", RECEIPT, 1.0, None, (Example("a", 1, ("price_range",), "raw"),), sample)
     file.write(lambda db: enter(db, "d", event, NOW - timedelta(minutes=1)), NOW)
     return tmp_path
 
@@ -50,7 +54,8 @@ def test_rejected_rows_are_for_this_machine_unless_they_are_allowed(folder: Path
     batch = history.batch("b1", {})
     assert batch is not None
     assert (len(batch.examples), len(batch.objects.lines)) == (shown, len(RECEIPT.objects))
-    assert len(history.dataset(P, {}, NOW).recent.examples) == shown
+    dataset = history.dataset(P, {}, NOW)
+    assert (len(dataset.recent.examples), len(dataset.points), dataset.hidden) == (shown, shown, not shown)
 
 
 def test_a_history_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ TITLES = {Kind.PRICES: "Close", Kind.INDICATORS: "RSI"}
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the history has of a dataset; ``unread``: why it cannot be read."""
+    """What the history has of a dataset; ``hidden``: values may not be shown; ``unread``: why it has nothing."""
 
     recent: Recent = field(default_factory=Recent)
     minutes: tuple[ReasonPeriod, ...] = ()
@@ -36,6 +36,7 @@ class Seen:
     symbols: tuple[str, ...] = ()
     points: tuple[Point, ...] = ()
     flags: tuple[Flag, ...] = ()
+    hidden: bool = False
     unread: str = ""
 
 
@@ -48,6 +49,7 @@ class Values:
     symbol: str
     plot: Plot | None
     flags: tuple[Flag, ...]
+    hidden: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,4 +111,4 @@ def _values(kind: Kind, seen: Seen, query: Query) -> Values | None:
         return None
     symbol = symbol_asked(query, seen.symbols)
     drawn = plot(f"{title} of {symbol}, as loaded lately", seen.points, seen.flags)
-    return Values(title, seen.symbols, symbol, drawn, seen.flags[:FLAGS_LISTED])
+    return Values(title, seen.symbols, symbol, drawn, seen.flags[:FLAGS_LISTED], seen.hidden)
