@@ -9,19 +9,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from etl_daemon.adapters.decode.parquet_batches import ParquetBatches
 from etl_daemon.adapters.decode.pieces import NONE, Piece, Positions, readable
 from etl_daemon.adapters.decode.plan import require
-from etl_daemon.adapters.decode.streams import check_expansion
 from etl_daemon.adapters.spool import let_go
 from etl_daemon.core import arrow
 from etl_daemon.core.columns import match_columns
 from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.policy import ReadLimits
 from etl_daemon.errors import DataError
-
-BATCH_ROWS = 2**17
 
 
 def parquet_pieces(body: memoryview | bytes, dataset: Dataset, limits: ReadLimits) -> Iterator[Piece]:
@@ -31,7 +28,7 @@ def parquet_pieces(body: memoryview | bytes, dataset: Dataset, limits: ReadLimit
         DataError: ``undecodable``, ``too_large``, ``decompression_bomb``, ``missing_columns``, ``ambiguous_columns``.
     """
     try:
-        for piece in _pieces(pq.ParquetFile(pa.BufferReader(pa.py_buffer(body))), len(body), dataset, limits):
+        for piece in _pieces(ParquetBatches(body, limits), dataset):
             yield piece
             let_go(memoryview(body))
     except (OSError, pa.ArrowException) as error:
@@ -40,12 +37,11 @@ def parquet_pieces(body: memoryview | bytes, dataset: Dataset, limits: ReadLimit
         ) from error
 
 
-def _pieces(file: pq.ParquetFile, size: int, dataset: Dataset, limits: ReadLimits) -> Iterator[Piece]:
-    groups = [file.metadata.row_group(index) for index in range(file.metadata.num_row_groups)]
-    check_expansion(sum(group.total_byte_size for group in groups), size, limits)
+def _pieces(file: ParquetBatches, dataset: Dataset) -> Iterator[Piece]:
+    file.check()
     if not file.metadata.num_rows:
         return
-    schema = file.schema_arrow
+    schema = file.schema
     whole = dataset.kind is Kind.TABLE
     flat = [field.name for field in schema if whole or not pa.types.is_nested(field.type)]
     doubled = sorted({name for name in flat if flat.count(name) > 1})
@@ -56,7 +52,7 @@ def _pieces(file: pq.ParquetFile, size: int, dataset: Dataset, limits: ReadLimit
     sources = {name: names[0] for name, names in matching.found.items()}
     extra = tuple(name for name in schema.names if name not in sources.values())
     numeric = {column.name for column in dataset.schema.columns if pa.types.is_decimal(column.type)}
-    for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=list(sources.values())):
+    for batch in file.read(list(sources.values())):
         read = pa.Table.from_batches([batch])
         columns = {
             name: read[source] if whole else _deliverable(read[source], name in numeric)

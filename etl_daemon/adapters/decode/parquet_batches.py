@@ -1,0 +1,188 @@
+"""Batches of a Parquet file that take little memory, whatever the file says: it can hold one text a million times.
+
+Text stays a dictionary until it is known how much it comes to; a batch that comes to too much is cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from etl_daemon.adapters.decode.streams import check_expansion
+from etl_daemon.core.policy import ReadLimits
+
+BATCH_ROWS = 2**17
+BATCH_BYTES = 32 * 2**20
+SHORT_BYTES = 64
+"""Texts up to this length are reckoned with by their number; no bomb can be made of them."""
+
+NUMBER_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    """A column as it is stored, of which several may make one of the schema; ``width``: bytes that a value takes."""
+
+    index: int
+    path: str
+    column: str
+    is_text: bool
+    width: int
+    repeated: bool
+
+
+class ParquetBatches:
+    """The rows of a Parquet file in batches with the types of ``schema``, the columns that are asked for.
+
+    Raises:
+        OSError, pyarrow.ArrowException: the file is broken.
+    """
+
+    def __init__(self, body: memoryview | bytes, limits: ReadLimits) -> None:
+        self._body, self._limits = pa.py_buffer(body), limits
+        plain = pq.ParquetFile(pa.BufferReader(self._body))
+        self.schema: pa.Schema = plain.schema_arrow
+        self.metadata: pq.FileMetaData = plain.metadata
+        owners = [field.name for field in self.schema for _ in range(_leaves(field.type))]
+        if len(owners) != len(plain.schema):
+            raise pa.ArrowInvalid("its columns are not those of its schema")
+        self._leaves = [_leaf(plain.schema, index, owner) for index, owner in enumerate(owners)]
+        self._groups = [self.metadata.row_group(index) for index in range(self.metadata.num_row_groups)]
+        self._unpacked = 0
+
+    def check(self) -> None:
+        """Refuse a file that says of itself that it unpacks to too much.
+
+        Raises:
+            DataError: ``too_large``, ``decompression_bomb``.
+        """
+        repeated = [leaf.index for leaf in self._leaves if leaf.repeated]
+        wide = [leaf for leaf in self._leaves if leaf.width > SHORT_BYTES and not leaf.is_text]
+        self._unpacked = sum(
+            group.total_byte_size
+            + sum(NUMBER_BYTES * group.column(index).num_values for index in repeated)
+            + sum(leaf.width * group.column(leaf.index).num_values for leaf in wide)
+            for group in self._groups
+        )
+        self._spend(0)
+
+    def read(self, columns: Collection[str]) -> Iterator[pa.RecordBatch]:
+        """The rows, these columns of them.
+
+        Raises:
+            DataError: ``too_large``, ``decompression_bomb``.
+        """
+        wanted = [leaf for leaf in self._leaves if leaf.column in columns]
+        texts = [leaf.path for leaf in wanted if leaf.is_text]
+        file = pq.ParquetFile(pa.BufferReader(self._body), metadata=self.metadata, read_dictionary=texts)
+        rows = 0
+        for batch in file.iter_batches(batch_size=self._rows(wanted), columns=list(columns)):
+            rows += batch.num_rows
+            self._spend(_weight(batch))
+            for part in _parts(batch):
+                yield self._typed(part)
+        if rows != self.metadata.num_rows:
+            raise pa.ArrowInvalid(f"it has {rows} rows, and says that it has {self.metadata.num_rows}")
+
+    def _rows(self, wanted: Collection[_Leaf]) -> int:
+        """So many that a batch is not too large, if the rows of a group are alike."""
+        per_row = [
+            max(sum(_bytes_per_row(group, leaf) for leaf in wanted), 1.0) for group in self._groups if group.num_rows
+        ]
+        return int(min(BATCH_ROWS, max(BATCH_BYTES / max(per_row, default=1.0), 1)))
+
+    def _spend(self, more: int) -> None:
+        self._unpacked += more
+        check_expansion(self._unpacked, self._body.size, self._limits)
+
+    def _typed(self, part: pa.RecordBatch) -> pa.RecordBatch:
+        fields = [self.schema.field(name) for name in part.schema.names]
+        made = [_cast(column, field.type) for column, field in zip(part.columns, fields, strict=True)]
+        return pa.RecordBatch.from_arrays(made, part.schema.names)
+
+
+def _leaves(type_: pa.DataType) -> int:
+    """How many stored columns make one of that type. Their names do not tell: a name may hold dots."""
+    if isinstance(type_, pa.BaseExtensionType):
+        return _leaves(type_.storage_type)
+    if pa.types.is_map(type_):
+        return _leaves(type_.key_type) + _leaves(type_.item_type)
+    if pa.types.is_struct(type_):
+        return sum(_leaves(field.type) for field in type_)
+    return _leaves(type_.value_type) if pa.types.is_nested(type_) else 1
+
+
+def _leaf(schema: pq.ParquetSchema, index: int, owner: str) -> _Leaf:
+    stored = schema.column(index)
+    is_text = stored.physical_type == "BYTE_ARRAY"
+    fixed = stored.physical_type == "FIXED_LEN_BYTE_ARRAY"
+    width = SHORT_BYTES if is_text else max(stored.length, NUMBER_BYTES) if fixed else NUMBER_BYTES
+    return _Leaf(index, stored.path, owner, is_text, width, stored.max_repetition_level > 0)
+
+
+def _bytes_per_row(group: pq.RowGroupMetaData, leaf: _Leaf) -> Any:
+    chunk = group.column(leaf.index)
+    return max(chunk.num_values * leaf.width, chunk.total_uncompressed_size) / int(group.num_rows)
+
+
+def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The batch in parts that are not too large once their texts stand by themselves."""
+    if batch.num_rows < 2 or _weight(batch) <= BATCH_BYTES:
+        yield batch
+        return
+    half = batch.num_rows // 2
+    yield from _parts(batch.slice(0, half))
+    yield from _parts(batch.slice(half))
+
+
+def _weight(batch: pa.RecordBatch) -> int:
+    """What the long texts of dictionaries come to, each as often as it comes (bytes)."""
+    return sum(_weight_of(leaf) for column in batch.columns for leaf in _flat(column))
+
+
+def _weight_of(array: pa.Array) -> int:
+    if not pa.types.is_dictionary(array.type) or not _is_text(array.type.value_type) or not len(array.dictionary):
+        return 0
+    lengths = pc.binary_length(array.dictionary).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+    beyond = np.maximum(lengths - SHORT_BYTES, 0)
+    if not beyond.any():
+        return 0
+    codes = array.indices.drop_null().to_numpy(zero_copy_only=False)
+    return int(beyond[codes].sum())
+
+
+def _flat(array: pa.Array) -> Iterator[pa.Array]:
+    type_ = array.type
+    if pa.types.is_map(type_):
+        window = slice(array.offsets[0].as_py(), array.offsets[-1].as_py())
+        yield from _flat(array.keys[window])
+        yield from _flat(array.items[window])
+    elif pa.types.is_struct(type_):
+        for inner in array.flatten():
+            yield from _flat(inner)
+    elif pa.types.is_nested(type_):
+        yield from _flat(array.flatten())
+    else:
+        yield array
+
+
+def _is_text(type_: pa.DataType) -> bool:
+    return any(
+        is_kind(type_)
+        for is_kind in (pa.types.is_string, pa.types.is_binary, pa.types.is_large_string, pa.types.is_large_binary)
+    )
+
+
+def _cast(column: pa.Array, type_: pa.DataType) -> pa.Array:
+    """The column as the schema has it; text that is a view of other text, which nothing casts to, as plain text."""
+    if column.type == type_:
+        return column
+    if pa.types.is_string_view(type_) or pa.types.is_binary_view(type_):
+        return pc.cast(column, column.type.value_type)
+    return pc.cast(column, type_)
