@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from waitress import wasyncore
+from waitress.channel import HTTPChannel
 from waitress.server import create_server
 
 from etl_daemon.errors import SetupError
@@ -18,9 +19,25 @@ if TYPE_CHECKING:
 
 THREADS = 4
 CONNECTIONS = 64
+"""More are accepted, but each takes the place of another one, so the server's own limit lies above."""
+
 IDLE_SECONDS = 30
 REQUEST_BYTES = 16 * 1024
 CLOSE_SECONDS = 5.0
+
+
+class Connection(HTTPChannel):  # type: ignore[misc]  # Waitress has no types
+    """A client's. Where there are too many, the oldest goes that has asked for nothing, or takes no answer.
+
+    Were new ones made to wait instead, clients that never finish asking could shut out all others.
+    """
+
+    def __init__(self, server: Any, *given: Any, **more: Any) -> None:
+        super().__init__(server, *given, **more)
+        others = [each for each in server.active_channels.values() if each is not self]
+        idle = next((each for each in others if not each.requests), None)
+        if len(others) >= CONNECTIONS and idle:
+            idle.handle_close()  # by the one thread that moves bytes, which this is
 
 
 class Listener:
@@ -34,13 +51,14 @@ class Listener:
             map=self._sockets,
             sockets=[self._socket],
             threads=THREADS,
-            connection_limit=CONNECTIONS,
+            connection_limit=2 * CONNECTIONS,
             channel_timeout=IDLE_SECONDS,
             max_request_header_size=REQUEST_BYTES,
             max_request_body_size=REQUEST_BYTES,
             ident="",
             asyncore_use_poll=True,
         )
+        self._server.channel_class = Connection
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of each request that waits for a worker
         self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
 

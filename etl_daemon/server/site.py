@@ -67,7 +67,7 @@ def _answer(pages: Mapping[str, Page], method: str, environment: WSGIEnvironment
         query = dict(parse_qsl(environment.get("QUERY_STRING", ""), max_num_fields=QUERY_FIELDS))
     except ValueError:
         return in_json(400, {"error": f"more than {QUERY_FIELDS} fields are asked for"})
-    if path in pages:
+    if path in pages and not path.endswith(">"):
         return pages[path](Request(query=query))
     folder, _, last = path.rpartition("/")
     page = next((each for name, each in pages.items() if name.startswith(f"{folder}/<")), None)

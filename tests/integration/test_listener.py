@@ -1,18 +1,19 @@
-"""The server on a real socket: slow clients, the end, and addresses that cannot be had."""
+"""The server on a real socket: slow and hostile clients, the end, and addresses that cannot be had."""
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http.client import HTTPConnection
 
 import pytest
 
 from etl_daemon.errors import SetupError
 from etl_daemon.server import Answer, Listener, site
-from etl_daemon.server.listener import THREADS
+from etl_daemon.server.listener import CONNECTIONS, REQUEST_BYTES, THREADS
 from tests.support.watching import free_port
 
 PATIENCE_SECONDS = 20.0
@@ -37,6 +38,77 @@ def test_clients_that_do_not_finish_asking_hold_nobody_up():
             slow = clients.enter_context(socket.create_connection(("127.0.0.1", serving.port), PATIENCE_SECONDS))
             slow.sendall(b"GET / HTTP/1.1\r\nHost:")
         assert ask(serving.port) == 200
+
+
+def said(port, request):
+    """All that comes back on one connection."""
+    with socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS) as client:
+        client.sendall(request)
+        with suppress(OSError):  # one that is refused may be closed before all of it was sent
+            client.shutdown(socket.SHUT_WR)
+        got = b""
+        with suppress(ConnectionResetError):
+            while more := client.recv(65536):
+                got += more
+        return got
+
+
+def test_clients_that_never_finish_asking_shut_nobody_out():
+    """However many they are, and although each goes on to send something now and then."""
+    with listener() as serving, ExitStack() as clients:
+        slow = [
+            clients.enter_context(socket.create_connection(("127.0.0.1", serving.port), PATIENCE_SECONDS))
+            for _ in range(3 * CONNECTIONS)
+        ]
+        for each in slow[-CONNECTIONS:]:
+            each.sendall(b"GET / HTTP/1.1\r\nHost:")
+        assert ask(serving.port) == 200
+        for each in slow[-CONNECTIONS // 2 :]:
+            each.sendall(b"x")
+        assert ask(serving.port) == 200
+
+
+def test_clients_that_take_no_answer_shut_nobody_out():
+    with listener(lambda: Answer(200, b"x" * 2**20)) as serving, ExitStack() as clients:
+        for _ in range(2 * CONNECTIONS):
+            lazy = clients.enter_context(socket.create_connection(("127.0.0.1", serving.port), PATIENCE_SECONDS))
+            lazy.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert ask(serving.port) == 200
+
+
+TWICE = b"0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_", "statuses"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * REQUEST_BYTES + b"\r\n\r\n", [431]),
+        (b"GET /" + b"a" * REQUEST_BYTES + b" HTTP/1.1\r\nHost: x\r\n\r\n", [431]),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n", [413]),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", [400]),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", [400]),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n" + TWICE, [501]),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\n\r\n" + TWICE, [400]),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: a\n b\r\n\r\n", [400]),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", [400]),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nRange: bytes=0-0\r\nConnection: close\r\n\r\n", [200]),
+    ],
+    ids=["header", "path", "body", "negative", "lengths", "encodings", "blank", "newline", "tls", "range"],
+)
+def test_what_no_browser_sends_is_answered_once_and_refused(request_, statuses):
+    with listener() as serving:
+        answer = said(serving.port, request_)
+        assert [int(each) for each in re.findall(rb"HTTP/1\.[01] (\d{3}) ", answer)] == statuses
+        assert ask(serving.port) == 200
+
+
+def test_a_length_beside_chunks_smuggles_nothing():
+    """Chunks count, as the standard has it, and the connection ends, so nobody can disagree on what comes next."""
+    both = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with listener() as serving:
+        answer = said(serving.port, both + TWICE)
+        assert b"200 OK" not in answer
+        assert b"Traceback" not in answer
 
 
 def test_an_answer_in_hand_is_given_before_the_end():
@@ -82,4 +154,7 @@ def test_a_defect_of_a_page_costs_that_answer_only():
         return Answer(200, b"{}")
 
     with listener(page) as serving:
-        assert [ask(serving.port), ask(serving.port)] == [500, 200]
+        answer = said(serving.port, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 500 ")
+        assert b"oops" not in answer, "where it happened is for the log"
+        assert ask(serving.port) == 200

@@ -51,6 +51,28 @@ def test_an_unknown_path_is_answered_with_those_there_are():
     assert json.loads(body)["paths"][-5:] == ["/livez", "/readyz", "/healthz", "/metrics", "/api/status"]
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/batches/<id>",
+        "/batches/",
+        "/batches/a/b",
+        "/batches/../livez",
+        "/batches/\x00\xff' OR 1=1",
+        "//livez",
+        "/livez/",
+        "/static/../pages.py",
+        "/static/%2e%2e/pages.py",
+        "/" + "a/" * 4_000,
+        "*",
+        "http://elsewhere.example/livez",
+        "",
+    ],
+)
+def test_an_absurd_path_is_only_not_found(path):
+    assert ask(path)[0] == 404
+
+
 @pytest.mark.parametrize("path", [*HTML, *(f"/static/{name}" for name in STATIC)])
 def test_what_a_browser_asks_for_is_there_and_may_load_nothing_from_elsewhere(path):
     status, headers, body = ask(path)
