@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import NoneType
 from typing import Any
 
 from etl_daemon.core.datasets import Dataset, Kind, Mode
+from etl_daemon.core.documents import UNFIT, instant, of_kind
 from etl_daemon.core.sql.dialect import arrow_type
 from etl_daemon.core.tables.naming import target_name
 from etl_daemon.errors import SetupError
@@ -170,12 +172,27 @@ def from_text(text: str, where: str) -> Mark:
     """
     try:
         values: dict[str, Any] = json.loads(text)
-        intent = values.pop("intent")
-        made = Mark(**values)
-        if intent is None:
-            return made
-        parts = tuple(Part(**part) for part in intent["parts"])
-        return replace(made, intent=Intent(Span(**intent["span"]), parts, intent["digest"]))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        intent, types = values.pop("intent"), values.pop("types", {})
+        made = Mark(**_checked(values, column=TEXT, cursor=TEXT_OR_NONE, digest=TEXT, extracted_at=TEXT))
+        if made.extracted_at:
+            instant(made.extracted_at)
+        for type_ in filter(None, types.values()):
+            arrow_type(of_kind(type_, str))
+        return replace(made, types=types, intent=intent and _intent(intent))
+    except UNFIT as error:
         hint = "move it away to have everything extracted again from the beginning"
         raise SetupError(f"{where} does not say how far an extraction has come.", hint=hint) from error
+
+
+TEXT, TEXT_OR_NONE, NUMBER_OR_NONE = (str,), (str, NoneType), (int, NoneType)
+
+
+def _checked(values: Mapping[str, Any], **kinds: tuple[type, ...]) -> dict[str, Any]:
+    """The values, each of the kinds that its name has: they become a part of SQL."""
+    return {name: of_kind(value, *kinds[name]) for name, value in values.items()}
+
+
+def _intent(values: Mapping[str, Any]) -> Intent:
+    span = Span(**_checked(values["span"], after=TEXT_OR_NONE, upto=TEXT_OR_NONE))
+    parts = [Part(**_checked(part, key=TEXT, low=NUMBER_OR_NONE, high=NUMBER_OR_NONE)) for part in values["parts"]]
+    return Intent(span, tuple(parts), of_kind(values["digest"], str))

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from etl_daemon.core.documents import UNFIT, instant
 from etl_daemon.core.model import Cursor
 from etl_daemon.errors import SetupError
 
@@ -159,12 +160,17 @@ def from_text(text: str, where: str) -> Lease:
     try:
         values = json.loads(text)
         claim = Claim(*(kind(values[name]) for name, kind in _CLAIM.items()))
+        if not 0 <= claim.seconds <= LONGEST_SECONDS:
+            raise ValueError(f"nobody holds a lease for {claim.seconds} s")
         generation, nonce = int(values["generation"]), str(values["nonce"])
-        return Lease(claim, generation, datetime.fromisoformat(values["expires_at"]), nonce)
-    except (ValueError, TypeError, KeyError) as error:
+        return Lease(claim, generation, instant(values["expires_at"]), nonce)
+    except UNFIT as error:
         hint = "stop every daemon of this name, delete it, then start again; or set ETL_LEASE_URL to another place"
         raise SetupError(f"{where} is no lease document.", hint=hint) from error
 
+
+LONGEST_SECONDS = 3_600.0
+"""What ``ETL_LEASE_SECONDS`` may be at most."""
 
 _CLAIM = {"name": str, "holder": str, "host": str, "pid": int, "lock": str, "seconds": float}
 

@@ -38,7 +38,7 @@ def overridden(datasets: Sequence[Dataset], text: str, taken: Collection[str]) -
 def _pairs(text: str) -> dict[str, str]:
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"It is no JSON ({error}); an example is {EXAMPLE}") from error
     if not isinstance(found, dict) or not found or not all(isinstance(value, str) for value in found.values()):
         raise ValueError(f"It should be a JSON object of names and modes, such as {EXAMPLE}")

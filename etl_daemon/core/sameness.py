@@ -41,5 +41,5 @@ def _json(value: Any) -> Any:
         return value if isinstance(value, dict | list) else None
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

@@ -57,7 +57,7 @@ def parsed(text: str, place: str) -> Secrets:
     """
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
         return {PLAIN: Secret(text)}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from http.client import HTTPConnection, HTTPException
+import time
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
 
 from etl_daemon.config import Settings
@@ -12,6 +13,7 @@ from etl_daemon.core.health import Reason
 from etl_daemon.core.monitor.seen import Answer
 
 PATIENCE_SECONDS = 1.0
+LARGEST_BYTES = 16 * 2**20
 LIVE, READY = "/livez", "/readyz"
 
 
@@ -42,9 +44,19 @@ def _asked(settings: Settings, path: str, patience_seconds: float) -> dict[str, 
     connection = HTTPConnection(host, settings.etl_http_port, timeout=patience_seconds)
     try:
         connection.request("GET", path)
-        document = json.loads(connection.getresponse().read())
-    except (OSError, HTTPException, ValueError):
+        document = json.loads(_body(connection.getresponse(), time.monotonic() + patience_seconds))
+    except (OSError, HTTPException, ValueError, RecursionError):
         return None
     finally:
         connection.close()
     return document if isinstance(document, dict) else None
+
+
+def _body(answer: HTTPResponse, until: float) -> bytes:
+    """All of it, unless it does not end: anybody may listen where no daemon does."""
+    body = bytearray()
+    while chunk := answer.read1(2**16):
+        body += chunk
+        if len(body) > LARGEST_BYTES or time.monotonic() > until:
+            raise TimeoutError("it does not end")
+    return bytes(body)

@@ -8,9 +8,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
+from io import FileIO
 from pathlib import Path
 
-from etl_daemon.core.documents import Written
+from etl_daemon.core.documents import LARGEST_BYTES, Written
 from etl_daemon.errors import EtlError, SetupError, TransientError
 
 
@@ -24,7 +25,8 @@ class FileDocument:
     def read(self) -> Written | None:
         """As the port says."""
         try:
-            text = self._path.read_text("utf-8")
+            with FileIO(self._path, opener=_waiting_for_nobody) as file:
+                text = file.read(LARGEST_BYTES).decode("utf-8", "replace")
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -59,7 +61,8 @@ class FileDocument:
 
     def _replace(self, text: str) -> None:
         beside = self._path.with_name(f"{self._path.name}.next")
-        with beside.open("w", encoding="utf-8") as file:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+        with os.fdopen(os.open(beside, flags, 0o640), "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())  # what it counts must not go back after a power cut
@@ -68,10 +71,19 @@ class FileDocument:
     def _failure(self, doing: str, error: OSError) -> EtlError:
         """Rights and places do not mend themselves; a full disk or a silent file server may."""
         lasting = isinstance(error, PermissionError | NotADirectoryError | IsADirectoryError | FileExistsError)
-        kind = SetupError if lasting or error.errno == errno.EROFS else TransientError
+        kind = SetupError if lasting or error.errno in {errno.EROFS, errno.ELOOP} else TransientError
         return kind(f"{doing} {self._path}: {error}.", hint=self._hint)
 
 
 def opened(path: Path) -> int:
-    """A descriptor of a file to lock, made where there is none."""
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    """A descriptor of a file to lock, made where there is none, and nobody else's to open, who could lock it too.
+
+    Raises:
+        OSError: it cannot be made, or is a link, which could lead to any file.
+    """
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+def _waiting_for_nobody(path: str, flags: int) -> int:
+    """A pipe that somebody has put there has nothing in it, at once."""
+    return os.open(path, flags | os.O_NONBLOCK)

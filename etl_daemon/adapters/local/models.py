@@ -35,7 +35,7 @@ def run_models(stop: Signal, kinds: Iterable[str], command: Sequence[str] = COMM
         return []
     try:
         lines = json.loads(said)["models"]
-    except (ValueError, LookupError):
+    except (ValueError, LookupError, RecursionError):
         return _failed(kinds, f"models run ended with {child.returncode}.")
     return [_summed(kind, list(those)) for kind, those in groupby(lines, lambda line: str(line["kind"]))]
 

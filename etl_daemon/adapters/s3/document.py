@@ -8,7 +8,7 @@ from typing import Any
 
 from etl_daemon.adapters.s3.clients import AWS_STANDARD, Endpoint, connect
 from etl_daemon.adapters.s3.failures import translated
-from etl_daemon.core.documents import Written
+from etl_daemon.core.documents import LARGEST_BYTES, Written
 from etl_daemon.errors import ObjectChangedError, SetupError
 
 _NO_TAG = f'"{"0" * 32}"'
@@ -33,7 +33,7 @@ class S3Document:
         try:
             with self._explained("Reading"):
                 answer = self._clients.boto.get_object(Bucket=self._bucket, Key=self._key)
-                text = answer["Body"].read().decode("utf-8", "replace")
+                text = answer["Body"].read(LARGEST_BYTES).decode("utf-8", "replace")
         except ObjectChangedError:
             return None
         return Written(text, answer["ETag"])

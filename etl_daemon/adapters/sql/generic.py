@@ -12,7 +12,7 @@ from typing import Any, Self
 import sqlalchemy as sa
 
 from etl_daemon.adapters.sql.csv_lines import CHUNK_ROWS, append
-from etl_daemon.adapters.sql.relation import Column, Pulse, Sort
+from etl_daemon.adapters.sql.relation import Column, Pulse, Sort, literal
 
 _TYPES: tuple[tuple[type[Any], str, Sort], ...] = (
     (sa.Boolean, "BOOLEAN", Sort.OTHER),
@@ -53,7 +53,7 @@ class GenericConnection:
 
     def literal(self, text: str) -> str:
         """As the protocol says."""
-        return "'" + text.replace("'", "''") + "'"
+        return literal(text, self._preparer.initial_quote)
 
     def one(self, query: str) -> list[str | None]:
         """As the protocol says."""

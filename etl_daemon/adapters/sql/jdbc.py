@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from etl_daemon.adapters.sql.failures import JdbcError
-from etl_daemon.adapters.sql.relation import Column, Pulse, Sort
+from etl_daemon.adapters.sql.relation import Column, Pulse, Sort, literal
 from etl_daemon.errors import SetupError
 
 PULSE_SECONDS = 1.0
@@ -78,7 +78,7 @@ class JdbcConnection:
 
     def literal(self, text: str) -> str:
         """As the protocol says."""
-        return "'" + text.replace("'", "''") + "'"
+        return literal(text, self._quotes[0])
 
     def one(self, query: str) -> list[str | None]:
         """As the protocol says."""

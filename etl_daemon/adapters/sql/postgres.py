@@ -89,7 +89,7 @@ class PostgresConnection:
 
     def literal(self, text: str) -> str:
         """As the protocol says."""
-        return "'" + text.replace("'", "''") + "'"
+        return pq.Escaping(self._connection.pgconn).escape_literal(text.encode()).decode()
 
     def one(self, query: str) -> list[str | None]:
         """As the protocol says."""

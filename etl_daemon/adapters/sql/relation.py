@@ -70,6 +70,12 @@ class Connection(Protocol):
         """End the transaction and the connection."""
 
 
+def literal(text: str, quote: str) -> str:
+    r"""A text as SQL has it. Databases of the kind of MySQL, whose names stand in backquotes, read ``\'`` as a quote."""
+    text = text.replace("\\", "\\\\") if quote == "`" else text
+    return "'" + text.replace("'", "''") + "'"
+
+
 @dataclass(frozen=True, slots=True)
 class Relation:
     """What an origin reads, over a connection."""
@@ -108,8 +114,8 @@ class Relation:
             ]
         if part.low is not None or part.high is not None:
             name = self.connection.quoted(self.named(columns, self.origin.partition_by, "partition_by").name)
-            low = f"{name} >= {part.low}" if part.low is not None else ""
-            high = f"{name} < {part.high}" if part.high is not None else ""
+            low = f"{name} >= {int(part.low)}" if part.low is not None else ""
+            high = f"{name} < {int(part.high)}" if part.high is not None else ""
             conditions.append(" AND ".join(filter(None, [low, high])) if low else f"({high} OR {name} IS NULL)")
         return f"FROM {self.text}" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
 

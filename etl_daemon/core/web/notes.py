@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from etl_daemon.core.datasets import Dataset, Raw
+from etl_daemon.core.documents import UNFIT, instant, of_kind
 from etl_daemon.core.web.endpoint import NONE, Validators
 from etl_daemon.errors import SetupError
 
@@ -87,8 +88,10 @@ def from_text(text: str, where: str) -> Notes:
     """
     try:
         values = json.loads(text)
-        return Notes(values["extracted_at"], _taken(values["last"]), _taken(values["intent"]))
-    except (ValueError, TypeError, KeyError) as error:
+        if at := of_kind(values["extracted_at"], str):
+            instant(at)
+        return Notes(at, _taken(values["last"]), _taken(values["intent"]))
+    except UNFIT as error:
         hint = "move it away to have everything extracted again"
         raise SetupError(f"{where} does not say how far an extraction has come.", hint=hint) from error
 
@@ -96,5 +99,6 @@ def from_text(text: str, where: str) -> Notes:
 def _taken(values: dict[str, Any] | None) -> Taken | None:
     if values is None:
         return None
-    given = Validators(**values["validators"])
-    return Taken(tuple(values["keys"]), tuple(values["digests"]), values["request"], given)
+    given = Validators(**{name: of_kind(text, str) for name, text in values["validators"].items()})
+    keys, digests = (tuple(of_kind(each, str) for each in of_kind(values[name], list)) for name in ("keys", "digests"))
+    return Taken(keys, digests, of_kind(values["request"], str), given)
