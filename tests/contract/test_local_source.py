@@ -75,6 +75,41 @@ def test_nothing_outside_the_root_is_fetched(root: Path, tmp_path: Path, key: st
         LocalSource(root).fetch(ref)
 
 
+def test_a_bucket_that_is_a_link_out_of_the_root_is_none(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/secret").write_bytes(b"x")
+    (root / "market").symlink_to(tmp_path / "outside")
+    assert keys(root, "market") == []
+
+
+def test_a_folder_that_became_a_link_just_before_it_was_opened_leads_nowhere(root: Path, tmp_path: Path) -> None:
+    """Whoever may write in the folder may make two files alike, and put one in the place of the other meanwhile."""
+    for folder in (root / "a", tmp_path / "outside"):
+        folder.mkdir()
+        (folder / "b").write_bytes(b"x")
+        os.utime(folder / "b", ns=(10**18, 10**18))
+    ref = only(root)
+    source = LocalSource(root)
+    assert bytes(source.fetch(ref)) == b"x"
+    with FileIO(tmp_path / "outside/b") as swapped, pytest.raises(ObjectChangedError, match="leads out of the folder"):
+        source._read(ref, swapped)
+
+
+def test_a_hard_link_is_a_file_like_any_other(root: Path, tmp_path: Path) -> None:
+    """It cannot be told apart; the kernel lets nobody link what is not theirs (fs.protected_hardlinks)."""
+    (tmp_path / "other").write_bytes(b"x")
+    (root / "linked").hardlink_to(tmp_path / "other")
+    assert keys(root) == ["linked"]
+
+
+def test_a_name_with_line_ends_and_escapes_is_a_key_like_any_other(root: Path) -> None:
+    name = "a\nb\r\x1b[31m\t'\"; DROP TABLE x --.csv"
+    (root / name).write_bytes(b"x")
+    ref = only(root)
+    assert ref.key == name
+    assert bytes(LocalSource(root).fetch(ref)) == b"x"
+
+
 def test_a_name_that_is_no_text_has_its_stray_bytes_written_out(root: Path) -> None:
     folder = os.fsencode(root) + b"/caf\xe9"
     os.mkdir(folder)  # noqa: PTH102 - a Path holds no bytes

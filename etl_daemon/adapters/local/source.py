@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from io import FileIO
 from pathlib import Path
 
-from etl_daemon.adapters.local.walk import Span, path_of, walk
+from etl_daemon.adapters.local.walk import Span, holds, path_of, walk, within
 from etl_daemon.adapters.spool import spool
 from etl_daemon.core.budget import SPOOLED_FROM_BYTES
 from etl_daemon.core.model import ObjectRef
@@ -64,7 +64,7 @@ class LocalSource:
     def peek(self, ref: ObjectRef) -> None:
         """As the port says."""
         with self._opened(ref) as file:
-            _require_version(ref, file)
+            self._require_listed(ref, file)
             file.read(1)
 
     @contextmanager
@@ -85,8 +85,14 @@ class LocalSource:
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _read(self, ref: ObjectRef, file: FileIO) -> memoryview:
+    def _require_listed(self, ref: ObjectRef, file: FileIO) -> None:
+        """A folder on the way may have become a link since the path was looked at."""
+        if not holds(self._folder(ref.bucket), file.fileno()):
+            raise ObjectChangedError(f"{ref.key} leads out of the folder.")
         _require_version(ref, file)
+
+    def _read(self, ref: ObjectRef, file: FileIO) -> memoryview:
+        self._require_listed(ref, file)
         chunks = _chunks(file, ref.size)
         large = ref.size >= self._spool_from_bytes
         body = spool(chunks, self._spool_directory) if large else memoryview(b"".join(chunks))
@@ -101,7 +107,8 @@ class LocalSource:
         root = os.path.realpath(self._root)
         inner = self._root / bucket
         is_name = bucket not in {"", ".", ".."} and "/" not in bucket
-        return os.path.realpath(inner) if is_name and inner.is_dir() else root
+        there = os.path.realpath(inner)
+        return there if is_name and inner.is_dir() and within(root, there) else root
 
 
 def _refs(bucket: str, key: str, path: str) -> Iterator[ObjectRef]:

@@ -63,6 +63,11 @@ def within(root: str, path: str) -> bool:
     return path == root or path.startswith(root.rstrip("/") + "/")
 
 
+def holds(root: str, descriptor: int) -> bool:
+    """Whether the open file lies under the root, whatever its path led to when it was looked at."""
+    return within(root, str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+
+
 def _walk(root: str, span: Span, folder: _Folder) -> Iterator[tuple[str, str]]:
     here = os.path.realpath(folder.path)
     if here in folder.above:
