@@ -18,10 +18,12 @@ def main(words: Sequence[str] | None = None) -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy would start threads for linear algebra: there is none
     from typer.main import get_command
 
+    from etl_daemon.adapters.local.privacy import keep_private
     from etl_daemon.cli.app import app
     from etl_daemon.cli.failures import explain, explain_thread, explain_unexpected
     from etl_daemon.errors import EtlError
 
+    keep_private()
     sys.excepthook = explain_unexpected
     threading.excepthook = explain_thread
     try:

@@ -16,6 +16,8 @@ from etl_daemon.core.extraction import Part, Span
 from etl_daemon.errors import SetupError, TransientError
 from etl_daemon.extraction.needs import Snapshot
 
+_LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+
 
 @dataclass(frozen=True, slots=True)
 class Spooled:
@@ -41,7 +43,9 @@ def workplace(folder: Path) -> Iterator[Path]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder.with_name(f"{folder.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        if folder.is_symlink():
+            raise NotADirectoryError(f"{folder} is a link, and would be emptied")
+        lock = os.open(folder.with_name(f"{folder.name}.lock"), _LOCK_FLAGS, 0o600)
     except OSError as error:
         hint = "set ETL_STATE_DIR to a folder that can be written"
         raise SetupError(f"Cannot work in {folder}: {error}.", hint=hint) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,3 +147,21 @@ def test_a_name_that_is_a_folder_is_said(tmp_path):
     with pytest.raises(SetupError, match="cannot be written"):
         LocalStore(tmp_path / "bucket").put("a", tmp_path / "f", replace=True)
     assert not list((tmp_path / "bucket/a").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("root", "folder", "file"), [(0o755, 0o755, 0o644), (0o750, 0o750, 0o640), (0o777, 0o775, 0o644)]
+)
+def test_what_is_put_may_be_read_by_whoever_may_read_the_folder(tmp_path, root, folder, file):
+    bucket = tmp_path / "bucket"
+    bucket.mkdir()
+    bucket.chmod(root)
+    (tmp_path / "f").write_bytes(b"1")
+    (tmp_path / "f").chmod(0o600)
+    before = os.umask(0)
+    try:
+        assert LocalStore(bucket).put("a/b/c", tmp_path / "f")
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE((bucket / path).stat().st_mode) for path in ("a", "a/b", "a/b/c")]
+    assert modes == [folder, folder, file]

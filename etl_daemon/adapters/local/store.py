@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,10 +16,15 @@ from etl_daemon.errors import SetupError, TransientError
 from etl_daemon.ports import Sent, unheard
 
 _CHUNK_BYTES = 8 * 2**20
+_FOLDERS, _FILES = 0o2775, 0o644
+"""What of the root's permissions those have that are made below it: nobody may write who is not its owner or group."""
 
 
 class LocalStore:
-    """Files below ``root``. A copy is made beside its place, under a name that listings leave out, and then moved."""
+    """Files below ``root``. A copy is made beside its place, under a name that listings leave out, and then moved.
+
+    Whoever may read the root may read what is put there, whatever the umask of this process is.
+    """
 
     def __init__(self, root: Path, bucket: str = "") -> None:
         self._root = root
@@ -34,9 +40,10 @@ class LocalStore:
         """As the port says."""
         place = self._place(key)
         with _explained(key):
-            place.parent.mkdir(parents=True, exist_ok=True)
+            allowed = _folder_for(place, Path(os.path.realpath(self._root)))
             handle, name = tempfile.mkstemp(UNFINISHED[0], ".", place.parent)
             try:
+                os.fchmod(handle, allowed & _FILES | stat.S_IRUSR | stat.S_IWUSR)
                 _copy(file, handle, sent)
                 return _moved(Path(name), place, replace=replace)
             finally:
@@ -57,13 +64,24 @@ class LocalStore:
         return Path(place)
 
 
+def _folder_for(place: Path, root: Path) -> int:
+    """The permissions of the root, which the folders on the way from there to the place have too, if made here."""
+    root.mkdir(parents=True, exist_ok=True)
+    allowed = root.stat().st_mode
+    missing = [each for each in place.parents if root in each.parents and not each.exists()]
+    for folder in reversed(missing):
+        with suppress(FileExistsError):
+            folder.mkdir()
+            folder.chmod(allowed & _FOLDERS | stat.S_IRWXU)
+    return allowed
+
+
 def _copy(file: Path, handle: int, sent: Sent) -> None:
     with os.fdopen(handle, "wb") as out, file.open("rb") as body:
         while chunk := body.read(_CHUNK_BYTES):
             sent(out.write(chunk))
         out.flush()
         os.fsync(out.fileno())
-        os.fchmod(out.fileno(), 0o644)
 
 
 def _moved(copy: Path, place: Path, *, replace: bool) -> bool:

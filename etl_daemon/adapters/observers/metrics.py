@@ -65,6 +65,10 @@ class MetricsObserver:
         return generate_latest(self._registry)
 
 
+FOR_ALL = 0o644
+"""node_exporter is another user."""
+
+
 def write_models(models: Mapping[str, ModelsProgress], file: Path) -> None:
     """Leave the metrics of models in a file, for node_exporter's textfile collector; whole or not at all.
 
@@ -78,6 +82,7 @@ def write_models(models: Mapping[str, ModelsProgress], file: Path) -> None:
         models = {kind: replace(of, last_success=of.last_success or _left(file, kind)) for kind, of in models.items()}
         registry.register(_Collector(lambda: Reading(replace(begun("", "", (), ()), models=models), 0, ""), MODELS))
         write_to_textfile(str(file), registry)
+        file.chmod(FOR_ALL)
     except OSError as error:
         hint = "let this user write there, or correct MODELS_METRICS_FILE"
         raise SetupError(f"Cannot write {file}: {error}.", hint=hint) from error

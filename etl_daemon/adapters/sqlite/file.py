@@ -134,6 +134,8 @@ class StateFile:
             return
 
     def _open(self) -> sqlite3.Connection:
+        if self.path.is_symlink():
+            raise _UnfitError("it is a link")
         db = sqlite3.connect(self.path, timeout=self._busy_seconds, isolation_level=None)
         try:
             if _version(db) != VERSION:
