@@ -15,6 +15,7 @@ from etl_daemon.adapters.sql.jdbc import JdbcConnection, spark_session
 from etl_daemon.adapters.sql.jdbc_options import options
 from etl_daemon.adapters.sql.mysql import AS_TEXT, MySqlConnection
 from etl_daemon.adapters.sql.postgres import PostgresConnection
+from etl_daemon.adapters.sql.proof import proof
 from etl_daemon.adapters.sql.relation import Connection, Pulse
 from etl_daemon.adapters.sql.snapshot import SqlSnapshot
 from etl_daemon.core.extraction import Origin
@@ -88,6 +89,6 @@ def _connection(url: sa.URL, seconds: int) -> Connection:
 
     def connect() -> Any:
         given, named = engine.dialect.create_connect_args(url)
-        return engine.dialect.loaded_dbapi.connect(*given, **{**usual, **named})
+        return engine.dialect.loaded_dbapi.connect(*given, **{**usual, **proof(url), **named})
 
     return PostgresConnection(connect) if url.drivername.startswith("postgresql") else MySqlConnection(connect)

@@ -15,6 +15,12 @@ from etl_daemon.errors import SetupError, TransientError
 
 _LOGIN = "check user, password and grants: the user needs SELECT on what is read"
 _NAMES = "correct table, query or columns beneath sql in ETL_DATASETS_FILE, or grant SELECT"
+_PROOF = (
+    "trust its certificate's authority: SSL_CERT_FILE names certificates; or have the URL say how it is to be, such as "
+    "?sslmode=verify-ca or, in a network that you trust, ?sslmode=disable (MySQL: ?ssl_disabled=true)"
+)
+_UNPROVEN = "certificate verify failed|server certificate for|CERTIFICATE_VERIFY_FAILED|does(n't| not) support (it|SSL)"
+"""What is said of a server that cannot show who it is."""
 _RETRY = "see whether the database is up and can be reached; the next extraction goes on where this one was"
 _LASTING = {
     1044: _LOGIN,
@@ -64,6 +70,8 @@ def lasting(error: BaseException) -> str:
     """What to do about an error that waiting does not mend; empty: it may pass."""
     if isinstance(error, DBAPIError):
         return lasting(error.orig) if error.orig else ""
+    if re.search(_UNPROVEN, str(error)):
+        return _PROOF
     state = str(getattr(error, "sqlstate", None) or "")
     if state.startswith("28") or state == "3D000" or "authentication failed" in str(error):
         return _LOGIN

@@ -71,7 +71,7 @@ class Connection(Protocol):
 
 
 def literal(text: str, quote: str) -> str:
-    r"""A text as SQL has it. Databases of the kind of MySQL, whose names stand in backquotes, read ``\'`` as a quote."""
+    r"""A text as SQL has it. To databases whose names stand in backquotes, as MySQL's, ``\'`` is no end of it."""
     text = text.replace("\\", "\\\\") if quote == "`" else text
     return "'" + text.replace("'", "''") + "'"
 
