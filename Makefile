@@ -5,6 +5,7 @@ PYTHON ?= python3
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 LOCK_ARGS ?=
+AUDIT_ARGS ?=
 DBT_ARGS ?=
 WORKERS ?= 2
 FUZZ_RUNS ?= 200000
@@ -17,10 +18,15 @@ PEERS_SETUP := .venv-peers/.setup
 SPARKS := spark spark35
 SPARK_SETUPS := $(SPARKS:%=.venv-%/.setup)
 DEMO := build/demo
+# tests of the house itself: documents, layers, pictures
+HOUSE := $(addprefix tests/test_,architecture.py diagrams.py docs.py documents.py security_doc.py settings_reference.py)
 FUZZ_TARGETS := queue modes documents timestamps settings objects
 TABLES := deploy/snowflake/04_tables.sql
 LOCK := $(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --quiet --custom-compile-command "make lock" $(LOCK_ARGS)
+LOCKS := requirements.txt requirements-build.txt requirements-dev.txt deploy/dbt/requirements.txt benchmarks/requirements.txt \
+	$(SPARKS:%=deploy/spark/%.txt)
+AUDIT := $(PY) -m pip_audit --strict --progress-spinner off --require-hashes --disable-pip $(AUDIT_ARGS)
 WHEELS := $(PY) -m pip download --quiet --only-binary :all: --dest build/wheels \
 	--python-version "$$(/usr/bin/python3 -c 'import platform; print(platform.python_version())')"
 
@@ -72,7 +78,7 @@ dist: setup ## Make build/dist with a wheel and the source
 deb: setup ## Make build/deb with a Debian package for the Python of this Debian
 	@rm -rf build/wheels build/deb
 	@$(WHEELS) --require-hashes --requirement requirements.txt
-	@$(WHEELS) 'setuptools>=77'
+	@$(WHEELS) --require-hashes --requirement requirements-build.txt
 	@deploy/debian/build.sh build/wheels build/deb
 
 glue-bundle: setup ## Make build/glue, what a Glue job is started from: wheels for its platform, and the scripts
@@ -101,7 +107,7 @@ check: setup ## Check style, types, layers, shell scripts, template and docs
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports --no-cache --no-logo
 	@.venv/bin/shellcheck .ci/run .ci/prerequisites $(wildcard scripts/*.sh deploy/debian/* tests/support/*.sh)
-	@$(PY) -m pytest --quiet tests/test_docs.py tests/test_documents.py tests/test_settings_reference.py tests/test_architecture.py tests/test_diagrams.py
+	@$(PY) -m pytest --quiet $(HOUSE)
 
 bench: setup peers-setup ## Measure throughput against others; BENCH_ARGS='transformer cycle --runs 5'
 	@$(PY) -m benchmarks $(BENCH_ARGS)
@@ -118,8 +124,20 @@ $(PEERS_SETUP): benchmarks/requirements.txt
 	@.venv-peers/bin/python -m pip install --quiet --require-hashes --requirement benchmarks/requirements.txt
 	@touch $(PEERS_SETUP)
 
+audit: setup ## Ask the package index for known vulnerabilities in every lock; fails where it cannot tell
+	@for lock in $(LOCKS); do echo "$$lock"; $(AUDIT) --requirement $$lock || \
+		{ echo "make audit: $$lock has vulnerabilities, or could not be looked up as a whole: see above" >&2; exit 1; }; done
+
+sbom: setup ## Make build/sbom.json, what a release is made of, as CycloneDX, held against its schema
+	@mkdir -p build
+	@$(PY) -W ignore -m cyclonedx_py requirements requirements.txt --pyproject pyproject.toml \
+		--output-reproducible --validate --output-file build/sbom.json
+	@echo "build/sbom.json"
+
 lock: setup ## Remake requirements*.txt from pyproject.toml; LOCK_ARGS=--upgrade takes newer versions
 	@$(LOCK) pyproject.toml --output-file requirements.txt
+	@$(PY) -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'], sep='\n')" | \
+		$(LOCK) - --output-file requirements-build.txt
 	@$(LOCK) pyproject.toml --extra demo --extra dev --output-file requirements-dev.txt
 	@$(LOCK) --no-strip-extras deploy/dbt/requirements.in --output-file deploy/dbt/requirements.txt
 	@$(LOCK) tests/fuzz/requirements.in --output-file tests/fuzz/requirements.txt

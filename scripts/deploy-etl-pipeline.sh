@@ -7,7 +7,7 @@ readonly SOURCE
 readonly PREFIX=/opt/etl-pipeline CONFIG=/etc/etl-pipeline STATE=/var/lib/etl-pipeline LOGS=/var/log/etl-pipeline
 readonly UNITS=/etc/systemd/system CRON=/etc/cron.d/etl-pipeline LOGROTATE=/etc/logrotate.d/etl-pipeline
 readonly COMMAND=/usr/local/bin/etl-pipeline OWNER=etl WRONG_SETTINGS=78
-readonly SHIPPED=(etl_daemon systemd docs deploy/dbt pyproject.toml requirements.txt README.md LICENSE etl-config.env.template)
+readonly SHIPPED=(etl_daemon systemd docs deploy/dbt pyproject.toml requirements.txt requirements-build.txt README.md LICENSE etl-config.env.template)
 python=${PYTHON:-/usr/bin/python3}
 action=install by=cron dry='' purge=''
 
@@ -118,7 +118,8 @@ make_release() {
         umask 022
         run "$python" -m venv "$release/venv"
         run "$release/venv/bin/pip" install --quiet --require-hashes --requirement "$release/requirements.txt"
-        run "$release/venv/bin/pip" install --quiet --no-deps "$release"
+        run "$release/venv/bin/pip" install --quiet --require-hashes --requirement "$release/requirements-build.txt"
+        run "$release/venv/bin/pip" install --quiet --no-deps --no-build-isolation --no-index "$release"
         run rm -rf "$release/build" "$release/etl_daemon.egg-info"
     )
     run install -d -m 0755 "$release/bin"

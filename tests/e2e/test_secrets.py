@@ -206,22 +206,31 @@ def test_while_it_runs(planted: Planted, shell: Shell, closed_port: int) -> None
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = shell.start(
-        "run", **planted.values, ETL_POLL_INTERVAL_SECONDS=0.2, ETL_HTTP_PORT=port, ETL_LEASE_URL="none"
+        "run",
+        **planted.values,
+        ETL_POLL_INTERVAL_SECONDS=0.2,
+        ETL_HTTP_PORT=port,
+        ETL_LEASE_URL="none",
+        ETL_STATE_DIR="state",
     )
     try:
         daemon = Watched(process, port)
         daemon.until(lambda: any(each["last_error"] for each in daemon.status()["datasets"].values()))
-        pages = [daemon.ask(path)[1].decode() for path in ("/api/status", "/metrics", "/readyz", "/livez", "/healthz")]
+        pages = [
+            daemon.ask(path)[1].decode() for path in ("/", "/api/status", "/metrics", "/readyz", "/livez", "/healthz")
+        ]
         status = shell.run("status", "--json", **planted.values, ETL_HTTP_PORT=port)
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=60)
     finally:
         process.kill()
         process.wait()
+    kept = [each.read_bytes().decode("latin-1") for each in (shell.folder / "state").rglob("*") if each.is_file()]
+    assert any("SQLite format" in text for text in kept)
     assert process.returncode == 0
     assert "dataset_failed" in err
     assert "Traceback" in err
-    check(planted, *pages, told(status), out, err)
+    check(planted, *pages, told(status), out, err, *kept)
 
 
 LIBRARY = """

@@ -82,7 +82,15 @@ class SqlInventory:
             "WHERE UPPER(TABLE_CATALOG) = ? AND TABLE_TYPE = 'BASE TABLE'",
             database.upper(),
         )
-        names = [f'{database}."{schema}"."{table}"' for schema, table in tables]
-        return {
-            name.replace('"', "").upper(): int(session.rows(f"SELECT COUNT(*) FROM {name}")[0][0]) for name in names
+        counts = {
+            f"{database}.{schema}.{table}".upper(): session.rows(
+                f"SELECT COUNT(*) FROM {database}.{named(schema, table)}"
+            )
+            for schema, table in tables
         }
+        return {name: int(rows) for name, ((rows,),) in counts.items()}
+
+
+def named(*parts: str) -> str:
+    """A name as SQL has it, part by part: those of tables that others made may hold anything."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
