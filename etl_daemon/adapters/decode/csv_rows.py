@@ -31,13 +31,23 @@ class Rows:
 
 
 def cut_records(blocks: Iterable[Block], max_record_bytes: int) -> Iterator[bytes]:
-    """The same bytes, each block ending at a line end outside quotes (at any line end where a quote never closes)."""
-    carry = b""
+    """The same bytes, each block ending at a line end outside quotes (at any line end where a quote never closes).
+
+    Of a line much longer than ``max_record_bytes`` only the beginning is kept, so that memory stays bounded.
+    """
+    carry, too_long = b"", False
     for block in blocks:
+        if too_long:
+            end = bytes(block).find(b"\n")
+            if end < 0:
+                continue
+            yield carry + b"\n"
+            carry, too_long, block = b"", False, block[end + 1 :]  # noqa: PLW2901 - what is left of it
         text = carry + bytes(block)
         end = _last_record_end(text)
         if not end and len(text) > max_record_bytes:
             end = text.rfind(b"\n") + 1
+            too_long = not end
         if end:
             yield text[:end]
         carry = text[end:]

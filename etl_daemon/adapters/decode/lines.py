@@ -51,6 +51,11 @@ class Lines:
         """The lines of these rows with their line ends."""
         return self._original.array().take(self._lines(rows))
 
+    def samples(self, rows: Positions) -> list[bytes]:
+        """The lines of these rows, but for overlong ones, of which nothing is to be learned."""
+        found: list[bytes] = self._parsed.array().take(self._lines(rows)).to_pylist()
+        return found
+
     def text(self, rows: Positions) -> pa.StringArray:
         r"""The lines of these rows without their line ends; what is not UTF-8 stays visible as ``\xNN``."""
         lines = self.binary(rows)

@@ -50,7 +50,7 @@ class JsonLines:
         for chunk in chunks:
             if not self._sampled:
                 lines = Lines(_beginning(chunk), self._max_record_bytes)
-                self.keys.sample(lines.binary(np.arange(min(SAMPLE_FIRST, lines.rows))).to_pylist())
+                self.keys.sample(lines.samples(np.arange(min(SAMPLE_FIRST, lines.rows))))
                 self._sampled = lines.rows > 0
             yield chunk
 
@@ -61,7 +61,7 @@ class JsonLines:
         """The rows of these lines."""
         if not lines.rows:
             return Piece(pa.table({}), NONE, lines.text)
-        self.keys.sample(lines.binary(_spread(lines.rows, SAMPLE_SPREAD)).to_pylist())
+        self.keys.sample(lines.samples(_spread(lines.rows, SAMPLE_SPREAD)))
         with self._workshop.scratch() as scratch:
             plan, reading = self._settled(lines, scratch)
         table = _with_required(restore_digits(reading.table, plan, lines), plan, lines.rows)
@@ -106,7 +106,7 @@ class JsonLines:
             or any(table[name].null_count for name in plan.required & plan.keys.keys())
         )
         if lacking and len(rows) <= FEW_ROWS:
-            self.keys.sample(lines.binary(rows).to_pylist())
+            self.keys.sample(lines.samples(rows))
         elif lacking:
             self.keys.add(scratch.table(keys_sql(sheet.path, lines.longest))["key"].to_pylist())
         objects = arrow.values(table["_object"], False).copy()

@@ -14,7 +14,7 @@ from threading import Lock
 import orjson
 import pyarrow as pa
 
-from etl_daemon.core.columns import Matching, match_columns
+from etl_daemon.core.columns import ALIASES, Matching, match_columns, plain
 from etl_daemon.core.datasets import QUANTITY, Dataset
 from etl_daemon.errors import DataError
 
@@ -136,6 +136,9 @@ class Keys:
         self.dataset = dataset
         self._lock = Lock()
         self._relevant: set[str] = set()
+        names = dataset.schema.names
+        aliases = [alias for name in names for alias in ALIASES.get(name, ())]
+        self._known = {*names, *aliases, *map(plain, dataset.columns)}
         self._extra: dict[str, None] = {}
         self.has_records = False
         self.matching = match_columns((), dataset, per_row=True)
@@ -155,9 +158,7 @@ class Keys:
         """Take note of keys."""
         with self._lock:
             fresh = [name for name in names if name not in self._relevant and name not in self._extra]
-            relevant = {
-                name for name in fresh if name and "\0" not in name and match_columns([name], self.dataset).found
-            }
+            relevant = {name for name in fresh if self._likely(name) and match_columns([name], self.dataset).found}
             for name in fresh:
                 if name not in relevant and len(self._extra) < MAX_EXTRA:
                     self._extra[name] = None
@@ -165,6 +166,10 @@ class Keys:
                 self._relevant |= relevant
                 self.matching = match_columns(sorted(self._relevant), self.dataset, per_row=True)
                 self._plan = self._make_plan()
+
+    def _likely(self, name: str) -> bool:
+        """Whether it is worth to look closer: an object may have millions of keys."""
+        return bool(name) and "\0" not in name and (name in self.dataset.columns or plain(name) in self._known)
 
     def sample(self, lines: Iterable[bytes]) -> None:
         """Take note of the keys of these lines, where they are records."""
