@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -107,3 +109,24 @@ def test_objects_are_read_before_boto3_reads_the_page(quick: Any) -> None:
     assert [key for key, *_ in objects] == ["a", "b"]
     assert [body for body in left if b"Contents" in body] == []
     assert left
+
+
+def test_entities_neither_grow_nor_lead_to_files(quick: Any, tmp_path: Path) -> None:
+    grown = "".join(f'<!ENTITY e{level} "{f"&e{level - 1};" * 20}">' for level in range(1, 9))
+    bomb = f'<!DOCTYPE x [<!ENTITY e0 "{"x" * 100}">{grown}]>'
+    (tmp_path / "secret").write_text("hunter2")
+    file = f'<!DOCTYPE x [<!ENTITY e8 SYSTEM "file://{tmp_path}/secret">]>'
+    for doctype in (bomb, file):
+        body = page(entry("&e8;")).replace(b"<ListBucketResult", f"{doctype}<ListBucketResult".encode(), 1)
+        tracemalloc.start()
+        try:
+            found = answered(quick, body)
+            assert tracemalloc.get_traced_memory()[1] < 32 * 2**20
+        finally:
+            tracemalloc.stop()
+        assert found == answered(quick, b"no xml")
+
+
+def test_elements_within_elements_without_end_are_no_listing(quick: Any) -> None:
+    deep = page("<a>" * 100_000 + "</a>" * 100_000)
+    assert answered(quick, deep) in ("ResponseParserError", ({"IsTruncated": False}, []))

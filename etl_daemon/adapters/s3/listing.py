@@ -25,13 +25,14 @@ def _take_objects(response_dict: dict[str, Any], customized_response_dict: dict[
     if response_dict["status_code"] != 200:
         return
     try:
-        page = fromstring(response_dict["body"])  # noqa: S314 - of the store that we trust with the data itself
+        page = fromstring(response_dict["body"])  # noqa: S314 - expat lets entities neither grow nor lead elsewhere
         namespace = page.tag[: page.tag.rfind("}") + 1]
         objects = [_object(each, namespace) for each in page.iterfind(f"{namespace}Contents")]
-    except (ParseError, ValueError, TypeError):
+        page[:] = [each for each in page if each.tag != f"{namespace}Contents"]
+        rest = tostring(page)
+    except (ParseError, ValueError, TypeError, RecursionError):
         return
-    page[:] = [each for each in page if each.tag != f"{namespace}Contents"]
-    response_dict["body"] = tostring(page)
+    response_dict["body"] = rest
     if objects:
         customized_response_dict["Contents"] = objects
 
