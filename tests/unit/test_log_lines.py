@@ -201,3 +201,16 @@ def test_every_event_of_the_daemon_has_a_line_of_its_own():
     """Told as it is, an event would bring all its values along, whole plans among them."""
     there = {each for module in (events, side_events) for each in vars(module).values() if isinstance(each, type)}
     assert {each.__name__ for each in there if issubclass(each, Event)} - {each.__name__ for each in LINES} == {"Event"}
+
+
+@pytest.mark.parametrize("form", ["json", "logfmt", "console"])
+def test_names_forge_no_lines_and_steer_no_terminal(log: Log, form: str) -> None:
+    forged = 'a\n{"level": "critical", "event": "forged"}\r\x1b[2J\x9b2J\u2028\x00\x7f'
+    ref = ObjectRef(AT, forged, "v1", "b", "", 1)
+    log.lines(form=form)
+    configure_logging("INFO", form)
+    LogObserver().notice(ObjectRefused(forged, ref, forged, forged))
+    written = log.capture.readouterr().err
+    assert written.count("\n") == 1
+    assert written.endswith("\n")
+    assert [sign for sign in "\r\x1b\x9b\x00\x7f" if sign in written] == []

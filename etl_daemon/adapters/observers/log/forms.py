@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,8 @@ FIRST = ("timestamp", "level", "event", "cycle_id", "batch_id", "dataset")
 
 LINE_BYTES = 48 * 1024 - 64
 """The journal breaks longer lines, and what is broken off has no priority and is no JSON. A priority goes before."""
+
+_STEERING = re.compile("[\x7f-\x9f\u2028\u2029]")
 
 SURELY_SHORT, LONG_VALUE = LINE_BYTES // 6, 3_000
 """Characters. None takes more than six bytes, however it is written."""
@@ -40,7 +43,12 @@ def _rendering(form: str, *, colours: bool) -> list[Processor]:
         return [_visible, structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain)]
     if form == "logfmt":
         return [_visible, structlog.processors.LogfmtRenderer(bool_as_flag=False)]
-    return [structlog.processors.JSONRenderer(ensure_ascii=False)]
+    return [structlog.processors.JSONRenderer(serializer=_json)]
+
+
+def _json(entry: EventDict, **how: Any) -> str:
+    """JSON leaves some signs as they are that steer terminals, or end lines for some readers: they are written out."""
+    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(entry, ensure_ascii=False, **how))
 
 
 def _starred(_logger: Any, _method: str, entry: EventDict) -> EventDict:
