@@ -25,7 +25,7 @@ TABLES := deploy/snowflake/04_tables.sql
 LOCK := $(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --quiet --custom-compile-command "make lock" $(LOCK_ARGS)
 LOCKS := requirements.txt requirements-build.txt requirements-dev.txt deploy/dbt/requirements.txt benchmarks/requirements.txt \
-	$(SPARKS:%=deploy/spark/%.txt)
+	tests/fuzz/requirements.txt $(SPARKS:%=deploy/spark/%.txt)
 AUDIT := $(PY) -m pip_audit --strict --progress-spinner off --require-hashes --disable-pip $(AUDIT_ARGS)
 WHEELS := $(PY) -m pip download --quiet --only-binary :all: --dest build/wheels \
 	--python-version "$$(/usr/bin/python3 -c 'import platform; print(platform.python_version())')"
@@ -80,6 +80,16 @@ deb: setup ## Make build/deb with a Debian package for the Python of this Debian
 	@$(WHEELS) --require-hashes --requirement requirements.txt
 	@$(WHEELS) --require-hashes --requirement requirements-build.txt
 	@deploy/debian/build.sh build/wheels build/deb
+
+release: dist deb sbom ## Make build/release with all that a release has; VERSION=0.2.0 as in pyproject.toml and CHANGELOG.md
+	@grep -qx 'version = "$(VERSION)"' pyproject.toml || \
+		{ echo "make release: pyproject.toml is not of version '$(VERSION)': set VERSION, or correct it there" >&2; exit 2; }
+	@rm -rf build/release && mkdir build/release
+	@awk -v version='$(VERSION)' '/^## \[/ { of = index($$0, "[" version "]") } of && !/^## /' CHANGELOG.md > build/release/NOTES.md
+	@grep -q '[^[:space:]]' build/release/NOTES.md || \
+		{ echo "make release: CHANGELOG.md says nothing of [$(VERSION)]" >&2; exit 2; }
+	@cp build/dist/* build/deb/*.deb build/sbom.json requirements.txt build/release
+	@cd build/release && sha256sum -- * > ../SHA256SUMS && mv ../SHA256SUMS . && ls
 
 glue-bundle: setup ## Make build/glue, what a Glue job is started from: wheels for its platform, and the scripts
 	@$(PY) deploy/glue/bundle.py build/glue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import subprocess
 import tomllib
 from contextlib import closing
 from dataclasses import asdict
@@ -202,9 +203,11 @@ def test_the_tables_of_costs_are_what_the_code_makes_of_them() -> None:
 
 def test_make_help_prints_every_target() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
-    assert phony
-    assert set(phony[1].split()) == set(re.findall(r"^([a-z-]+):.* ## \S", makefile, re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    printed = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert {line.split()[1] for line in printed.splitlines()} == targets
 
 
 def test_readme_names_the_commands_that_start_it() -> None:
