@@ -43,10 +43,15 @@ class Table:
     keep_seconds: float
     most: int
 
+    @property
+    def index(self) -> str:
+        """The name of its index by age."""
+        return f"{self.name}_AT"
+
     def create(self, db: sqlite3.Connection) -> None:
         """Make it, unless it is there."""
         db.execute(f"CREATE TABLE IF NOT EXISTS {self.name} (AT REAL NOT NULL, {self.columns})")
-        db.execute(f"CREATE INDEX IF NOT EXISTS {self.name}_AT ON {self.name} (AT)")
+        db.execute(f"CREATE INDEX IF NOT EXISTS {self.index} ON {self.name} (AT)")
 
     def trim(self, db: sqlite3.Connection, now: float) -> None:
         """Drop the rows that are too old, and the oldest where they are too many."""
@@ -105,8 +110,7 @@ class StateFile:
 
         def work() -> T:
             with closing(self._open() if self.path.exists() else sqlite3.connect(":memory:")) as db:
-                for table in self._tables:
-                    table.create(db)
+                self._complete(db)
                 return ask(db)
 
         return self._mending("Reading", work)
@@ -142,12 +146,18 @@ class StateFile:
                 with self._alone():
                     _begin(db)
             db.execute("PRAGMA synchronous = NORMAL")
-            for table in self._tables:
-                table.create(db)
+            self._complete(db)
         except BaseException:
             db.close()
             raise
         return db
+
+    def _complete(self, db: sqlite3.Connection) -> None:
+        """Make the tables that are not there yet: to look (for their indexes, made last) costs less than to try."""
+        there = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
+        for table in self._tables:
+            if table.index not in there:
+                table.create(db)
 
     def _set_aside(self, why: str, seen: int) -> None:
         """Rename the file, unless another process has just done so: then another one lies there."""
