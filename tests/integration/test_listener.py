@@ -69,7 +69,7 @@ def test_clients_that_never_finish_asking_shut_nobody_out():
 
 
 def test_clients_that_take_no_answer_shut_nobody_out():
-    with listener(lambda: Answer(200, b"x" * 2**20)) as serving, ExitStack() as clients:
+    with listener(lambda _: Answer(200, b"x" * 2**20)) as serving, ExitStack() as clients:
         for _ in range(2 * CONNECTIONS):
             lazy = clients.enter_context(socket.create_connection(("127.0.0.1", serving.port), PATIENCE_SECONDS))
             lazy.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")

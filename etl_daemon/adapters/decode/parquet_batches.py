@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from etl_daemon.adapters.decode.streams import check_expansion
+from etl_daemon.core import arrow
 from etl_daemon.core.policy import ReadLimits
 
 BATCH_ROWS = 2**17
@@ -149,11 +150,11 @@ def _weight(batch: pa.RecordBatch) -> int:
 def _weight_of(array: pa.Array) -> int:
     if not pa.types.is_dictionary(array.type) or not _is_text(array.type.value_type) or not len(array.dictionary):
         return 0
-    lengths = pc.binary_length(array.dictionary).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+    lengths = arrow.values(pc.binary_length(array.dictionary), 0).astype(np.int64)
     beyond = np.maximum(lengths - SHORT_BYTES, 0)
     if not beyond.any():
         return 0
-    codes = array.indices.drop_null().to_numpy(zero_copy_only=False)
+    codes = arrow.values(array.indices.drop_null())
     return int(beyond[codes].sum())
 
 
