@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl_daemon.core import arrow
 from etl_daemon.core.datasets import INSTANT, TEXT, Kind
 from etl_daemon.core.model import CleanSlice
 
@@ -61,7 +62,7 @@ def _pieces(slices: Sequence[CleanSlice], chance: np.random.Generator) -> Iterat
     for owner, piece in zip(owners.tolist(), (chosen - (bounds - pieces)[owners]).tolist(), strict=True):
         part, start = slices[owner], piece * PIECE_ROWS
         rows = part.accepted.slice(start, PIECE_ROWS)
-        yield rows if part.stays is None else rows.filter(pa.array(part.stays[start : start + PIECE_ROWS]))
+        yield rows if part.stays is None else rows.filter(arrow.array(part.stays[start : start + PIECE_ROWS]))
 
 
 def _points(rows: pa.Table, column: str) -> pa.Table:
@@ -84,13 +85,14 @@ def _flags(slices: Sequence[CleanSlice], column: str) -> Iterator[pa.Table]:
 
 def _of_rows(accepted: pa.Table, rows: pa.ChunkedArray, column: str) -> pa.Array:
     """The values of these rows, found by their numbers, which ascend."""
-    there, wanted = accepted["_OBJECT_ROW"].to_numpy(), rows.to_numpy()
+    there, wanted = arrow.values(accepted["_OBJECT_ROW"]), arrow.values(rows)
     places = np.minimum(np.searchsorted(there, wanted), len(there) - 1)
-    values = accepted[column].take(pa.array(places)).cast(pa.float64())
-    return pc.if_else(pa.array(there[places] == wanted), values, None).combine_chunks()
+    values = accepted[column].take(arrow.array(places)).cast(pa.float64())
+    return pc.if_else(arrow.array(there[places] == wanted), values, arrow.null(pa.float64())).combine_chunks()
 
 
 def _joined(tables: list[pa.Table], schema: Any) -> pa.Table:
     """One table with memory of its own: the batch's must not wait until the sample is written."""
-    whole = pa.concat_tables([schema.empty_table(), *tables]).combine_chunks()
-    return whole.take(pa.array(np.arange(whole.num_rows)))
+    nothing = pa.table([pa.nulls(0, field.type) for field in schema], schema=schema)
+    whole = pa.concat_tables([nothing, *tables]).combine_chunks()
+    return whole.take(arrow.array(np.arange(whole.num_rows)))
