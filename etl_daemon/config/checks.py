@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from etl_daemon.config import reserved
+from etl_daemon.config.paths import is_file, is_folder
 
 PLACEHOLDERS = ("year", "month", "day", "hour")
 SYMBOL_PRESETS = ("us_equity", "us_equity_classes", "crypto_pair", "any")
@@ -119,11 +120,7 @@ def timezone(value: str) -> str:
 
 def existing_file(value: Path) -> Path:
     """A file that is there."""
-    try:
-        there = value.is_file()
-    except OSError as error:  # a name that no file can have, such as the content of one
-        raise ValueError("is no path of a file") from error
-    if not there:
+    if not is_file(value):
         raise ValueError("is no file")
     return value
 
@@ -139,7 +136,7 @@ def shell_words(value: str) -> str:
 
 def existing_folder(value: Path) -> Path:
     """A folder that is there."""
-    if not value.is_dir():
+    if not is_folder(value):
         raise ValueError("is no folder")
     return value
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from etl_daemon.config.authentication import choose
 from etl_daemon.config.datasets_file import read_datasets_file
+from etl_daemon.config.paths import is_file
 from etl_daemon.config.problems import config_error, unknown, wrong_values
 from etl_daemon.config.settings import Settings
 from etl_daemon.config.stored import Stored
@@ -112,7 +113,7 @@ def validated(given: Given, *, needs_source: bool = False, needs_login: bool = T
         fields = {name.upper(): field for name, field in Settings.model_fields.items()}
         problems += wrong_values(error, fields, given.origins)
     file = Path(str(given.values.get("ETL_DATASETS_FILE", "")))
-    more = read_datasets_file(file).problems if file.is_file() else ()
+    more = read_datasets_file(file).problems if is_file(file) else ()
     if settings is None or problems or more:
         wrong = [given.place] * bool(problems) + [str(file)] * bool(more)
         raise config_error([*problems, *more], " and ".join(wrong))
@@ -163,11 +164,11 @@ def _missing_mail(values: Mapping[str, object]) -> list[str]:
 
 def _file(environment: Mapping[str, str], file: Path | None) -> Path | None:
     named = file or (Path(environment["ETL_CONFIG_FILE"]) if environment.get("ETL_CONFIG_FILE") else None)
-    if named and not named.is_file():
+    if named and not is_file(named):
         raise ConfigError(f"There is no settings file {named}.", hint="name another with ETL_CONFIG_FILE, or make it.")
     if named:
         return named
-    return Path(FILE_NAME) if Path(FILE_NAME).is_file() else None
+    return Path(FILE_NAME) if is_file(Path(FILE_NAME)) else None
 
 
 def _read_file(path: Path, environment: Mapping[str, str]) -> Given:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from etl_daemon.config.paths import is_folder
+
 
 def lease_url(value: str) -> str:
     """Nothing, ``none``, an object, or a file as a path; ``file://`` is taken off."""
@@ -20,7 +22,7 @@ def lease_url(value: str) -> str:
     path = value.removeprefix("file://")
     if "://" in path or (path != value and not path.startswith("/")):
         raise ValueError("must be s3://BUCKET/KEY, file:///PATH, a path, or none")
-    if path.endswith("/") or Path(path).is_dir():
+    if path.endswith("/") or is_folder(Path(path)):
         raise ValueError("is a folder")
     return path
 
@@ -41,9 +43,9 @@ def lineage_url(value: str) -> str:
 
 def log_file(value: Path) -> Path:
     """A file that is there or can be made."""
-    if value.is_dir():
+    if is_folder(value):
         raise ValueError("is a folder")
-    if not value.parent.is_dir():
+    if not is_folder(value.parent):
         raise ValueError("is in a folder that is not there")
     return value
 

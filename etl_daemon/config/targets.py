@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from etl_daemon.config.load import FILE_NAME, read_given
+from etl_daemon.config.paths import is_file
 from etl_daemon.errors import ConfigError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
@@ -24,7 +25,7 @@ def target_file(name: str, env: Mapping[str, str] | None = None) -> Path:
     if not _NAME.fullmatch(name):
         raise ConfigError(f"{name!r} is no name of a target.", hint="take letters, digits, - and _, such as prod")
     file = usual.with_name(f"{usual.stem}.{name}{usual.suffix}")
-    if not file.is_file():
+    if not is_file(file):
         raise ConfigError(f"There is no settings file {file} for the target {name}.", hint=f"make {file}")
     return file
 
