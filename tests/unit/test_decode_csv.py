@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tarfile
 from pathlib import Path
 
@@ -111,6 +112,13 @@ def test_invalid_utf8_costs_its_line() -> None:
     assert gathered(slices)[0]["symbol"].to_pylist() == ["A", None, None, "B"]
     assert gathered(slices)[1] == [1, 2]
     assert raws(slices, [1]) == ["\\xffB,2025-01-02,1,2,1,2,3"]
+
+
+def test_invalid_utf8_is_told_by_us_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    assert symbols(HEADER + ROW + b"too,\xff,short\n" + OTHER) == (["A", None, "B"], [1])
+    assert told == []
 
 
 def test_a_header_alone_loads_as_nothing() -> None:

@@ -70,6 +70,9 @@ def parse(block: bytes, dialect: Dialect, wanted: Iterable[int] | None = None) -
     if not block.strip(b"" if dialect.quoted_empty else None):
         return Rows(pa.table({}), {})
     columns = [f"c{index}" for index in (range(len(dialect.names)) if wanted is None else wanted)]
+    by_hand = _salvage if dialect.quoted_empty else _recover
+    if not _is_text(block):
+        return by_hand(block, dialect, columns)
     refused: list[arrow_csv.InvalidRow] = []
 
     def refuse(row: arrow_csv.InvalidRow) -> str:
@@ -79,7 +82,7 @@ def parse(block: bytes, dialect: Dialect, wanted: Iterable[int] | None = None) -
     try:
         table = _read(block, dialect, columns, refuse)
     except pa.ArrowInvalid:
-        return (_salvage if dialect.quoted_empty else _recover)(block, dialect, columns)
+        return by_hand(block, dialect, columns)
     if not dialect.quoted_empty and b'"' in block and _count_lines(block) != table.num_rows + len(refused):
         return _recover(block, dialect, columns)  # a cell goes over a line's end: by intent, or its quote never closed
     malformed: dict[int, str] = {}
@@ -90,6 +93,17 @@ def parse(block: bytes, dialect: Dialect, wanted: Iterable[int] | None = None) -
         else:
             blank += 1
     return Rows(_with_gaps(table, malformed), malformed)
+
+
+def _is_text(block: bytes) -> bool:
+    """Whether it is UTF-8. Arrow sees that too, but complains on standard error of lines with too few cells."""
+    if block.isascii():
+        return True
+    try:
+        block.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _read(block: bytes, dialect: Dialect, columns: list[str], refuse: object) -> pa.Table:
