@@ -16,6 +16,7 @@ from etl_daemon.cli import outcome
 from etl_daemon.cli.bring import ExtractOptions
 from etl_daemon.cli.orders import stopping
 from etl_daemon.cli.printing import console, emit, table
+from etl_daemon.cli.runbook import described
 from etl_daemon.cli.start import chosen, in_other_modes, working_runtime
 from etl_daemon.core import configure
 from etl_daemon.core.datasets import Dataset
@@ -40,13 +41,12 @@ class Line:
     @property
     def document(self) -> dict[str, Any]:
         """All of it."""
-        error = self.error
         return {
             "dataset": self.dataset,
             "objects": [asdict(each) for each in self.put],
             "rows": sum(each.rows for each in self.put),
             "cursor": self.cursor,
-            "error": {"kind": type(error).__name__, "detail": error.detail, "hint": error.hint} if error else None,
+            "error": described(self.error),
         }
 
 

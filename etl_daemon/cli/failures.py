@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from etl_daemon.cli.printing import emit, say
+from etl_daemon.cli.runbook import place
 from etl_daemon.errors import EtlError
 
 
@@ -52,7 +53,9 @@ def _tell(failure: _Failure) -> None:
     from etl_daemon.config import shown
 
     detail, trace = shown("detail", failure.detail), failure.error if _debugging() else None
-    described = {"kind": failure.kind, "detail": detail, "hint": failure.hint, "exit_code": failure.exit_code}
+    runbook = place(failure.error)
+    said = {"kind": failure.kind, "detail": detail, "hint": failure.hint, "runbook": runbook}
+    described = {**said, "exit_code": failure.exit_code}
     if "--json" in sys.argv:
         emit({"error": described})
     if _logged({**described, "exc_info": trace}):
@@ -62,6 +65,7 @@ def _tell(failure: _Failure) -> None:
     say(f"Error: {f'{failure.kind}: ' * (not isinstance(failure.error, EtlError))}{detail}", "bold red")
     if failure.hint:
         say(f"Hint: {failure.hint}", "bold")
+    say(f"Runbook: {runbook}")
 
 
 def _logged(fields: dict[str, object]) -> bool:

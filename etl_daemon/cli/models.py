@@ -13,6 +13,7 @@ from etl_daemon.adapters.observers.progress import ProgressObserver
 from etl_daemon.bootstrap.alerts import alerts
 from etl_daemon.bootstrap.models import check_models, run_models
 from etl_daemon.cli.printing import console, emit, table
+from etl_daemon.cli.runbook import described
 from etl_daemon.cli.start import logging_observer
 from etl_daemon.cli.verdict import deliver
 from etl_daemon.config import Settings
@@ -86,13 +87,12 @@ def _settings() -> Settings:
 
 
 def _document(outcome: ModelOutcome) -> dict[str, object]:
-    error = outcome.error
     return {
         "model": outcome.model,
         "kind": outcome.kind,
         "seconds": round(outcome.seconds, 3),
         "counts": dict(outcome.counts),
-        "error": {"kind": type(error).__name__, "detail": error.detail, "hint": error.hint} if error else None,
+        "error": described(outcome.error),
     }
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from etl_daemon.cli.printing import table
+from etl_daemon.cli.runbook import described
 from etl_daemon.core.events import BatchCommitted, Event, ExtraColumns, ObjectDeferred, ObjectRefused
 from etl_daemon.core.model import Counts, Outcome, Receipt
 from etl_daemon.daemon import DatasetReport
@@ -47,7 +48,6 @@ def document(report: DatasetReport, tally: Tally) -> Document:
     refused = [event for event in tally.refused if event.dataset == report.dataset]
     deferred = [event for event in tally.deferred if event.dataset == report.dataset]
     rows, seconds = totals(report.receipts), tally.seconds.get(report.dataset, 0.0)
-    error = report.error
     return {
         "dataset": report.dataset,
         "objects": {
@@ -66,7 +66,7 @@ def document(report: DatasetReport, tally: Tally) -> Document:
         "extra_columns": sorted(tally.extra.get(report.dataset, ())),
         "seconds": round(seconds, 3),
         "rows_per_second": round(rows.read / seconds) if seconds else 0,
-        "error": {"kind": type(error).__name__, "detail": error.detail, "hint": error.hint} if error else None,
+        "error": described(report.error),
     }
 
 

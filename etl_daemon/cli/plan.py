@@ -15,6 +15,7 @@ from etl_daemon.cli.app import OnceOptions
 from etl_daemon.cli.once import asked
 from etl_daemon.cli.outcome import EVERYTHING_HOURS
 from etl_daemon.cli.printing import console, emit, table
+from etl_daemon.cli.runbook import described
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.model import BatchPlan, ObjectRef
@@ -80,14 +81,14 @@ def _document(settings: Settings, there: Ledger, now: datetime, intents: Sequenc
 
 
 def _dataset(one: Intent, staging: int) -> Document:
-    found, error = one.found, one.error
+    found = one.found
     return {
         "dataset": one.dataset.name,
         "table": one.dataset.table,
         "mode": one.dataset.mode,
         "prefix": one.dataset.prefix,
         "swept": one.swept,
-        "since": None if error else _text(found.since),
+        "since": None if one.error else _text(found.since),
         "watermark": _text(one.cursor.watermark),
         "list_requests": one.requests,
         "objects": {
@@ -100,7 +101,7 @@ def _dataset(one: Intent, staging: int) -> Document:
         "oldest_pending": _text(found.pending[0].modified) if found.pending else None,
         "statements": _spans(one.statements(staging)),
         "batches": [_batch(each) for each in one.batches],
-        "error": {"kind": type(error).__name__, "detail": error.detail, "hint": error.hint} if error else None,
+        "error": described(one.error),
     }
 
 

@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from etl_daemon.cli.printing import console, emit
+from etl_daemon.cli.runbook import place
 from etl_daemon.core.findings import Finding, State, failed
 from etl_daemon.core.visible import visible
 from etl_daemon.errors import EtlError
@@ -32,7 +33,9 @@ def deliver(findings: Iterable[Finding], *, as_json: bool, **more: Any) -> None:
     except EtlError as error:
         found.append(Finding("settings", State.FAIL, error.detail.strip(), error.hint))
         _show(found[-1], as_json=as_json)
-        code = error.exit_code
+        code, more = error.exit_code, {**more, "runbook": place(error)}
+        if not as_json:
+            console().print(f"     runbook: {place(error)}", soft_wrap=True)
     code = code or int(failed(found))
     if as_json:
         emit({"ok": code == 0, **more, "checks": [asdict(finding) for finding in found]})

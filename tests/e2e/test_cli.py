@@ -145,9 +145,12 @@ def test_an_unexpected_error_is_one_message_without_traceback(shell: Shell) -> N
     ended = shell.execute([sys.executable, "-c", program])
     assert ended.code == 1
     hint = "LOG_LEVEL=DEBUG shows where it happened; please report it"
-    assert ended.document["error"] == {"kind": "KeyError", "detail": "'odd'", "hint": hint, "exit_code": 1}
+    place = "docs/runbook.md#unexpectederror"
+    told = {"kind": "KeyError", "detail": "'odd'", "hint": hint, "runbook": place, "exit_code": 1}
+    assert ended.document["error"] == told
     assert "Error: KeyError: 'odd'" in ended.err
     assert "Hint: LOG_LEVEL=DEBUG shows where" in ended.err
+    assert f"Runbook: {place}" in ended.err
     assert "Traceback" not in ended.err
     assert "Traceback" in shell.execute([sys.executable, "-c", program], LOG_LEVEL="DEBUG").err
 
