@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
@@ -16,6 +15,7 @@ from etl_daemon.cli.operate import BackfillOptions, Engine, Output
 from etl_daemon.cli.orders import stopping
 from etl_daemon.cli.outcome import Tally, totals
 from etl_daemon.cli.printing import console, emit, say
+from etl_daemon.cli.progress import Far, bar, drawn
 from etl_daemon.cli.selecting import span, who
 from etl_daemon.cli.start import at_work, chosen, logging_runtime
 from etl_daemon.core.datasets import Dataset
@@ -44,13 +44,13 @@ def backfill(options: BackfillOptions) -> None:
     if options.to and options.engine is Engine.LOCAL:
         raise typer.BadParameter("Files are written by --engine spark only.", param_hint="--output parquet")
     tally = Tally()
-    with _runtime(tally) as runtime:
+    with _runtime(tally, as_json=options.json) as runtime:
         dataset, operator = chosen(with_types(runtime).datasets, options.dataset), runtime.operator(who())
         steps = _steps(runtime, options, dataset, Span(since, until), operator)
-        with stopping(operator.stop), closing(steps), _bar() as show:
+        with stopping(operator.stop), closing(steps), bar(as_json=options.json) as show:
             progress = Progress(0, 0)
             for progress in steps:
-                show(progress)
+                show(_far(progress))
     found = _document(progress, tally) | {"dataset": dataset.name, "since": since, "until": until}
     if options.json:
         emit(found)
@@ -75,34 +75,14 @@ def _steps(
     return load_older(dataset, span, on_spark(runtime, session).corridor, operator)
 
 
-def _runtime(tally: Tally) -> Runtime:
-    """On a terminal the bar takes the place of log lines."""
+def _runtime(tally: Tally, *, as_json: bool) -> Runtime:
+    """Where a bar is drawn, it takes the place of log lines."""
     settings = load_settings()
-    return at_work(build(settings, [tally])) if sys.stderr.isatty() else logging_runtime(settings, tally)
+    return at_work(build(settings, [tally])) if drawn(as_json=as_json) else logging_runtime(settings, tally)
 
 
-@contextmanager
-def _bar() -> Iterator[Any]:
-    """A function that shows progress: on a terminal as a bar, else not at all."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich import progress as rich
-
-    columns = (
-        rich.BarColumn(),
-        rich.TextColumn("{task.fields[done]} objects"),
-        rich.DownloadColumn(),
-        rich.TransferSpeedColumn(),
-        rich.TimeRemainingColumn(),
-    )
-    with rich.Progress(*columns, console=console(stderr=True)) as bar:
-        task = bar.add_task("", total=None, done="0")
-
-        def show(now: Progress) -> None:
-            bar.update(task, total=now.bytes, completed=now.bytes_tried, done=f"{now.objects_tried:,}/{now.objects:,}")
-
-        yield show
+def _far(now: Progress) -> Far:
+    return Far(now.bytes_tried, now.bytes, f"{now.objects_tried:,}/{now.objects:,} objects")
 
 
 def _document(progress: Progress, tally: Tally) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import mmap
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 
 from etl_daemon.cli.finding import Finding
@@ -48,21 +49,32 @@ class Files:
         """Nothing stays open."""
 
 
-def examine(intake: Intake, dataset: Dataset, rejects: Rejects | None = None) -> list[Finding]:
+Heard = Callable[[int, int], None]
+"""Hears of the bytes of files that are done, and of all rows so far."""
+
+
+def examine(
+    intake: Intake, dataset: Dataset, rejects: Rejects | None = None, heard: Heard = lambda *_: None
+) -> list[Finding]:
     """The corridor up to the rules; the time of a file runs until its last row is judged."""
     refs = tuple(intake.source.list("", ""))
+    before = dict(zip((ref.key for ref in refs), accumulate((ref.size for ref in refs), initial=0), strict=False))
+    rows = 0
     findings = {ref.key: Finding(ref.key) for ref in refs}
     started = time.perf_counter()
     for part in transform(read(BatchPlan(dataset, refs), intake), intake, tally_all).results:
         finding = findings[part.ref.key]
         if isinstance(part, CleanSlice):
             finding.add(part)
+            rows += part.counts.read
             if rejects:
                 rejects.write(part)
         else:
             finding.refused, finding.detail = getattr(part, "reason", "unreadable"), part.detail
+        heard(before[part.ref.key], rows)
         finding.seconds += time.perf_counter() - started
         started = time.perf_counter()
+    heard(sum(ref.size for ref in refs), rows)
     return list(findings.values())
 
 

@@ -16,11 +16,12 @@ from etl_daemon.cli import outcome
 from etl_daemon.cli.bring import ExtractOptions
 from etl_daemon.cli.orders import stopping
 from etl_daemon.cli.printing import console, emit, table
+from etl_daemon.cli.progress import Far, Show, bar
 from etl_daemon.cli.runbook import described
 from etl_daemon.cli.start import chosen, in_other_modes, working_runtime
 from etl_daemon.core import configure
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.events import DatasetFailed
+from etl_daemon.core.events import DatasetFailed, Event, ObjectExtracted
 from etl_daemon.errors import ConfigError, EtlError, LeaseLostError
 from etl_daemon.extraction import Put
 from etl_daemon.leasing import LeaseKeeper
@@ -68,8 +69,8 @@ def _extract(kind: Kind, examples: str, options: ExtractOptions, obj: str | None
         typer.BadParameter: options do not fit the datasets.
         EtlError: settings are wrong, or someone else is at work.
     """
-    tally = outcome.Tally()
-    with working_runtime(load_settings(), "extract", tally) as whole, stopping(whole.stop):
+    tally, way = outcome.Tally(), _Way()
+    with working_runtime(load_settings(), "extract", tally, way) as whole, stopping(whole.stop):
         source = kind(whole, None)
         if source is None:
             hint = f"add a table to the file that ETL_DATASETS_FILE names; {examples}"
@@ -78,7 +79,8 @@ def _extract(kind: Kind, examples: str, options: ExtractOptions, obj: str | None
         source.lease = runtime.lease()
         if source.lease:
             source.lease.take(runtime.stop)
-        lines = _lines(runtime, source, anew=options.full)
+        with bar("rows", as_json=options.json) as way.show:
+            lines = _lines(runtime, source, way, anew=options.full)
         daemon = runtime.daemon(lease=source.lease)
         reports = fed(daemon, runtime, extracting=False).cycle(runtime.stop) if options.load else []
     loaded = [outcome.document(report, tally) for report in reports]
@@ -100,13 +102,40 @@ def _chosen(whole: Runtime, source: Extracting, names: Sequence[str] | None, obj
     return replace(runtime, datasets=tuple(map(source.at_home, runtime.datasets)))
 
 
-def _lines(runtime: Runtime, source: Extracting, *, anew: bool) -> list[Line]:
+@dataclass(slots=True)
+class _Way:
+    """An observer that shows how far an extraction is: datasets are known before, their rows are not."""
+
+    show: Show = lambda _: None
+    datasets: int = 0
+    ended: int = 0
+    objects: int = 0
+    rows: int = 0
+
+    def notice(self, event: Event) -> None:
+        """Count what was put."""
+        if isinstance(event, ObjectExtracted):
+            self.objects += 1
+            self.rows += event.rows
+            self.moved()
+
+    def moved(self) -> None:
+        """Show where it is."""
+        told = f"{self.ended:,}/{self.datasets:,} datasets, {self.objects:,} objects, {self.rows:,} rows"
+        self.show(Far(self.ended, self.datasets, told, self.rows))
+
+
+def _lines(runtime: Runtime, source: Extracting, way: _Way, *, anew: bool) -> list[Line]:
     """All datasets, one after the other; one that fails costs itself only."""
     lines: list[Line] = []
+    way.datasets = len(runtime.datasets)
+    way.moved()
     for dataset in runtime.datasets:
         if runtime.stop.is_set():
             break
         lines.append(_line(runtime, source, dataset, anew=anew))
+        way.ended += 1
+        way.moved()
     return lines
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import typer
@@ -14,6 +15,7 @@ from etl_daemon.bootstrap.sql_upstream import with_types
 from etl_daemon.cli.operate import ReplayOptions
 from etl_daemon.cli.orders import stopping
 from etl_daemon.cli.printing import console, emit, say, table
+from etl_daemon.cli.progress import counting
 from etl_daemon.cli.quarantine import refused_objects
 from etl_daemon.cli.selecting import selection, who
 from etl_daemon.cli.start import logging_runtime
@@ -39,6 +41,13 @@ class Doing:
     runtime: Runtime
     operator: Operator
     dry_run: bool
+    as_json: bool
+
+    @contextmanager
+    def counting(self, unit: str, total: int) -> Iterator[Doing]:
+        """The same, with a bar."""
+        with counting(unit, total, as_json=self.as_json) as heard:
+            yield replace(self, operator=replace(self.operator, heard=heard))
 
     def rows(self, dataset: Dataset, selected: Selection) -> ReplayReport:
         """Try the dataset's rows again."""
@@ -60,7 +69,7 @@ def replay(options: ReplayOptions) -> None:
         runtime = with_types(bare)
         named = {each.name: each for each in runtime.datasets}
         selected = selection(options, named)
-        doing = Doing(runtime, runtime.operator(who()), options.dry_run)
+        doing = Doing(runtime, runtime.operator(who()), options.dry_run, options.json)
         with stopping(doing.operator.stop):
             objects = _objects(doing, named, selected) if options.refused or options.key else []
             rows, left = ([], Counter[str]()) if options.refused else _rows(doing, named, selected)
@@ -89,13 +98,16 @@ def _rows(doing: Doing, named: dict[str, Dataset], selected: Selection) -> tuple
     counts: Counter[str] = Counter()
     for name, _, rows in doing.operator.review.counted(selected):
         counts[name] += rows
-    reports = [doing.rows(named[name], selected) for name in counts if name in named]
-    return reports, Counter({name: rows for name, rows in counts.items() if name not in named})
+    left = Counter({name: rows for name, rows in counts.items() if name not in named})
+    with doing.counting("rows", counts.total() - left.total()) as counted:
+        reports = [counted.rows(named[name], selected) for name in counts if name in named]
+    return reports, left
 
 
 def _objects(doing: Doing, named: dict[str, Dataset], selected: Selection) -> list[ReloadReport]:
     found = refused_objects(doing.runtime, selected)
-    return [doing.objects(named[name], lines) for name, lines in found.items() if lines]
+    with doing.counting("objects", sum(map(len, found.values()))) as counted:
+        return [counted.objects(named[name], lines) for name, lines in found.items() if lines]
 
 
 def _row_document(report: ReplayReport) -> Document:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event as Signal
 from threading import Lock
@@ -23,6 +23,7 @@ from etl_daemon.cli.operate import UploadOptions
 from etl_daemon.cli.orders import stopping
 from etl_daemon.cli.parcels import parcels
 from etl_daemon.cli.printing import console, emit, say
+from etl_daemon.cli.progress import Far, Show, bar, drawn
 from etl_daemon.cli.selecting import moment
 from etl_daemon.cli.start import chosen
 from etl_daemon.config import Settings
@@ -54,7 +55,7 @@ def upload(options: UploadOptions) -> None:
         with parcels(options, dataset, at.astimezone(ZoneInfo(settings.partition_timezone))) as due:
             unfit = _checked(settings, dataset, due) if options.check else []
             done = [] if unfit else _put(runtime, due, options)
-        lines = _awaited(runtime, dataset, done, options.timeout) if options.wait and done else {}
+        lines = _awaited(runtime, dataset, done, options) if options.wait and done else {}
     found = _document(options, done, lines, unfit)
     if options.json:
         emit(found)
@@ -82,56 +83,54 @@ def _checked(settings: Settings, dataset: Dataset, due: Sequence[Parcel]) -> lis
 
 
 def _put(runtime: Runtime, due: Sequence[Parcel], options: UploadOptions) -> list[Delivery]:
-    with stopping(runtime.stop), _bar(due) as (sent, ended):
-        done = []
-        for delivery in Uploader(store(runtime), options.replace, sent, runtime.stop).deliver(due):
+    done = []
+    with stopping(runtime.stop), bar(as_json=options.json) as show:
+        way = _Way(show, len(due), sum(each.size for each in due))
+        for delivery in Uploader(store(runtime), options.replace, way.sent, runtime.stop).deliver(due):
             done.append(delivery)
-            ended(delivery)
+            way.ended(delivery)
     return done
 
 
-@contextmanager
-def _bar(due: Sequence[Parcel]) -> Iterator[tuple[Callable[[int], None], Callable[[Delivery], None]]]:
-    """Functions that hear of bytes and of files: on a terminal they move a bar."""
-    if not sys.stderr.isatty():
-        yield lambda _: None, lambda _: None
-        return
-    from rich import progress as rich
+@dataclass(slots=True)
+class _Way:
+    """How far an upload is; several files are under way at a time."""
 
-    columns = (
-        rich.BarColumn(),
-        rich.TextColumn("{task.fields[files]} files"),
-        rich.DownloadColumn(),
-        rich.TransferSpeedColumn(),
-        rich.TimeRemainingColumn(),
-    )
-    with rich.Progress(*columns, console=console(stderr=True)) as bar:
-        task = bar.add_task("", total=sum(each.size for each in due), files=f"0/{len(due):,}")
-        ends, lock = 0, Lock()
+    show: Show
+    files: int
+    bytes: int
+    _ended: int = 0
+    _sent: int = 0
+    _lock: Lock = field(default_factory=Lock)
 
-        def ended(delivery: Delivery) -> None:
-            nonlocal ends
-            with lock:
-                ends += 1
-            skipped = 0 if delivery.result is Result.PUT else delivery.parcel.size
-            bar.update(task, advance=skipped, files=f"{ends:,}/{len(due):,}")
+    def sent(self, size: int) -> None:
+        """So many more bytes are there."""
+        self._move(size, 0)
 
-        yield lambda size: bar.update(task, advance=size), ended
+    def ended(self, delivery: Delivery) -> None:
+        """A file is done with, put or not."""
+        self._move(0 if delivery.result is Result.PUT else delivery.parcel.size, 1)
+
+    def _move(self, size: int, files: int) -> None:
+        with self._lock:
+            self._sent += size
+            self._ended += files
+            self.show(Far(self._sent, self.bytes, f"{self._ended:,}/{self.files:,} files"))
 
 
-def _awaited(runtime: Runtime, dataset: Dataset, done: Sequence[Delivery], seconds: float) -> Lines:
+def _awaited(runtime: Runtime, dataset: Dataset, done: Sequence[Delivery], options: UploadOptions) -> Lines:
     refs = [each.ref for each in done if each.ref]
     lines: Lines = {}
     stop = Signal()
-    with stopping(stop), _spinner(len(refs)) as show:
-        for lines in Waiting(runtime.review, seconds, stop).settled(dataset, refs):
+    with stopping(stop), _spinner(len(refs), as_json=options.json) as show:
+        for lines in Waiting(runtime.review, options.timeout, stop).settled(dataset, refs):
             show(len(lines))
     return lines
 
 
 @contextmanager
-def _spinner(objects: int) -> Iterator[Callable[[int], None]]:
-    if not sys.stderr.isatty():
+def _spinner(objects: int, *, as_json: bool) -> Iterator[Callable[[int], None]]:
+    if not drawn(as_json=as_json):
         yield lambda _: None
         return
     with console(stderr=True).status("") as status:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from contextlib import closing, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -14,9 +14,10 @@ from etl_daemon.adapters.observers.memory import expect_short_run, keep_freed
 from etl_daemon.bootstrap.machine import limit_cores
 from etl_daemon.bootstrap.source import decoder, intake
 from etl_daemon.cli.app import ValidateOptions
-from etl_daemon.cli.examining import Files, examine
+from etl_daemon.cli.examining import Files, Heard, examine
 from etl_daemon.cli.finding import show, total
 from etl_daemon.cli.printing import console, emit
+from etl_daemon.cli.progress import Far, bar
 from etl_daemon.cli.rejects import Rejects
 from etl_daemon.cli.start import chosen
 from etl_daemon.config import Settings, load_settings
@@ -39,9 +40,9 @@ def validate(options: ValidateOptions) -> None:
     limit_cores(settings)
     dataset = _dataset(options, settings)
     rejects = Rejects(options.rejects) if options.rejects else nullcontext()
-    with closing(decoder(settings)) as reader, rejects as out:
-        files = Files({str(path): path for path in options.files})
-        findings = examine(intake(settings, files, reader), dataset, out)
+    files = Files({str(path): path for path in options.files})
+    with closing(decoder(settings)) as reader, rejects as out, _bar(files, as_json=options.json) as heard:
+        findings = examine(intake(settings, files, reader), dataset, out, heard)
     if options.json:
         emit(
             {
@@ -56,6 +57,14 @@ def validate(options: ValidateOptions) -> None:
             console().print(f"The bad rows are in {options.rejects}.", soft_wrap=True)
     if any(each.refused for each in findings):
         raise typer.Exit(1)
+
+
+@contextmanager
+def _bar(files: Files, *, as_json: bool) -> Iterator[Heard]:
+    """A file's rows are not known before its end: the bar moves from file to file, and rows are counted beside it."""
+    total = sum(ref.size for ref in files.refs)
+    with bar("rows", as_json=as_json) as show:
+        yield lambda done, rows: show(Far(done, total if done else None, f"{rows:,} rows", rows))
 
 
 def _dataset(options: ValidateOptions, settings: Settings) -> Dataset:

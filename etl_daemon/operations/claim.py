@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from threading import Event as Signal
@@ -12,14 +12,14 @@ from etl_daemon.core.model import Fence, Known
 from etl_daemon.core.review import AuditLine
 from etl_daemon.errors import LeaseLostError
 from etl_daemon.pipeline import Corridor
-from etl_daemon.ports import Clock, Review
+from etl_daemon.ports import Clock, Review, unheard
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
     """Who asks, the name of this process in the fence, and the control tables to look into.
 
-    ``stop`` ends the work after the batch in hand.
+    ``stop`` ends the work after the batch in hand. ``heard`` hears how many more rows, or objects, are done with.
     """
 
     who: str
@@ -27,6 +27,7 @@ class Operator:
     review: Review
     clock: Clock
     stop: Signal = field(default_factory=Signal)
+    heard: Callable[[int], None] = unheard
 
     def line(self, what: str, dataset: str, detail: str) -> AuditLine:
         """A line for the audit log."""

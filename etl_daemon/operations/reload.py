@@ -52,16 +52,21 @@ def reload(
     refuse_whole(dataset, "its refused objects come in with the others")
     refs = current([line.key for line in refused if line.bucket == corridor.bucket], corridor)
     report = ReloadReport(dataset.name, gone=len(refused) - len(refs))
+    operator.heard(report.gone)
     if not refs:
         return report
     if dry_run:
-        return sum((_tried(plan, corridor) for plan in planned(dataset, refs.values(), corridor)), report)
+        for plan in planned(dataset, refs.values(), corridor):
+            report += _tried(plan, corridor)
+            operator.heard(len(plan.objects))
+        return report
     mine = claim(dataset, "replay", corridor, operator)
     operator.log("reload", dataset.name, f"begun, {len(refs)} refused objects are read again")
     for plan in planned(mine.dataset, refs.values(), corridor):
         with fenced("replay", dataset):
             receipts = attempted(plan, lambda part: load(part, corridor, lambda: mine.fence, operator.clock.now()))
         report = sum((_outcome(receipt) for receipt in receipts), report)
+        operator.heard(len(plan.objects))
         if operator.stop.is_set():
             break
     operator.log("reload", dataset.name, f"{report.loaded} of {len(refs)} objects loaded, {report.rows} rows")

@@ -86,9 +86,11 @@ def replay(
     due = _due(rejected, under_way)
     changed = sum(each.rows for each in rejected) - sum(due.values())
     report = replace(report, rows=Tally(changed=changed))
+    operator.heard(changed)
     for plan in planned(mine.dataset if mine else standing(dataset), due, corridor):
         for tally, troubles in _apart(plan, under_way):
             report = replace(report, rows=report.rows + tally, troubles=(*report.troubles, *troubles))
+            operator.heard(tally.replayed + tally.unfit + tally.changed + tally.unread)
         if operator.stop.is_set():
             break
     return report

@@ -2,48 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import signal
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.support.command import COMMAND, Shell
+from tests.support.command import Shell
+from tests.support.terminal import Terminal
 from tests.support.watching import watched
 
 ROW = '{"symbol":"AAPL","timestamp":"2026-01-02T15:00:00Z","open":10,"high":11,"low":9,"close":10.5,"volume":7}\n'
-
-
-class Terminal:
-    """A process that believes it is on a terminal of 200 columns; what it has written so far."""
-
-    def __init__(self, shell: Shell, *words: str, **settings: object) -> None:
-        self._ours, theirs = pty.openpty()
-        environment = shell.environment(TERM="xterm-256color", COLUMNS=200, LINES=50, **settings)
-        command = [str(COMMAND), *words]
-        self.process = subprocess.Popen(command, env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
-        os.close(theirs)
-        self.text = ""
-
-    def until(self, *words: str, seconds: float = 60) -> None:
-        deadline = time.monotonic() + seconds
-        while not all(word in self.text for word in words):
-            assert time.monotonic() < deadline, self.text[-2000:]
-            self.text += os.read(self._ours, 65_536).decode(errors="replace")
-
-    def interrupt(self) -> int:
-        """Ctrl-C; how it ends."""
-        self.process.send_signal(signal.SIGINT)
-        try:
-            while os.read(self._ours, 65_536):
-                pass
-        except OSError:  # the other end is closed
-            pass
-        os.close(self._ours)
-        return self.process.wait(30)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
@@ -65,8 +65,16 @@ def log_failure(**fields: Any) -> bool:
     return journal
 
 
+class _StandardError(logging.StreamHandler[TextIO]):
+    """Follows ``sys.stderr``: while a bar is drawn there, lines have to come above it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
 def _standard_error(form: str | None) -> logging.Handler:
-    outlet = logging.StreamHandler(sys.stderr)
+    outlet = _StandardError()
     journal, terminal = on_journal(sys.stderr), sys.stderr.isatty()
     lines = formatter(
         form or ("console" if terminal else "json"),
