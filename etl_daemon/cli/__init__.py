@@ -20,13 +20,15 @@ def main(words: Sequence[str] | None = None) -> None:
 
     from etl_daemon.adapters.local.privacy import keep_private
     from etl_daemon.cli.app import app
+    from etl_daemon.cli.completion import PROGRAM, answer_shells
     from etl_daemon.cli.failures import explain, explain_thread, explain_unexpected
     from etl_daemon.errors import EtlError
 
     keep_private()
     sys.excepthook = explain_unexpected
     threading.excepthook = explain_thread
+    answer_shells()
     try:
-        get_command(app)(words, "etl-daemon")  # calling the app itself would put typer's excepthook in place of ours
+        get_command(app)(words, PROGRAM)  # calling the app itself would put typer's excepthook in place of ours
     except EtlError as error:
         sys.exit(explain(error))

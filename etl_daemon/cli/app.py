@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from etl_daemon.cli import bring, operate, warehouse
+from etl_daemon.cli import bring, completion, operate, warehouse
 from etl_daemon.cli.options import taking
 
 app = typer.Typer(
@@ -36,7 +36,9 @@ class OnceOptions:
             help="Look back this far, not a window only.",
         ),
     ] = None
-    dataset: Annotated[str | None, typer.Option(metavar="NAME", help="This dataset only.")] = None
+    dataset: Annotated[
+        str | None, typer.Option(metavar="NAME", autocompletion=completion.datasets, help="This dataset only.")
+    ] = None
     obj: Annotated[
         str | None,
         typer.Option(metavar="JSON", help='Other modes for this run: {"SCHEMA.TABLE": "MODE"} or "MODE;TABLE_SUFFIX".'),
@@ -61,7 +63,9 @@ class ValidateOptions:
     """What `validate` is asked to do."""
 
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Local files; the content tells the format.")]
-    dataset: Annotated[str, typer.Option(metavar="NAME", help="The dataset whose rules apply.")]
+    dataset: Annotated[
+        str, typer.Option(metavar="NAME", autocompletion=completion.datasets, help="The dataset whose rules apply.")
+    ]
     columns: Annotated[
         list[str] | None,
         typer.Option("--map", metavar="SOURCE=COLUMN", help="Which column a source's column is; may be repeated."),
@@ -82,13 +86,20 @@ class ValidateOptions:
 
 
 @app.callback(invoke_without_command=True)
-def _version(
+def _ending(
     version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and end.")] = False,
+    show_completion: Annotated[
+        completion.Shell | None,
+        typer.Option(metavar="SHELL", is_eager=True, help="Print the script for bash, zsh or fish, and end."),
+    ] = None,
 ) -> None:
     if version:
         from etl_daemon import __version__
 
         print(__version__)
+        raise typer.Exit
+    if show_completion:
+        print(completion.script(show_completion))
         raise typer.Exit
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from etl_daemon.cli import completion
 from etl_daemon.cli.options import taking
 
 
@@ -15,7 +16,10 @@ class ExtractOptions:
     """What `extract` is asked to do."""
 
     dataset: Annotated[
-        list[str] | None, typer.Option("--dataset", metavar="NAME", help="This dataset only; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--dataset", metavar="NAME", autocompletion=completion.datasets, help="This dataset only; may be repeated."
+        ),
     ] = None
     full: Annotated[bool, typer.Option("--full", help="Take all of it, whatever was taken before.")] = False
     load: Annotated[bool, typer.Option("--load", help="Load what was extracted at once.")] = False

@@ -9,12 +9,15 @@ from typing import Annotated
 
 import typer
 
+from etl_daemon.cli import completion
 from etl_daemon.cli.options import taking
 
 INSTANT = "Date or instant (UTC), or an age like 14d, 36h, 90m."
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
-DatasetName = Annotated[str | None, typer.Option("--dataset", metavar="NAME", help="This dataset only.")]
+DatasetName = Annotated[
+    str | None, typer.Option("--dataset", metavar="NAME", autocompletion=completion.datasets, help="This dataset only.")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,9 @@ class Filters:
     """Which quarantined rows."""
 
     dataset: DatasetName = None
-    reason: Annotated[str | None, typer.Option(metavar="CODE", help="Rows with this reason.")] = None
+    reason: Annotated[
+        str | None, typer.Option(metavar="CODE", autocompletion=completion.reasons, help="Rows with this reason.")
+    ] = None
     key: Annotated[str | None, typer.Option("--object", metavar="KEY", help="Rows of this object.")] = None
     since: Annotated[str | None, typer.Option(metavar="T", help=f"Quarantined from then on. {INSTANT}")] = None
     until: Annotated[str | None, typer.Option(metavar="T", help=f"Quarantined before. {INSTANT}")] = None
@@ -31,7 +36,12 @@ class Filters:
     ] = None
 
 
-State = Annotated[str, typer.Option("--state", metavar="STATE", help="open, replayed, discarded or any.")]
+State = Annotated[
+    str,
+    typer.Option(
+        "--state", metavar="STATE", autocompletion=completion.states, help="open, replayed, discarded or any."
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +108,7 @@ class Output(StrEnum):
 class BackfillOptions:
     """What `backfill` is asked to load."""
 
-    dataset: Annotated[str, typer.Option(metavar="NAME", help="The dataset.")]
+    dataset: Annotated[str, typer.Option(metavar="NAME", autocompletion=completion.datasets, help="The dataset.")]
     since: Annotated[str, typer.Option(metavar="T", help=f"Objects modified from then on. {INSTANT}")]
     until: Annotated[str, typer.Option(metavar="T", help=f"Objects modified before. {INSTANT}")]
     engine: Annotated[
@@ -119,7 +129,12 @@ class UploadOptions:
     """What `upload` is asked to put where."""
 
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files, folders, patterns, or - with --name.")]
-    dataset: Annotated[str, typer.Option(metavar="NAME", help="The dataset; its prefix is where they go.")]
+    dataset: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", autocompletion=completion.datasets, help="The dataset; its prefix is where they go."
+        ),
+    ]
     layout: Annotated[
         str,
         typer.Option(
@@ -196,7 +211,10 @@ def _upload(options: UploadOptions) -> None:
     upload(options)
 
 
-def _explain(code: Annotated[str, typer.Argument(metavar="REASON", help="A reason code.")], json: Json = False) -> None:
+def _explain(
+    code: Annotated[str, typer.Argument(metavar="REASON", autocompletion=completion.reasons, help="A reason code.")],
+    json: Json = False,
+) -> None:
     """Say what a reason code means, and what to do about it."""
     from etl_daemon.cli.explain import explain
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from etl_daemon.cli import completion
 from etl_daemon.cli.options import taking
 
 TARGET = "Settings of etl-config.NAME.env, such as prod; left out: the usual ones."
@@ -18,8 +19,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document inst
 class VerifyOptions:
     """What `verify` is asked to look into."""
 
-    target: Annotated[str | None, typer.Option(metavar="NAME", help=TARGET)] = None
-    dataset: Annotated[str | None, typer.Option(metavar="NAME", help="This dataset only.")] = None
+    target: Annotated[str | None, typer.Option(metavar="NAME", autocompletion=completion.targets, help=TARGET)] = None
+    dataset: Annotated[
+        str | None, typer.Option(metavar="NAME", autocompletion=completion.datasets, help="This dataset only.")
+    ] = None
     since: Annotated[
         str, typer.Option(metavar="T", help="Objects modified from then on: date, instant, or an age like 14d.")
     ] = "14d"
@@ -33,7 +36,12 @@ class VerifyOptions:
 class TeardownOptions:
     """What `teardown` is asked to take away."""
 
-    target: Annotated[str, typer.Option(metavar="NAME", help="Settings of etl-config.NAME.env, such as dev.")]
+    target: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", autocompletion=completion.targets, help="Settings of etl-config.NAME.env, such as dev."
+        ),
+    ]
     stacks: Annotated[str, typer.Option(metavar="PREFIX", help="Stacks of deploy/aws whose names begin so.")] = "etl-"
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without, it only tells what would go.")] = False
     json: Json = False

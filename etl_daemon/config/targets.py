@@ -30,6 +30,18 @@ def target_file(name: str, env: Mapping[str, str] | None = None) -> Path:
     return file
 
 
+def target_names(env: Mapping[str, str] | None = None) -> list[str]:
+    """The targets that have a file where ``target_file`` looks, in alphabetical order."""
+    environment = os.environ if env is None else env
+    usual = Path(environment.get("ETL_CONFIG_FILE") or FILE_NAME)
+    begin, end = f"{usual.stem}.", usual.suffix
+    there = [file.name for file in usual.parent.iterdir()] if usual.parent.is_dir() else []
+    named = [
+        name.removeprefix(begin).removesuffix(end) for name in there if name.startswith(begin) and name.endswith(end)
+    ]
+    return sorted(name for name in named if _NAME.fullmatch(name))
+
+
 def target_environment(file: Path, env: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment without what the target's file sets: who names a target means that one, whatever is exported.
 
