@@ -149,7 +149,7 @@ def test_core_imports_numpy_pyarrow_pandas_and_nothing_else() -> None:
 
 
 def test_commands_that_may_log_in_take_settings_from_the_stores_too() -> None:
-    offline = {"etl_daemon/cli/validate.py"}
+    offline = {"etl_daemon/cli/validate.py", "etl_daemon/cli/completion.py"}
     pure = {
         str(path.relative_to(ROOT))
         for path in [*(PACKAGE / "cli").rglob("*.py"), *(PACKAGE / "api").rglob("*.py")]

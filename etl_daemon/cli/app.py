@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from etl_daemon.cli import bring, completion, operate, warehouse
+from etl_daemon.cli import bring, completion, examples, operate, warehouse
 from etl_daemon.cli.options import taking
 
 app = typer.Typer(
@@ -193,3 +193,4 @@ app.command("validate")(taking(ValidateOptions, _validate))
 operate.add(app)
 bring.add(app)
 warehouse.add(app)
+examples.give(app)
