@@ -31,6 +31,11 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
 
 
+def is_screen(out: Console) -> bool:
+    """Whether what was written can be written over: a terminal that moves its cursor."""
+    return out.file.isatty() and not out.is_dumb_terminal
+
+
 def say(text: str, style: str = "") -> None:
     """A line for the operator on standard error, never wrapped."""
     console(stderr=True).print(text, style=style or None, soft_wrap=True)

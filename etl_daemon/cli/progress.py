@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from etl_daemon.cli.printing import console
+from etl_daemon.cli.printing import console, is_screen
 
 BYTES = "bytes"
 
@@ -31,7 +30,7 @@ Show = Callable[[Far], None]
 
 def drawn(*, as_json: bool) -> bool:
     """Whether bars are drawn: on a terminal that moves its cursor, and never beside a document."""
-    return not as_json and sys.stderr.isatty() and os.environ.get("TERM", "") not in {"dumb", "unknown"}
+    return not as_json and sys.stderr.isatty() and is_screen(console(stderr=True))
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from etl_daemon.adapters.local.daemon import running
 from etl_daemon.bootstrap.destination import survey
 from etl_daemon.bootstrap.monitor import last_hour
 from etl_daemon.cli.orders import stopping
-from etl_daemon.cli.printing import console, emit, table
+from etl_daemon.cli.printing import console, emit, is_screen, table
 from etl_daemon.cli.running import status_lines
 from etl_daemon.config import Settings
 from etl_daemon.vault import load_settings
@@ -53,7 +53,7 @@ def status(*, as_json: bool, watch: bool) -> None:
     if watch and as_json:
         raise typer.BadParameter("It is one document: leave out --watch, or ask /api/status.", param_hint="--json")
     settings = load_settings(needs_source=False)
-    if watch and console().is_terminal:
+    if watch and is_screen(console()):
         _watch(settings)
         return
     if document := running(settings):

@@ -78,7 +78,7 @@ def _standard_error(form: str | None) -> logging.Handler:
     journal, terminal = on_journal(sys.stderr), sys.stderr.isatty()
     lines = formatter(
         form or ("console" if terminal else "json"),
-        colours=terminal and not os.environ.get("NO_COLOR"),
+        colours=terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") not in {"dumb", "unknown"},
         bounded=journal,
     )
     outlet.setFormatter(Prioritized(lines) if journal else lines)
