@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import COMMAND, Shell
+from tests.support.s3_servers import require
 
 MARK = "-THE-END-"
 
@@ -26,6 +27,11 @@ def shell(tmp_path: Path) -> Shell:
     return made
 
 
+def path() -> str:
+    """Where shells find the command, too."""
+    return f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"
+
+
 def completed(shell: Shell, typed: str, **settings: object) -> list[str]:
     """What bash offers for the last word."""
     words = typed.split(" ")
@@ -34,8 +40,7 @@ def completed(shell: Shell, typed: str, **settings: object) -> list[str]:
         f"source <(etl-daemon --show-completion bash); COMP_WORDS=({given}); COMP_CWORD={len(words) - 1}; "
         'complete -p etl-daemon >/dev/null && _etl_daemon_completion etl-daemon && printf "%s\\n" "${COMPREPLY[@]}"'
     )
-    path = f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"
-    ended = shell.execute(["bash", "--norc", "-c", program], PATH=path, **settings)
+    ended = shell.execute(["bash", "--norc", "-c", program], PATH=path(), **settings)
     assert (ended.code, ended.err) == (0, ""), ended.err
     return ended.out.split()
 
@@ -63,8 +68,7 @@ def test_wrong_settings_complete_nothing_and_say_nothing(shell: Shell) -> None:
 
 def test_the_key_completes_what_is_typed(shell: Shell) -> None:
     ours, theirs = pty.openpty()
-    path = f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"
-    environment = shell.environment(PATH=path, TERM="dumb", PS1="> ", COLUMNS=200)
+    environment = shell.environment(PATH=path(), TERM="dumb", PS1="> ", COLUMNS=200)
     bash = subprocess.Popen(
         ["bash", "--norc", "--noprofile", "-i"], cwd=shell.folder, env=environment, stdin=theirs, stdout=theirs,
         stderr=theirs, start_new_session=True,
@@ -88,12 +92,19 @@ def test_the_key_completes_what_is_typed(shell: Shell) -> None:
     assert f"ohlc_relation{MARK}" in text, text
 
 
-@pytest.mark.parametrize("name", ["zsh", "fish"])
-def test_the_scripts_of_other_shells_are_theirs(shell: Shell, name: str) -> None:
-    ended = shell.run("--show-completion", name)
-    assert ended.code == 0
-    assert "_ETL_DAEMON_COMPLETE" in ended.out
-    if shutil.which(name):
-        (shell.folder / "script").write_text(ended.out)
-        read = shell.execute([name, "-n", "script"])
-        assert (read.code, read.err) == (0, "")
+ASKING = {
+    "zsh": "compdef() {{ : }}; _arguments() {{ print -r -- $1 }}; {source}; words=({typed}); CURRENT=3; "
+    "_etl_daemon_completion",
+    "fish": "{source}; complete -C '{typed}'",
+}
+SOURCED = {"zsh": "source <(etl-daemon --show-completion zsh)", "fish": "etl-daemon --show-completion fish | source"}
+
+
+@pytest.mark.parametrize("name", ASKING)
+def test_other_shells_complete_by_their_scripts(shell: Shell, name: str) -> None:
+    require(bool(shutil.which(name)), name, f"apt-get install {name}")
+    program = ASKING[name].format(source=SOURCED[name], typed="etl-daemon explain ohlc")
+    ended = shell.execute([name, "--no-rcs" if name == "zsh" else "--no-config", "-c", program], PATH=path())
+    assert (ended.code, ended.err) == (0, "")
+    assert "ohlc_relation" in ended.out
+    assert "ambiguous_columns" not in ended.out
