@@ -17,7 +17,7 @@ from etl_daemon.cli.bring import ExtractOptions
 from etl_daemon.cli.orders import stopping
 from etl_daemon.cli.printing import console, emit, table
 from etl_daemon.cli.progress import Far, Show, bar
-from etl_daemon.cli.runbook import described
+from etl_daemon.cli.runbook import described, told
 from etl_daemon.cli.start import chosen, in_other_modes, working_runtime
 from etl_daemon.core import configure
 from etl_daemon.core.datasets import Dataset
@@ -47,7 +47,7 @@ class Line:
             "objects": [asdict(each) for each in self.put],
             "rows": sum(each.rows for each in self.put),
             "cursor": self.cursor,
-            "error": described(self.error),
+            "error": described(self.error) if self.error else None,
         }
 
 
@@ -162,8 +162,7 @@ def _show(lines: Sequence[Line], loaded: Sequence[dict[str, Any]]) -> None:
             counted = f"{each.rows:,} rows, " if each.rows else ""
             out.print(f"{line.dataset}: {each.key}: {counted}{each.size:,} bytes", soft_wrap=True)
         if line.error:
-            hint = line.error.hint or "try again"
-            out.print(f"{line.dataset}: failed: {line.error.detail} Hint: {hint}", soft_wrap=True)
+            out.print(f"{line.dataset}: failed: {told(line.document['error'])}", soft_wrap=True)
         elif not line.put:
             out.print(f"{line.dataset}: nothing new.", soft_wrap=True)
     if loaded:

@@ -13,7 +13,7 @@ from etl_daemon.adapters.observers.progress import ProgressObserver
 from etl_daemon.bootstrap.alerts import alerts
 from etl_daemon.bootstrap.models import check_models, run_models
 from etl_daemon.cli.printing import console, emit, table
-from etl_daemon.cli.runbook import described
+from etl_daemon.cli.runbook import described, told
 from etl_daemon.cli.start import logging_observer
 from etl_daemon.cli.verdict import deliver
 from etl_daemon.config import Settings
@@ -92,7 +92,7 @@ def _document(outcome: ModelOutcome) -> dict[str, object]:
         "kind": outcome.kind,
         "seconds": round(outcome.seconds, 3),
         "counts": dict(outcome.counts),
-        "error": described(outcome.error),
+        "error": described(outcome.error) if outcome.error else None,
     }
 
 
@@ -107,7 +107,7 @@ def _show(outcomes: Sequence[ModelOutcome], settings: Settings) -> None:
     out.print(table(configure.place(settings), ["kind", "model", "counts", "#seconds", "state"], rows))
     for each in outcomes:
         if each.error:
-            out.print(f"{each.model}: {each.error.detail} Hint: {each.error.hint or 'try again'}", soft_wrap=True)
+            out.print(f"{each.model}: {told(described(each.error))}", soft_wrap=True)
 
 
 def state(outcome: ModelOutcome) -> str:

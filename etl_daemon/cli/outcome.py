@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from etl_daemon.cli.printing import table
-from etl_daemon.cli.runbook import described
+from etl_daemon.cli.runbook import described, told
 from etl_daemon.core.events import BatchCommitted, Event, ExtraColumns, ObjectDeferred, ObjectRefused
 from etl_daemon.core.model import Counts, Outcome, Receipt
 from etl_daemon.daemon import DatasetReport
@@ -66,7 +66,7 @@ def document(report: DatasetReport, tally: Tally) -> Document:
         "extra_columns": sorted(tally.extra.get(report.dataset, ())),
         "seconds": round(seconds, 3),
         "rows_per_second": round(rows.read / seconds) if seconds else 0,
-        "error": described(report.error),
+        "error": described(report.error) if report.error else None,
     }
 
 
@@ -122,4 +122,4 @@ def _notes(one: Document) -> Iterable[str]:
             f"etl-daemon once --dataset {name} --since {EVERYTHING_HOURS}"
         )
     if one["error"]:
-        yield f"{name}: failed: {one['error']['detail']} Hint: {one['error']['hint'] or 'try again'}"
+        yield f"{name}: failed: {told(one['error'])}"

@@ -15,7 +15,7 @@ from etl_daemon.cli.app import OnceOptions
 from etl_daemon.cli.once import asked
 from etl_daemon.cli.outcome import EVERYTHING_HOURS
 from etl_daemon.cli.printing import console, emit, table
-from etl_daemon.cli.runbook import described
+from etl_daemon.cli.runbook import described, told
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.model import BatchPlan, ObjectRef
@@ -101,7 +101,7 @@ def _dataset(one: Intent, staging: int) -> Document:
         "oldest_pending": _text(found.pending[0].modified) if found.pending else None,
         "statements": _spans(one.statements(staging)),
         "batches": [_batch(each) for each in one.batches],
-        "error": described(one.error),
+        "error": described(one.error) if one.error else None,
     }
 
 
@@ -172,7 +172,7 @@ def _notes(document: Document) -> Iterable[str]:
                 f"etl-daemon once --dataset {name} --since {EVERYTHING_HOURS}"
             )
         if error:
-            yield f"{name}: would fail: {error['detail']} Hint: {error['hint'] or 'try again'}"
+            yield f"{name}: would fail: {told(error)}"
     statements = document["statements"]
     fit, unfit = (_range(statements[name]) for name in ("without_rejects", "with_rejects"))
     first = "read the ledger and make what is missing" if document["missing"] else "read the ledger"

@@ -20,8 +20,11 @@ def place(error: BaseException) -> str:
     return f"docs/runbook.md#{heading(error).lower()}"
 
 
-def described(error: EtlError | None) -> dict[str, Any] | None:
+def described(error: EtlError) -> dict[str, Any]:
     """An error as documents have it."""
-    if error is None:
-        return None
     return {"kind": type(error).__name__, "detail": error.detail, "hint": error.hint, "runbook": place(error)}
+
+
+def told(error: dict[str, Any]) -> str:
+    """A described error as a line has it."""
+    return f"{error['detail']} Hint: {error['hint'] or 'try again'} Runbook: {error['runbook']}"

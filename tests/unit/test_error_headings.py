@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import importlib
+import io
 import pkgutil
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 import etl_daemon
+from etl_daemon.cli import outcome
 from etl_daemon.cli.failures import explain
-from etl_daemon.cli.runbook import UNEXPECTED, described, heading, place
-from etl_daemon.errors import BusyError, EtlError
+from etl_daemon.cli.runbook import UNEXPECTED, heading, place
+from etl_daemon.daemon import DatasetReport
+from etl_daemon.errors import BusyError, EtlError, SetupError
 
 RUNBOOK = Path(__file__).resolve().parents[2] / "docs/runbook.md"
 DEFINED = re.compile(r"^class \w+\(.*Error\):", re.MULTILINE)
@@ -45,7 +49,13 @@ def test_every_error_has_its_heading_and_every_heading_an_error() -> None:
 
 def test_an_error_that_is_none_of_ours_has_a_heading_too() -> None:
     assert (heading(KeyError("odd")), place(KeyError("odd"))) == (UNEXPECTED, "docs/runbook.md#unexpectederror")
-    assert described(None) is None
+
+
+def test_a_line_of_a_table_names_them_too() -> None:
+    report = outcome.document(DatasetReport("prices", error=SetupError("No table.", hint="make it")), outcome.Tally())
+    out = io.StringIO()
+    outcome.show([report], Console(file=out, width=200))
+    assert "prices: failed: No table. Hint: make it Runbook: docs/runbook.md#setuperror" in out.getvalue()
 
 
 @pytest.mark.parametrize("words", [["etl-daemon", "once"], ["etl-daemon", "once", "--json"]])
