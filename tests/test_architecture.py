@@ -99,6 +99,8 @@ def tree(tmp_path: Path) -> Path:
         ("prometheus", "server/offender", "import prometheus_client"),
         ("http", "daemon/offender", "import waitress"),
         ("sqlite", "adapters/observers/offender", "import sqlite3"),
+        ("calendars", "adapters/destination/offender", "import exchange_calendars"),
+        ("pure-core", "core/offender", "import exchange_calendars"),
         ("lineage", "daemon/offender", "import openlineage.client"),
         ("lineage", "adapters/observers/offender", "import requests"),
     ],

@@ -91,7 +91,7 @@ def folders(package: ModuleType) -> set[str]:
 
 def test_each_adapter_is_drawn() -> None:
     known = {Path("etl_daemon", "adapters", name) for name in folders(adapters)}
-    asked_by_one_command = {Path("etl_daemon/adapters/cloudformation")}
+    asked_by_one_command = {Path("etl_daemon", "adapters", name) for name in ("cloudformation", "calendars")}
     at_no_port = asked_by_one_command | {Path("etl_daemon/adapters/dbt")}
     for_tests = {Path("etl_daemon/adapters/memory")}
     assert known - rooms(KNOWN["rooms"]) == at_no_port, "a new adapter has its place in docs/diagrams/architecture.py"

@@ -155,6 +155,13 @@ def daemon_name(value: str) -> str:
     return value
 
 
+def exchange(value: str) -> str:
+    """The code of an exchange; whether there is such a calendar shows when it is asked for."""
+    if not re.fullmatch(r"[A-Z0-9_/]{0,16}", value):
+        raise ValueError("must be the ISO 10383 code of an exchange, such as XNYS")
+    return value
+
+
 def address(value: str) -> str:
     """One e-mail address, without a name before it."""
     if not re.fullmatch(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+", value):
@@ -206,6 +213,7 @@ PrefixTemplate = Annotated[str, AfterValidator(prefix_template)]
 SymbolPattern = Annotated[str, AfterValidator(symbol_pattern)]
 Pattern = Annotated[str, AfterValidator(pattern)]
 KeyPattern = Annotated[str, AfterValidator(key_pattern)]
+Exchange = Annotated[str, AfterValidator(exchange)]
 TimestampFormat = Annotated[str, AfterValidator(timestamp_format)]
 Timezone = Annotated[str, AfterValidator(timezone)]
 ExistingFile = Annotated[Path, AfterValidator(existing_file)]

@@ -15,6 +15,7 @@ from etl_daemon.config.checks import (
     Address,
     Addresses,
     DaemonName,
+    Exchange,
     ExistingFile,
     Hours,
     PrefixTemplate,
@@ -131,6 +132,10 @@ class Settings(EndpointSettings):
     )
     min_free_disk_mb: Whole = Field(
         512, description="Less free space for state, logs or database is an error, below four times a warning (MiB)."
+    )
+
+    etl_calendar: Exchange = Field(
+        "", description="Exchange whose sessions `report` expects rows of, such as XNYS; empty: none are expected."
     )
 
     etl_lineage_url: LineageUrl = Field(

@@ -15,6 +15,7 @@ GROUPS = {
     "ETL_HTTP_HOST": "Health and metrics: docs/monitoring.md",
     "CLOUDWATCH_NAMESPACE": "Counts for CloudWatch: docs/monitoring.md",
     "MONITOR_FAILED_SHARE": "The hourly check: docs/monitoring.md",
+    "ETL_CALENDAR": "Sessions: docs/report.md",
     "ETL_LINEAGE_URL": "Lineage: docs/lineage.md",
     "DBT_EXECUTABLE": "Models: docs/dbt.md and docs/medallion.md",
     "MAX_CONCURRENT_JOBS": "Memory and cores: docs/service.md",

@@ -104,6 +104,30 @@ class Dialect:
         form = {pa.date32(): "YYYY-MM-DD", MICROS: "HH24:MI:SS.FF9", pa.binary(): "HEX"}.get(type_)
         return f"TO_VARCHAR({value}, '{form}')" if form else f"CAST({value} AS VARCHAR)"
 
+    def instant(self, value: str, type_: pa.DataType) -> str:
+        """A date or timestamp as UTC without zone; nothing where it is neither."""
+        if not (pa.types.is_timestamp(type_) or pa.types.is_date(type_)):
+            return ""
+        if pa.types.is_timestamp(type_) and type_.tz and self.name == "snowflake":
+            return f"CAST(CONVERT_TIMEZONE('UTC', {value}) AS {self.timestamp})"
+        return value if type_ == INSTANT else f"CAST({value} AS {self.timestamp})"
+
+    def day(self, instant: str, zone: str = "UTC", ahead: int = 0) -> str:
+        """The date of an instant in a time zone whose days begin so many minutes before midnight.
+
+        Midnight UTC stands for a date without time, which is never shifted.
+        """
+        if zone == "UTC" and not ahead:
+            return f"CAST({instant} AS DATE)"
+        local = (
+            f"({instant} AT TIME ZONE 'UTC') AT TIME ZONE '{zone}'"
+            if self.name == "duckdb"
+            else f"CONVERT_TIMEZONE('UTC', '{zone}', {instant})"
+        )
+        shifted = f"{local} + INTERVAL '{ahead} minutes'" if ahead else local
+        midnight = f"{instant} = DATE_TRUNC('day', {instant})"
+        return f"CAST(CASE WHEN {midnight} THEN {instant} ELSE {shifted} END AS DATE)"
+
     def shelf(self, database: str, name: str) -> str:
         """The name of a temporary table: in DuckDB such tables are in a database of their own."""
         return name if self.name == "duckdb" else f"{database}.ETL_CONTROL.{name}"

@@ -1,0 +1,1 @@
+"""What a destination holds becomes a report on the quality of its data."""

@@ -1,0 +1,138 @@
+"""What the facts of a dataset say about its quality."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from etl_daemon.core.datasets import Kind
+from etl_daemon.core.explanations import ROWS, UNKNOWN, Explanation
+from etl_daemon.core.quality.facts import Facts, Rejected, RejectedRow, Totals
+from etl_daemon.core.quality.sessions import Calendar, Completeness, Session, Span, behind, completeness
+
+EXAMPLES = 3
+"""Rows that are shown of each reason, at most."""
+
+SESSIONED = (Kind.PRICES, Kind.INDICATORS)
+"""Kinds that every session should bring rows of; anomalies come when they come, and a table may hold anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Rows rejected for a reason, whatever others they have; ``share`` of the rows that were read, if any were."""
+
+    code: str
+    rows: int
+    open: int
+    share: float | None
+    means: Explanation
+    examples: tuple[RejectedRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How new the rows are: sessions that were over since the day of the latest row, and the last session of all."""
+
+    latest: datetime | None
+    last_session: Session | None
+    behind: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A dataset: its facts, what follows from them, and in words what somebody should look at."""
+
+    facts: Facts
+    totals: Totals
+    completeness: Completeness | None
+    freshness: Freshness
+    reasons: tuple[Reason, ...]
+    findings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All datasets over a span. ``place`` is where they are, ``calendar`` the exchange's name, empty without one."""
+
+    place: str
+    span: Span
+    at: datetime
+    calendar: str
+    datasets: tuple[Verdict, ...]
+
+    @property
+    def findings(self) -> int:
+        """How many things somebody should look at."""
+        return sum(len(each.findings) for each in self.datasets)
+
+
+def verdict(facts: Facts, span: Span, calendar: Calendar | None) -> Verdict:
+    """Judge a dataset by its facts."""
+    own = calendar if facts.kind in SESSIONED else None
+    filled = completeness(facts.days, span, own) if facts.days is not None else None
+    closed = own.closed(span) if own else ()
+    fresh = Freshness(facts.latest, closed[-1] if closed else None, behind(facts.latest_day, span, own))
+    totals = Totals.sum(each.of for each in facts.volumes)
+    reasons = tuple(_reasons(facts, totals.read))
+    return Verdict(facts, totals, filled, fresh, reasons, tuple(_findings(facts, totals, filled, fresh)))
+
+
+def wanted(rejected: Iterable[Rejected]) -> list[str]:
+    """Ids of rows that show each reason, a few each; of the most frequent combinations first."""
+    taken: Counter[str] = Counter()
+    found: dict[str, None] = {}
+    for each in rejected:
+        for id_ in each.ids:
+            if any(taken[reason] < EXAMPLES for reason in each.reasons) and id_ not in found:
+                found[id_] = None
+                taken.update(each.reasons)
+    return list(found)
+
+
+def _reasons(facts: Facts, read: int) -> Iterator[Reason]:
+    rows, left = (_by_reason(facts.rejected, name) for name in ("rows", "open"))
+    for code, count in sorted(rows.items(), key=lambda item: (-item[1], item[0])):
+        share = count / read if read else None
+        examples = tuple(each for each in facts.examples if code in each.reasons)[:EXAMPLES]
+        yield Reason(code, count, left[code], share, ROWS.get(code, UNKNOWN), examples)
+
+
+def _by_reason(rejected: Iterable[Rejected], name: str) -> Mapping[str, int]:
+    counts: Counter[str] = Counter()
+    for each in rejected:
+        counts.update(dict.fromkeys(each.reasons, getattr(each, name)))
+    return counts
+
+
+def _findings(facts: Facts, totals: Totals, filled: Completeness | None, fresh: Freshness) -> Iterator[str]:
+    if not facts.made:
+        yield "The table does not exist yet."
+        return
+    if filled:
+        yield from _unfilled(filled)
+    if fresh.behind:
+        yield f"The latest row is {fresh.behind:,} sessions behind."
+    yield from _faults(facts, totals)
+
+
+def _unfilled(filled: Completeness) -> Iterator[str]:
+    if filled.missing:
+        yield f"{filled.missing:,} of {filled.expected:,} sessions have no rows."
+    if filled.partial:
+        yield f"{len(filled.partial):,} sessions have fewer symbols than is usual."
+    if filled.outside:
+        yield f"{len(filled.outside):,} days have rows although the exchange was closed."
+
+
+def _faults(facts: Facts, totals: Totals) -> Iterator[str]:
+    if left := sum(each.open for each in facts.rejected):
+        yield f"{left:,} rejected rows are open."
+    if totals.refused:
+        yield f"{totals.refused:,} object versions were refused as a whole."
+    if facts.repeated and facts.repeated.keys:
+        yield f"{facts.repeated.keys:,} keys are in the table more than once."
+    severe = sum(each.rows for each in facts.anomalies.days if each.severity in {"high", "critical"})
+    if severe:
+        yield f"{severe:,} anomalies are high or critical."

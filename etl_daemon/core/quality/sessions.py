@@ -1,0 +1,132 @@
+"""On which days rows are expected, and on which they are missing or too few."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from statistics import median
+
+USUAL_SHARE = 0.9
+"""A session with fewer symbols than this share of what is usual is partial."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From when on, and until before when; aware."""
+
+    since: datetime
+    until: datetime
+
+    @property
+    def days(self) -> tuple[date, date]:
+        """The first and the last day that it touches, UTC."""
+        return self.since.date(), (self.until - timedelta(microseconds=1)).date()
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A day on which an exchange trades, by its own date; the instants are aware."""
+
+    day: date
+    opens: datetime
+    closes: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """An exchange: its time zone, and its sessions within a span.
+
+    ``ahead`` is how long before midnight of their date sessions open (minutes), where they begin the evening before.
+    """
+
+    name: str
+    zone: str
+    sessions: tuple[Session, ...]
+    ahead: int = 0
+
+    def closed(self, span: Span) -> tuple[Session, ...]:
+        """Those that are wholly within the span."""
+        return tuple(each for each in self.sessions if span.since <= each.opens and each.closes <= span.until)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What a table has of a day: its rows, and their symbols (None: it has no such column)."""
+
+    day: date
+    rows: int
+    symbols: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Sessions in a row without any rows."""
+
+    first: date
+    last: date
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """How sessions are filled. Without a calendar ``expected`` is None, and ``days`` are all there is to say.
+
+    ``present`` counts expected sessions with rows, ``usual`` is the median of their symbols; ``outside`` are days with
+    rows on which the exchange was closed.
+    """
+
+    days: tuple[Day, ...]
+    expected: int | None = None
+    present: int = 0
+    gaps: tuple[Gap, ...] = ()
+    partial: tuple[Day, ...] = ()
+    usual: float | None = None
+    outside: tuple[Day, ...] = ()
+
+    @property
+    def missing(self) -> int:
+        """Expected sessions without rows."""
+        return (self.expected or 0) - self.present
+
+    @property
+    def share(self) -> float | None:
+        """Of the expected sessions those that have rows, 0 to 1; None: none was expected."""
+        return self.present / self.expected if self.expected else None
+
+
+def completeness(days: Iterable[Day], span: Span, calendar: Calendar | None) -> Completeness:
+    """Hold what a table has against the sessions that were to be.
+
+    A session that is not over, or began before the span, is not expected; that it has rows is no fault either.
+    """
+    first, last = span.days
+    found = {each.day: each for each in days if first <= each.day <= last}
+    seen = tuple(found.values())
+    if calendar is None:
+        return Completeness(seen, usual=_usual(seen))
+    expected = [each.day for each in calendar.closed(span)]
+    there = [found[day] for day in expected if day in found]
+    usual = _usual(there)
+    few = [each for each in there if usual and each.symbols is not None and each.symbols < USUAL_SHARE * usual]
+    trading = {each.day for each in calendar.sessions}
+    outside = tuple(each for each in seen if each.day not in trading)
+    return Completeness(seen, len(expected), len(there), _gaps(expected, found), tuple(few), usual, outside)
+
+
+def _usual(days: Sequence[Day]) -> float | None:
+    symbols = [each.symbols for each in days if each.symbols is not None]
+    return float(median(symbols)) if symbols else None
+
+
+def _gaps(expected: Iterable[date], found: Mapping[date, Day]) -> tuple[Gap, ...]:
+    runs = [list(days) for absent, days in groupby(expected, lambda day: day not in found) if absent]
+    return tuple(Gap(run[0], run[-1], len(run)) for run in runs)
+
+
+def behind(latest: date | None, span: Span, calendar: Calendar | None) -> int | None:
+    """How many sessions were over after the day of the latest row; None without a calendar."""
+    if calendar is None:
+        return None
+    return sum(latest is None or each.day > latest for each in calendar.closed(span))
