@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +11,11 @@ import typer
 from etl_daemon.cli import completion
 from etl_daemon.cli.options import taking
 
+INSTANT = "Date or instant (UTC), or an age like 14d, 36h, 90m."
+REPORT_EXAMPLES = (
+    "Examples: `etl-daemon report`, `etl-daemon report --since 7d --html quality.html`, "
+    "`etl-daemon report --since 2026-01-01 --until 2026-02-01 --dataset price_data --csv january.csv`"
+)
 TARGET = "Settings of etl-config.NAME.env, such as prod; left out: the usual ones."
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
@@ -29,6 +35,20 @@ class VerifyOptions:
     objects: Annotated[
         int, typer.Option(min=0, max=1_000, help="So many of each dataset's latest objects are read again.")
     ] = 3
+    json: Json = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOptions:
+    """What `report` is asked to look at, and where it is to go."""
+
+    since: Annotated[str, typer.Option(metavar="T", help=f"Rows and commits from then on. {INSTANT}")] = "30d"
+    until: Annotated[
+        str | None, typer.Option(metavar="T", help=f"Rows and commits before. {INSTANT} [default: now]")
+    ] = None
+    dataset: Annotated[str | None, typer.Option(metavar="NAME", help="This dataset only.")] = None
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with plots there.")] = None
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all figures there, one a line.")] = None
     json: Json = False
 
 
@@ -71,6 +91,13 @@ def _verify(options: VerifyOptions) -> None:
     verify(options)
 
 
+def _report(options: ReportOptions) -> None:
+    """Tell how good the data is: completeness, rejects, duplicates, restatements, anomalies, freshness, volumes."""
+    from etl_daemon.cli.report import report
+
+    report(options)
+
+
 def _teardown(options: TeardownOptions) -> None:
     """Take away what a target has in AWS and Snowflake, with all data; refuses without --yes."""
     from etl_daemon.cli.teardown import teardown
@@ -85,4 +112,5 @@ def add(app: typer.Typer) -> None:
     models.command("test")(_test)
     app.add_typer(models, name="models")
     app.command("verify")(taking(VerifyOptions, _verify))
+    app.command("report", epilog=REPORT_EXAMPLES)(taking(ReportOptions, _report))
     app.command("teardown")(taking(TeardownOptions, _teardown))

@@ -88,7 +88,7 @@ def test_a_reason_counts_every_row_that_has_it():
         ("a", 3, 1, 0.075),
     ]
     assert len(found.reasons[0].examples) == EXAMPLES
-    assert found.findings == ("6 rejected rows are open.",)
+    assert found.findings == ("6 rejected rows still open.",)
 
 
 def test_examples_are_taken_until_each_reason_has_some():
@@ -103,6 +103,6 @@ def test_what_is_well_has_no_findings_and_what_is_not_there_one():
         days=ALL, latest_day=day(16), volumes=(Volume(day(5), Totals(refused=2)),), repeated=Repeated(1, 2)
     )
     assert refused.findings == (
-        "2 object versions were refused as a whole.",
-        "1 keys are in the table more than once.",
+        "2 object versions refused as a whole.",
+        "1 key more than once in the table.",
     )

@@ -15,6 +15,9 @@ from etl_daemon.core.quality.sessions import Calendar, Completeness, Session, Sp
 EXAMPLES = 3
 """Rows that are shown of each reason, at most."""
 
+SEVERE = ("high", "critical")
+"""Severities that somebody should look at."""
+
 SESSIONED = (Kind.PRICES, Kind.INDICATORS)
 """Kinds that every session should bring rows of; anomalies come when they come, and a table may hold anything."""
 
@@ -113,26 +116,30 @@ def _findings(facts: Facts, totals: Totals, filled: Completeness | None, fresh: 
     if filled:
         yield from _unfilled(filled)
     if fresh.behind:
-        yield f"The latest row is {fresh.behind:,} sessions behind."
+        yield f"The latest row is {_many(fresh.behind, 'session')} behind."
     yield from _faults(facts, totals)
 
 
 def _unfilled(filled: Completeness) -> Iterator[str]:
     if filled.missing:
-        yield f"{filled.missing:,} of {filled.expected:,} sessions have no rows."
+        yield f"{filled.missing:,} of {_many(filled.expected or 0, 'session')} without rows."
     if filled.partial:
-        yield f"{len(filled.partial):,} sessions have fewer symbols than is usual."
+        yield f"{_many(len(filled.partial), 'session')} with fewer symbols than is usual."
     if filled.outside:
-        yield f"{len(filled.outside):,} days have rows although the exchange was closed."
+        yield f"{_many(len(filled.outside), 'day')} with rows although the exchange was closed."
 
 
 def _faults(facts: Facts, totals: Totals) -> Iterator[str]:
     if left := sum(each.open for each in facts.rejected):
-        yield f"{left:,} rejected rows are open."
+        yield f"{_many(left, 'rejected row')} still open."
     if totals.refused:
-        yield f"{totals.refused:,} object versions were refused as a whole."
+        yield f"{_many(totals.refused, 'object version')} refused as a whole."
     if facts.repeated and facts.repeated.keys:
-        yield f"{facts.repeated.keys:,} keys are in the table more than once."
-    severe = sum(each.rows for each in facts.anomalies.days if each.severity in {"high", "critical"})
+        yield f"{_many(facts.repeated.keys, 'key')} more than once in the table."
+    severe = sum(each.rows for each in facts.anomalies.days if each.severity in SEVERE)
     if severe:
-        yield f"{severe:,} anomalies are high or critical."
+        yield f"{severe:,} high or critical among {_many(facts.anomalies.rows, 'anomaly', 'anomalies')}."
+
+
+def _many(count: int, one: str, several: str = "") -> str:
+    return f"{count:,} {one if count == 1 else several or f'{one}s'}"
