@@ -10,7 +10,7 @@ from etl_daemon.core.quality.plots import plots
 from etl_daemon.core.quality.report import Report
 from etl_daemon.server.rendering import rendered, static
 
-MOST = 40
+MOST = 20
 """Lines of a table; programs get all of them."""
 
 

@@ -62,8 +62,14 @@ def _filled(found: Completeness, span: Span) -> Chart:
     by_symbols = any(each.symbols is not None for each in found.days)
     counts = {each.day: (each.symbols or 0 if by_symbols else each.rows, 0) for each in found.days}
     what = "Symbols" if by_symbols else "Rows"
-    words = f"{len(counts):,} days have rows, at most {max(low for low, _ in counts.values()):,} {what.lower()} in one."
-    return _chart(f"{what} per day of the rows", words, counts, span, (what.lower(), "none"))
+    most = max(low for low, _ in counts.values())
+    words = (
+        f"{len(counts):,} days have rows, at most {most:,} {what.lower()} in one; {found.missing:,} sessions have none."
+    )
+    usual = round(found.usual) if found.usual and by_symbols else most
+    counts |= dict.fromkeys(found.absent, (0, usual))
+    counts |= {each.day: (each.symbols or 0, usual - (each.symbols or 0)) for each in found.partial}
+    return _chart(f"{what} per day of the rows", words, counts, span, (what.lower(), "missing"))
 
 
 def _volumes(volumes: Iterable[Volume], span: Span) -> Chart:
@@ -85,7 +91,7 @@ def _flagged(days: Iterable[FlaggedDay], span: Span) -> Chart:
 
 
 def _chart(title: str, words: str, counts: Mapping[date, tuple[int, int]], span: Span, names: tuple[str, str]) -> Chart:
-    """Bars of two parts; where several days share one it stands for the highest of them."""
+    """Bars of two parts; where several days share one it stands for the worst of them, then the highest."""
     first, last = span.days
     each = -(-((last - first).days + 1) // MOST_BARS)
     bars = ((last - first).days + 1 + each - 1) // each
@@ -93,11 +99,11 @@ def _chart(title: str, words: str, counts: Mapping[date, tuple[int, int]], span:
     for day, found in counts.items():
         place = (day - first).days // each
         if 0 <= place < bars:
-            highest[place] = max(highest.get(place, (0, 0)), found, key=sum)
+            highest[place] = max(highest.get(place, (0, 0)), found, key=lambda each: (each[1], each[0]))
     most = max(map(sum, highest.values()), default=0) or 1
     width = WIDTH / bars
     starts = {place: first + timedelta(days=place * each) for place in highest}
-    told = f"{title}, the highest of {each} in a bar" if each > 1 else title
+    told = f"{title}, the worst of {each} in a bar" if each > 1 else title
     return Chart(
         told,
         words,

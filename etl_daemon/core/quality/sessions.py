@@ -73,13 +73,13 @@ class Gap:
 class Completeness:
     """How sessions are filled. Without a calendar ``expected`` is None, and ``days`` are all there is to say.
 
-    ``present`` counts expected sessions with rows, ``usual`` is the median of their symbols; ``outside`` are days with
-    rows on which the exchange was closed.
+    ``absent`` are expected sessions without rows, ``gaps`` the same in runs; ``usual`` is the median of the symbols of
+    the others. ``outside`` are days with rows on which the exchange was closed.
     """
 
     days: tuple[Day, ...]
     expected: int | None = None
-    present: int = 0
+    absent: tuple[date, ...] = ()
     gaps: tuple[Gap, ...] = ()
     partial: tuple[Day, ...] = ()
     usual: float | None = None
@@ -88,7 +88,12 @@ class Completeness:
     @property
     def missing(self) -> int:
         """Expected sessions without rows."""
-        return (self.expected or 0) - self.present
+        return len(self.absent)
+
+    @property
+    def present(self) -> int:
+        """Expected sessions with rows."""
+        return (self.expected or 0) - self.missing
 
     @property
     def share(self) -> float | None:
@@ -112,7 +117,8 @@ def completeness(days: Iterable[Day], span: Span, calendar: Calendar | None) -> 
     few = [each for each in there if usual and each.symbols is not None and each.symbols < USUAL_SHARE * usual]
     trading = {each.day for each in calendar.sessions}
     outside = tuple(each for each in seen if each.day not in trading)
-    return Completeness(seen, len(expected), len(there), _gaps(expected, found), tuple(few), usual, outside)
+    absent = tuple(day for day in expected if day not in found)
+    return Completeness(seen, len(expected), absent, _gaps(expected, found), tuple(few), usual, outside)
 
 
 def _usual(days: Sequence[Day]) -> float | None:
