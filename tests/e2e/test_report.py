@@ -136,9 +136,10 @@ def test_the_page_shows_the_figures_and_draws_them(page: webdriver.Chrome) -> No
     first = page.find_element(By.CSS_SELECTOR, ".dataset").text
     assert "1 session with fewer symbols than is usual." in first
     assert "9" in page.find_element(By.CSS_SELECTOR, "[aria-label='Rejected rows by reason, price_data'] td").text
-    bars = page.find_elements(By.CSS_SELECTOR, ".dataset:nth-of-type(1) rect.loaded")
-    assert len(bars) >= 3
-    assert all(bar.rect["height"] > 1 for bar in bars)
+    for part in ("loaded", "rejected"):
+        bars = page.find_elements(By.CSS_SELECTOR, f".dataset:nth-of-type(1) rect.{part}")
+        assert len(bars) >= 2, "of the sessions, and of the volumes"
+        assert all(bar.rect["height"] > 1 for bar in bars)
     assert page.find_element(By.CSS_SELECTOR, ".curve polyline").rect["width"] > 50
     assert len(page.find_elements(By.CSS_SELECTOR, ".curve circle title")) == 1
 
