@@ -30,8 +30,8 @@ from etl_daemon.core.datasets import Dataset
 
 FOLDER = Path(__file__).parent
 NEEDED_BY: Mapping[str, str] = {
-    "ETL_SOURCE": "All commands but `demo` and `explain`. `init`, `status`, `quarantine list`, `models`, `validate` "
-    "and `monitor` need no source.",
+    "ETL_SOURCE": "All commands but `demo` and `explain`. `init`, `status`, `report`, `quarantine list`, `models`, "
+    "`validate` and `monitor` need no source.",
     "SNOWFLAKE_ACCOUNT": "All commands that ask the destination, with `ETL_DESTINATION=snowflake`; an account and one "
     "way to log in must be set.",
     "SNOWFLAKE_SSM_PATH": "The same commands, where the settings of Snowflake are kept elsewhere; the last three: "
