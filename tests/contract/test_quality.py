@@ -155,7 +155,10 @@ def test_anomalies_are_counted_and_drawn(dirty):
         if row["SYMBOL"] == "AAPL":
             last[row["TIMESTAMP"].date()] = float(row["CLOSE_PRICE"])
     assert (curve.symbol, dict(curve.points)) == ("AAPL", last)
-    assert dict(curve.marks) == Counter(row["TIMESTAMP"].date() for row in rows if row["SYMBOL"] == "AAPL")
+    assert {mark[2] for mark in curve.marks} == {"critical"}
+    assert {day: count for day, count, _ in curve.marks} == Counter(
+        row["TIMESTAMP"].date() for row in rows if row["SYMBOL"] == "AAPL"
+    )
 
 
 def test_keys_that_are_there_more_than_once_are_found(database):

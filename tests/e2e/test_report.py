@@ -140,8 +140,8 @@ def test_the_page_shows_the_figures_and_draws_them(page: webdriver.Chrome) -> No
         bars = page.find_elements(By.CSS_SELECTOR, f".dataset:nth-of-type(1) rect.{part}")
         assert len(bars) >= 2, "of the sessions, and of the volumes"
         assert all(bar.rect["height"] > 1 for bar in bars)
-    assert page.find_element(By.CSS_SELECTOR, ".curve polyline").rect["width"] > 50
-    assert len(page.find_elements(By.CSS_SELECTOR, ".curve circle title")) == 1
+    assert page.find_element(By.CSS_SELECTOR, ".plot polyline").rect["width"] > 50
+    assert len(page.find_elements(By.CSS_SELECTOR, ".plot circle title")) == 1
 
 
 @pytest.mark.browser

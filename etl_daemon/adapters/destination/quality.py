@@ -167,7 +167,7 @@ class _Look:
             Curve(
                 symbol,
                 tuple((day, float(close)) for of, day, close in closes if of == symbol),
-                tuple((day, int(n)) for of, day, n in marks if of == symbol),
+                tuple((day, int(n), severity) for of, day, n, severity in marks if of == symbol),
             )
             for symbol in symbols
         )

@@ -133,11 +133,19 @@ def _by_reason(span: Span, periods: Iterable[ReasonPeriod], kinds: Mapping[str, 
     return Chart(f"Rejected rows per {span.each} by reason, {span.name}", words, bars(seen, key), key)
 
 
-def bars(seen: Mapping[datetime, Counts], key: Mapping[str, str]) -> tuple[Bar, ...]:
-    """A bar for each step in which something came; ``key`` gives the kinds from the bottom up, and their names."""
+def bars(seen: Mapping[datetime, Counts], key: Mapping[str, str], form: str = "%a %H:%M UTC") -> tuple[Bar, ...]:
+    """A bar for each step in which something came; ``key`` gives the kinds from the bottom up, and their names.
+
+    ``form`` is how the words have the step.
+    """
     width, most = WIDTH / len(seen), max((sum(each.values()) for each in seen.values()), default=0)
     return tuple(
-        Bar(round(place * width, 2), round(width * 0.8, 2), _parts(counts, key, most), _words(at, counts, key))
+        Bar(
+            round(place * width, 2),
+            round(width * 0.8, 2),
+            _parts(counts, key, most),
+            _words(f"{at:{form}}", counts, key),
+        )
         for place, (at, counts) in enumerate(seen.items())
         if any(counts.values())
     )
@@ -155,7 +163,5 @@ def _parts(counts: Counts, key: Mapping[str, str], most: int) -> tuple[Part, ...
     return tuple(found)
 
 
-def _words(at: datetime, counts: Counts, key: Mapping[str, str]) -> str:
-    return f"{at:%a %H:%M} UTC: " + ", ".join(
-        f"{counts[kind]:,} {name}" for kind, name in key.items() if counts.get(kind)
-    )
+def _words(at: str, counts: Counts, key: Mapping[str, str]) -> str:
+    return f"{at}: " + ", ".join(f"{counts[kind]:,} {name}" for kind, name in key.items() if counts.get(kind))

@@ -134,11 +134,11 @@ class Anomaly:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The last close of each day of a symbol, and how many anomalies it had on some."""
+    """The last close of each day of a symbol, and the days on which it had anomalies: how many, the worst severity."""
 
     symbol: str
     points: tuple[tuple[date, float], ...]
-    marks: tuple[tuple[date, int], ...]
+    marks: tuple[tuple[date, int, str], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,11 +202,12 @@ class QualitySql:
         )
 
     def marks(self) -> str:
-        """Anomalies of some symbols: (symbol, day, anomalies); JSON list of the symbols."""
+        """Anomalies of some symbols: (symbol, day, anomalies, severity of the worst); JSON list of the symbols."""
         among = LISTED_KEYS.format(self._dialect.listed(KEYS))
         return (
-            f"SELECT SYMBOL, CAST(TIMESTAMP AS DATE) AS DAY_OF, COUNT(*) FROM {self._anomalies} "
-            f"WHERE {FOUND} AND SYMBOL IN {among} GROUP BY SYMBOL, DAY_OF ORDER BY SYMBOL, DAY_OF"
+            f"SELECT SYMBOL, CAST(TIMESTAMP AS DATE) AS DAY_OF, COUNT(*), MAX_BY(SEVERITY, {RANK}) "
+            f"FROM {self._anomalies} WHERE {FOUND} AND SYMBOL IN {among} "
+            "GROUP BY SYMBOL, DAY_OF ORDER BY SYMBOL, DAY_OF"
         )
 
     def closes(self, at: Place) -> str:
