@@ -15,8 +15,9 @@ from etl_daemon.core.model import Refusal
 from etl_daemon.core.quality.facts import Totals
 from etl_daemon.core.quality.sessions import Calendar, Day, Session, Span
 from etl_daemon.errors import SetupError
+from tests.contract.conftest import emulated
 from tests.support.rows import ANOMALIES, INDICATORS, NOW, PRICES, cleaned, price, ref
-from tests.support.targets import DATABASE
+from tests.support.targets import DATABASE, duckdb
 
 pytestmark = pytest.mark.xdist_group("snowflake")
 
@@ -39,8 +40,14 @@ def at(day: int, hour: int = 15, minute: int = 0) -> str:
     return f"2026-01-{day:02d}T{hour:02d}:{minute:02d}:00Z"
 
 
-@pytest.fixture
-def dirty(database):
+@pytest.fixture(scope="module", params=["duckdb", "snowflake"])
+def dirty(request, tmp_path_factory):
+    """A destination that nobody changes; the same for all tests."""
+    with duckdb(tmp_path_factory.mktemp("dirty")) if request.param == "duckdb" else emulated(request) as made:
+        yield loaded(made)
+
+
+def loaded(database):
     """Two days of commits: rejects, duplicates, a restatement, an object refused, an outlier, a row at night."""
     first = [price(symbol, at(2, minute=minute)) for minute in range(3) for symbol in ("AAPL", "MSFT", "IBM")]
     first += [price("AAPL", at(2)), price("AAPL", at(2, 0)), price("n o", at(2)), price("MSFT", at(2), low=20)]
