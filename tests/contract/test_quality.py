@@ -57,7 +57,7 @@ def loaded(database):
     database.load(cleaned(ref("a", "v2", minutes=1400), first[:-1]), now=NOW + DAY + timedelta(seconds=9))
     refused = Refusal(ref("d", minutes=1430), "undecodable", "no")
     database.load(refused, cleaned(ref("e", minutes=8_640), [price(timestamp=at(8))]), now=NOW + 2 * DAY)
-    database.load(cleaned(ref("f", minutes=9_000), [price("LATE", at(7))]), now=NOW + 9 * DAY)
+    database.load(cleaned(ref("f", minutes=9_000), [price("LATE", at(7), high=90, close=12.5)]), now=NOW + 9 * DAY)
     database.discard("c")
     return database
 
@@ -170,11 +170,11 @@ def test_anomalies_are_counted_and_drawn(dirty):
 
 def test_keys_that_are_there_more_than_once_are_found(database):
     database.destination.prepare([LOG])
-    rows = [price(symbol, at(day)) for symbol in ("AAPL", "MSFT") for day in (2, 2, 2, 5)]
+    rows = [price(symbol, at(day)) for symbol in ("AAPL", "MSFT") for day in (2, 2, 2, 5, 5, 6)]
     database.load(cleaned(ref("a"), rows, LOG), dataset=LOG)
     database.load(cleaned(ref("b", minutes=1), [price("IBM", at(20)), price("IBM", at(20))], LOG), dataset=LOG)
     (found,) = facts(database, LOG)
-    assert (found.repeated.keys, found.repeated.rows) == (2, 6), "and none from beyond the span"
+    assert (found.repeated.keys, found.repeated.rows) == (4, 10), "and none from beyond the span"
 
 
 def test_datasets_without_rows_have_figures_of_nothing(database):

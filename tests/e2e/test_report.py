@@ -26,7 +26,7 @@ SINCE = ("report", "--since", "2026-01-01")
 
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
-    made = Shell.embedded(tmp_path_factory.mktemp("report"), ETL_CALENDAR="XNYS", ETL_TIMEOUT=0.5)
+    made = Shell.embedded(tmp_path_factory.mktemp("report"), ETL_CALENDAR="xnys", ETL_TIMEOUT=0.5)
     bucket = made.folder / "bucket/processed/price_data"
     fit = "".join(ROW % (symbol, day, 1, 10.5) for day in (2, 6, 7) for symbol in ("AAPL", "MSFT"))
     (bucket / "fit.json").write_text(
