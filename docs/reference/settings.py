@@ -43,7 +43,7 @@ NEEDED_BY: Mapping[str, str] = {
     "ETL_HTTP_HOST": "`run` answers there; `status`, `monitor` and `check` ask there.",
     "CLOUDWATCH_NAMESPACE": "`run`, `once`, `backfill`, `quarantine replay`.",
     "MONITOR_FAILED_SHARE": "`monitor`; the last one `check` too.",
-    "ETL_CALENDAR": "`report`; takes the extra: `pip install 'etl_daemon[report]'`.",
+    "ETL_CALENDAR": "`report`, with the extra of that name installed.",
     "ETL_LINEAGE_URL": "All commands that load.",
     "DBT_EXECUTABLE": "`models run` and `models test`; with `MODELS_AFTER_LOAD_SECONDS` `run` too.",
     "MAX_CONCURRENT_JOBS": "All commands that load.",

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
-from collections import Counter
+import shutil
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
+from statistics import median
 
 import duckdb
 import pytest
@@ -17,6 +21,7 @@ from selenium.webdriver.common.by import By
 
 from tests.support.browser import chromium, sized
 from tests.support.command import Shell
+from tests.support.shared_data import SHARED, needs_shared_data, oracle
 
 ROW = '{"symbol":"%s","timestamp":"2026-01-%02dT15:%02d:00Z","open":10,"high":99,"low":9,"close":%s,"volume":7}\n'
 HOSTILE = "<script>document.title='taken'</script><img src=x onerror=alert(1)>"
@@ -103,6 +108,37 @@ def test_it_waits_for_the_file_and_says_who_has_it(shell: Shell) -> None:
         ended = shell.run("report")
     assert ended.code == 75
     assert "Another process holds" in ended.err
+
+
+def fit(row: dict[str, str]) -> bool:
+    if "." in row["Name"] or not all(row.values()):
+        return False
+    opened, high, low, closed = (Decimal(row[name]) for name in ("open", "high", "low", "close"))
+    return low <= min(opened, closed) and high >= max(opened, closed)
+
+
+@needs_shared_data
+def test_five_years_of_real_prices_are_as_complete_as_somebody_else_counted(tmp_path: Path) -> None:
+    shell = Shell.embedded(tmp_path, ETL_CALENDAR="XNYS")
+    symbols: dict[str, set[str]] = defaultdict(set)
+    for path in (SHARED / "sp500_sample").glob("*.csv.gz"):
+        shutil.copy(path, tmp_path / "bucket/processed/price_data")
+        with gzip.open(path, "rt") as file:
+            for row in csv.DictReader(file):
+                if fit(row):
+                    symbols[row["date"]].add(row["Name"])
+    assert shell.run("once", "--hours-back", 1).code == 0
+    span = shell.run("report", "--since", "2013-02-08", "--until", "2018-02-08", "--json")
+    filled = span.document["datasets"]["price_data"]["completeness"]
+    assert (filled["expected"], filled["absent"], filled["outside"]) == (1_259, [], [])
+    usual = median(len(each) for each in symbols.values())
+    assert filled["usual"] == usual
+    few = {day for day, each in symbols.items() if len(each) < 0.9 * usual}
+    assert {each["day"] for each in filled["partial"]} == few
+    counts = oracle("sp500_sample")["counts"]
+    rejects = shell.run("report", "--since", "1d", "--json").document["datasets"]["price_data"]["rejects"]
+    reasons = {each["code"]: each["rows"] for each in rejects}
+    assert (reasons["symbol_format"], reasons["ohlc_relation"]) == (counts["bad_symbol_norm"], counts["ohlc_relation"])
 
 
 # ---------------------------------------------------------------- the page
