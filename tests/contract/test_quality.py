@@ -10,7 +10,7 @@ from statistics import median, quantiles
 import pytest
 
 from etl_daemon.adapters.destination.quality import SqlQuality
-from etl_daemon.core.datasets import Mode
+from etl_daemon.core.datasets import Dataset, Kind, Mode
 from etl_daemon.core.model import Refusal
 from etl_daemon.core.quality.facts import Totals
 from etl_daemon.core.quality.sessions import Calendar, Day, Session, Span
@@ -199,3 +199,23 @@ def test_answers_do_not_grow_with_rows(database):
     (found,) = facts(database)
     assert (len(found.days), len(found.volumes), len(found.rejected)) == (1, 1, 1)
     assert (found.rejected[0].rows, len(found.examples)) == (400, 2)
+
+
+@pytest.mark.parametrize(("type_", "days"), [("zoned", [3, 5]), ("DATE", [2, 5]), ("VARCHAR", None)])
+def test_a_table_of_any_columns_is_counted_by_the_time_that_it_has(database, type_, days):
+    table = Dataset(
+        "ticks", Kind.TABLE, "", f"{DATABASE}.MARKET_DATA.TICKS", primary_key=("ID",), timestamp_column="SEEN"
+    )
+    kind = database.engine.dialect.zoned if type_ == "zoned" else type_
+    with database.engine.session() as session:
+        session.run(f'CREATE TABLE {table.table} ("ID" VARCHAR, "SEEN" {kind}, "SYMBOL" VARCHAR)')
+        for number, seen in enumerate(("2026-01-02 23:30:00-05:00", "2026-01-05 12:00:00+00:00")):
+            session.run(
+                f"INSERT INTO {table.table} SELECT ?, CAST('{seen[: 10 if type_ == 'DATE' else 99]}' AS {kind}), ?",
+                "x",
+                f"S{number}",
+            )
+    (found,) = facts(database, table, calendar=NEW_YORK if type_ == "DATE" else None)
+    assert (found.days and [each.day.day for each in found.days]) == days
+    assert (found.rows, found.repeated.keys, found.anomalies.rows) == (2, 1, 0)
+    assert found.latest == (days and datetime(2026, 1, 5, 0 if type_ == "DATE" else 12, tzinfo=UTC))

@@ -376,8 +376,8 @@ def test_help_and_version_need_nothing_slow(shell: Shell) -> None:
     assert "typer" in imported
     assert imported & {"pandas", "duckdb", "boto3", "botocore", "pyarrow", "numpy", "pydantic", "structlog"} == set()
     words = re.findall(r"^│ ([a-z]+) {2,}", ended.out, re.MULTILINE)
-    known = "demo once plan run check monitor init status validate audit backfill upload explain verify teardown"
-    assert " ".join(words) == f"{known} quarantine extract models"
+    known = "demo once plan run check monitor init status validate audit backfill upload explain verify"
+    assert " ".join(words) == f"{known} report teardown quarantine extract models"
     assert shell.execute([sys.executable, "-m", "etl_daemon", "--version"]).out.strip() == "0.1.0"
 
 
