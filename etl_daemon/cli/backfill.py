@@ -9,15 +9,15 @@ from typing import Any
 
 import typer
 
-from etl_daemon.bootstrap.runtime import Runtime, build
+from etl_daemon.bootstrap.runtime import Runtime
 from etl_daemon.bootstrap.sql_upstream import with_types
 from etl_daemon.cli.operate import BackfillOptions, Engine, Output
 from etl_daemon.cli.orders import stopping
 from etl_daemon.cli.outcome import Tally, totals
 from etl_daemon.cli.printing import console, emit, say
-from etl_daemon.cli.progress import Far, bar, drawn
+from etl_daemon.cli.progress import Far, bar
 from etl_daemon.cli.selecting import span, who
-from etl_daemon.cli.start import at_work, chosen, logging_runtime
+from etl_daemon.cli.start import chosen, watched_runtime
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.model import Outcome
 from etl_daemon.operations.backfill import Progress, Span
@@ -44,7 +44,7 @@ def backfill(options: BackfillOptions) -> None:
     if options.to and options.engine is Engine.LOCAL:
         raise typer.BadParameter("Files are written by --engine spark only.", param_hint="--output parquet")
     tally = Tally()
-    with _runtime(tally, as_json=options.json) as runtime:
+    with watched_runtime(load_settings(), tally, as_json=options.json) as runtime:
         dataset, operator = chosen(with_types(runtime).datasets, options.dataset), runtime.operator(who())
         steps = _steps(runtime, options, dataset, Span(since, until), operator)
         with stopping(operator.stop), closing(steps), bar(as_json=options.json) as show:
@@ -73,12 +73,6 @@ def _steps(
         to = outlet(runtime, session, options.to or "")
         return deliver(dataset, span, in_large_batches(runtime.corridor, runtime.settings), to, operator.stop)
     return load_older(dataset, span, on_spark(runtime, session).corridor, operator)
-
-
-def _runtime(tally: Tally, *, as_json: bool) -> Runtime:
-    """Where a bar is drawn, it takes the place of log lines."""
-    settings = load_settings()
-    return at_work(build(settings, [tally])) if drawn(as_json=as_json) else logging_runtime(settings, tally)
 
 
 def _far(now: Progress) -> Far:

@@ -18,7 +18,7 @@ from etl_daemon.cli.printing import console, emit, say, table
 from etl_daemon.cli.progress import counting
 from etl_daemon.cli.quarantine import refused_objects
 from etl_daemon.cli.selecting import selection, who
-from etl_daemon.cli.start import logging_runtime
+from etl_daemon.cli.start import watched_runtime
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.model import Deferral
 from etl_daemon.core.review import LedgerLine, Selection
@@ -65,7 +65,7 @@ def replay(options: ReplayOptions) -> None:
         typer.Exit: with 1 where an object could not be read.
         EtlError: settings are wrong, or someone else is at work.
     """
-    with logging_runtime(load_settings()) as bare:
+    with watched_runtime(load_settings(), as_json=options.json) as bare:
         runtime = with_types(bare)
         named = {each.name: each for each in runtime.datasets}
         selected = selection(options, named)

@@ -10,6 +10,7 @@ import typer
 
 from etl_daemon.adapters.observers.memory import Memory, keep_freed
 from etl_daemon.bootstrap.runtime import Runtime, build
+from etl_daemon.cli.progress import drawn
 from etl_daemon.config import Settings
 from etl_daemon.core.datasets import Dataset, Mode
 from etl_daemon.core.overrides import overridden
@@ -23,6 +24,17 @@ def logging_runtime(settings: Settings, *observers: Observer) -> Runtime:
         ConfigError: the datasets are wrong.
     """
     return at_work(build(settings, [logging_observer(settings), *observers]))
+
+
+def watched_runtime(settings: Settings, *observers: Observer, as_json: bool) -> Runtime:
+    """A runtime for work with a bar: where it is drawn, it takes the place of log lines, unless these go to a file.
+
+    Raises:
+        ConfigError: the datasets are wrong.
+    """
+    if drawn(as_json=as_json) and settings.log_file is None:
+        return at_work(build(settings, observers))
+    return logging_runtime(settings, *observers)
 
 
 @contextmanager

@@ -78,3 +78,11 @@ def test_nothing_is_drawn_elsewhere(shell: Shell) -> None:
         assert ended.code == 0, ended.err
         assert not re.search(r"\x1b|\r|━|\d \w+/s", ended.out + ended.err), which
     assert "━" not in drawn(shell, [*words("validate"), "--json"])
+
+
+def test_a_bar_takes_the_place_of_log_lines_but_not_of_a_log_file(shell: Shell) -> None:
+    assert shell.run("once").code == 0
+    assert "settings" not in drawn(shell, words("quarantine"), LOG_LEVEL="INFO")
+    file = shell.folder / "etl.log"
+    assert "━" in drawn(shell, words("quarantine"), LOG_LEVEL="INFO", LOG_FILE=file)
+    assert '"settings"' in file.read_text()
