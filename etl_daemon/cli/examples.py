@@ -33,6 +33,11 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     ),
     "explain": ("etl-daemon explain ohlc_relation", "etl-daemon explain too_large --json"),
     "verify": ("etl-daemon verify", "etl-daemon verify --target prod --since 7d --json"),
+    "report": (
+        "etl-daemon report",
+        "etl-daemon report --since 7d --html quality.html",
+        "etl-daemon report --since 2026-01-01 --until 2026-02-01 --dataset price_data --csv january.csv",
+    ),
     "teardown": ("etl-daemon teardown --target dev", "etl-daemon teardown --target dev --yes"),
     "quarantine list": (
         "etl-daemon quarantine list --reason symbol_format --since 14d",
@@ -56,7 +61,8 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
 def give(app: typer.Typer, before: str = "") -> None:
     """Have the help of every command of the application end with its examples."""
     for command in app.registered_commands:
-        command.epilog = "\n\n".join(("Examples:", *EXAMPLES[f"{before}{command.name}"]))  # a line break of typer's
+        lines = EXAMPLES.get(f"{before}{command.name}", ())
+        command.epilog = "\n\n".join(("Examples:", *lines))  # typer makes one line break of two
     for group in app.registered_groups:
         if group.typer_instance:
             give(group.typer_instance, f"{before}{group.name} ")

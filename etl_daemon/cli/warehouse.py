@@ -12,10 +12,6 @@ from etl_daemon.cli import completion
 from etl_daemon.cli.options import taking
 
 INSTANT = "Date or instant (UTC), or an age like 14d, 36h, 90m."
-REPORT_EXAMPLES = (
-    "Examples: `etl-daemon report`, `etl-daemon report --since 7d --html quality.html`, "
-    "`etl-daemon report --since 2026-01-01 --until 2026-02-01 --dataset price_data --csv january.csv`"
-)
 TARGET = "Settings of etl-config.NAME.env, such as prod; left out: the usual ones."
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
@@ -46,7 +42,9 @@ class ReportOptions:
     until: Annotated[
         str | None, typer.Option(metavar="T", help=f"Rows and commits before. {INSTANT} [default: now]")
     ] = None
-    dataset: Annotated[str | None, typer.Option(metavar="NAME", help="This dataset only.")] = None
+    dataset: Annotated[
+        str | None, typer.Option(metavar="NAME", autocompletion=completion.datasets, help="This dataset only.")
+    ] = None
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with plots there.")] = None
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all figures there, one a line.")] = None
     json: Json = False
@@ -112,5 +110,5 @@ def add(app: typer.Typer) -> None:
     models.command("test")(_test)
     app.add_typer(models, name="models")
     app.command("verify")(taking(VerifyOptions, _verify))
-    app.command("report", epilog=REPORT_EXAMPLES)(taking(ReportOptions, _report))
+    app.command("report")(taking(ReportOptions, _report))
     app.command("teardown")(taking(TeardownOptions, _teardown))
