@@ -36,9 +36,10 @@ def report(options: ReportOptions) -> None:
     since, until = span(options.since, options.until)
     settings = load_settings(needs_source=False)
     chosen = _chosen(configure.datasets(settings), options.dataset)
-    if since is None or since >= (until or now):
+    end = min(until or now, now)  # what is to come is not missing
+    if since is None or since >= end:
         raise typer.BadParameter("It is not before the end.", param_hint="--since")
-    found = made(settings, chosen, Span(since, until or now), now)
+    found = made(settings, chosen, Span(since, end), now)
     if options.html:
         from etl_daemon.server.report import page
 

@@ -182,6 +182,8 @@ def test_datasets_without_rows_have_figures_of_nothing(database):
     for found in (prices, indicators, anomalies):
         assert (found.rows, found.latest, found.days, found.volumes, found.lag) == (0, None, (), (), None)
         assert (found.rejected, found.examples, found.anomalies.rows, found.repeated.keys) == ((), (), 0, 0)
+    ever = Span(datetime.min.replace(tzinfo=UTC), SPAN.until)
+    assert facts(database, span=ever) == [prices]
     absent = replace(PRICES, table=f"{DATABASE}.MARKET_DATA.NOT_THERE")
     assert facts(database, absent)[0].made is False
 

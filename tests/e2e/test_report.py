@@ -76,6 +76,13 @@ def test_people_get_a_table_and_what_to_look_at(shell: Shell) -> None:
     assert "technical_indicators" not in out
 
 
+def test_what_is_to_come_is_not_missing(shell: Shell) -> None:
+    until, open_ended = (shell.run(*SINCE, *words, "--json").document for words in (("--until", "2100-01-01"), ()))
+    assert until["until"] == until["made_at"]
+    filled = [each["datasets"]["price_data"]["completeness"] for each in (until, open_ended)]
+    assert filled[0]["expected"] == filled[1]["expected"]
+
+
 def test_without_a_calendar_days_are_counted(shell: Shell) -> None:
     ended = shell.run(*SINCE, "--json", ETL_CALENDAR="")
     filled = ended.document["datasets"]["price_data"]["completeness"]

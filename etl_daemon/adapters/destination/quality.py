@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from etl_daemon.adapters.destination.session import Engine, Session
@@ -35,6 +35,7 @@ from etl_daemon.core.target import OUTSIDE
 from etl_daemon.errors import SetupError
 
 DAY = timedelta(days=1)
+EARLIEST = date.min + DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class _Look:
         self._dataset = dataset
         self._span = _naive(span.since), _naive(span.until)
         first, last = span.days
-        self._days = datetime.combine(first, time()) - DAY, datetime.combine(last, time()) + 2 * DAY
+        self._days = datetime.combine(max(first, EARLIEST), time()) - DAY, datetime.combine(last, time()) + 2 * DAY
         outside = dataset.kind is Kind.ANOMALIES
         self._sql = QualitySql(engine.database, dataset.table if outside else anomalies.table, engine.dialect)
         self._found = (OUTSIDE if outside else dataset.detector, *self._span)
