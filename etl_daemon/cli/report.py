@@ -91,7 +91,7 @@ def _show(found: Report) -> None:
         for reason in one.reasons:
             share = "" if reason.share is None else f" ({reason.share:.2%} of the rows read)"
             out.print(f"{one.facts.name}: {reason.code} {reason.rows:,}{share}", soft_wrap=True)
-    if not found.calendar:
+    if not any(one.calendar for one in found.datasets):
         out.print("No sessions are expected: ETL_CALENDAR names no exchange.", soft_wrap=True)
 
 

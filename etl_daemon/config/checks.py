@@ -156,7 +156,9 @@ def daemon_name(value: str) -> str:
 
 
 def exchange(value: str) -> str:
-    """The code of an exchange; whether there is such a calendar shows when it is asked for."""
+    """The code of an exchange, empty where it says none; whether there is such a one shows when it is asked for."""
+    if value == "NONE":
+        return ""
     if not re.fullmatch(r"[A-Z0-9_/]{0,16}", value):
         raise ValueError("must be the ISO 10383 code of an exchange, such as XNYS")
     return value

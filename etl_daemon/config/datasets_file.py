@@ -16,7 +16,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from etl_daemon.config.api_options import ApiOptions, read_api_options
-from etl_daemon.config.checks import LOWER, Hours, KeyPattern, Pattern, PrefixTemplate, TableName, TimestampFormat
+from etl_daemon.config.checks import (
+    LOWER,
+    Exchange,
+    Hours,
+    KeyPattern,
+    Pattern,
+    PrefixTemplate,
+    TableName,
+    TimestampFormat,
+)
 from etl_daemon.config.connections import Connection, read_connections
 from etl_daemon.config.problems import unknown, wrong_values
 from etl_daemon.config.settings import MODES, Mode
@@ -64,6 +73,9 @@ class DatasetOptions(BaseModel):
     window_hours: Hours | None = Field(None, description="How far back a first start looks (hours).")
     fresh_hours: Hours | None = Field(
         None, description="Older last rows are an error to `etl-daemon monitor` (hours); left out: what is usual."
+    )
+    calendar: Exchange | None = Field(
+        None, description="Exchange whose sessions `report` expects rows of; none: of no one's; left out: ETL_CALENDAR."
     )
     mode: Mode | None = Field(None, description=f"{MODES}.")
     incremental_by: Literal["primary_key", "timestamp_column"] | None = Field(

@@ -188,7 +188,8 @@ class Dataset:
     is a regular expression on the key: objects for which it finds the same are one delivery. ``cursor`` names a cursor
     of its own, for loading beside the daemon. ``extracted`` objects were written by an extraction: a quoted empty cell
     is text, and one object holds all rows where the table is replaced. ``fresh_hours`` is how old the last rows may be
-    for the monitor; None: as old as is usual at that time of the week. ``silver`` says what its rows become next.
+    for the monitor; None: as old as is usual at that time of the week. ``calendar`` names that of the exchange whose
+    sessions a report expects rows of; None: the usual one, empty: none. ``silver`` says what its rows become next.
 
     For the kind ``table`` only: ``types`` maps target names to the types that their values must have, whatever the
     object says. With ``raw`` the table has one column of its own, ``DATA``, with JSON as it came, and ``INSERT_DTS``.
@@ -213,6 +214,7 @@ class Dataset:
     cursor: str = ""
     extracted: bool = False
     fresh_hours: float | None = None
+    calendar: str | None = None
     types: Mapping[str, pa.DataType] = field(default_factory=dict)
     drift: Drift = Drift.EVOLVE
     extra_columns: Extra = Extra.IGNORE

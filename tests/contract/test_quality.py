@@ -63,7 +63,7 @@ def loaded(database):
 
 
 def facts(target, *datasets, span=SPAN, calendar=None):
-    found = SqlQuality(target.engine, ANOMALIES).facts(datasets or (PRICES,), span, calendar)
+    found = SqlQuality(target.engine, ANOMALIES).facts([(each, calendar) for each in datasets or (PRICES,)], span)
     return list(found)
 
 

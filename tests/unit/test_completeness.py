@@ -3,10 +3,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from etl_daemon.core.datasets import Kind
+from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.quality.facts import Facts, Rejected, RejectedRow, Repeated, Totals, Volume
-from etl_daemon.core.quality.report import EXAMPLES, verdict, wanted
-from etl_daemon.core.quality.sessions import Calendar, Day, Gap, Session, Span, completeness
+from etl_daemon.core.quality.report import EXAMPLES, calendar_of, verdict, wanted
+from etl_daemon.core.quality.sessions import Calendar, Day, Gap, Partial, Session, Span, completeness
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 OPENS, CLOSES = timedelta(hours=14, minutes=30), timedelta(hours=21)
@@ -38,8 +38,25 @@ def test_missing_sessions_in_a_row_are_one_gap_over_the_weekend():
 
 def test_a_session_is_partial_below_nine_tenths_of_what_is_usual():
     changed = [replace(ALL[0], symbols=8), replace(ALL[1], symbols=9), *ALL[2:]]
-    assert completeness(changed, SPAN, CALENDAR).partial == (replace(ALL[0], symbols=8),)
+    assert completeness(changed, SPAN, CALENDAR).partial == (Partial(ALL[0].day, ALL[0].rows, 8, 10.0),)
     assert completeness([replace(each, symbols=None) for each in ALL], SPAN, CALENDAR).usual is None
+
+
+def test_what_was_listed_years_later_lacks_nowhere_before():
+    days = [MONDAY + timedelta(days=number) for number in range(200)]
+    calendar = Calendar("ALL", "UTC", tuple(Session(at.date(), at + OPENS, at + CLOSES) for at in days))
+    filled = [Day(at.date(), 1, 10 if number < 100 else 20) for number, at in enumerate(days)]
+    filled[150] = replace(filled[150], symbols=15)
+    found = completeness(filled, Span(days[0], days[-1] + timedelta(days=1)), calendar)
+    assert found.partial == (Partial(filled[150].day, 1, 15, 20.0),)
+
+
+@pytest.mark.parametrize(
+    ("kind", "own", "expected"),
+    [(Kind.PRICES, None, "XNYS"), (Kind.PRICES, "XLON", "XLON"), (Kind.PRICES, "", ""), (Kind.TABLE, None, "")],
+)
+def test_a_dataset_may_have_a_calendar_of_its_own(kind, own, expected):
+    assert calendar_of(Dataset("d", kind, "p", "A.B.C", calendar=own), "XNYS") == expected
 
 
 def test_days_without_a_session_are_outside():
@@ -74,7 +91,7 @@ def test_the_latest_row_may_be_sessions_behind():
     assert "The latest row is 6 sessions behind." in late.findings
     assert judged(latest_day=day(16), days=ALL).freshness.behind == 0
     assert judged(days=()).freshness.behind == 10, "there is no row at all"
-    other = verdict(Facts("anomalies", Kind.ANOMALIES, "D.S.T", days=()), SPAN, CALENDAR)
+    other = verdict(Facts("anomalies", Kind.ANOMALIES, "D.S.T", days=()), SPAN, None)
     assert (other.freshness.behind, other.completeness.expected) == (None, None)
 
 

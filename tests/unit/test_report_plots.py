@@ -66,8 +66,9 @@ def test_documents_say_the_same():
     facts = replace(
         FACTS, volumes=(Volume(day(6), Totals(read=9, loaded=9)),), last_commit=datetime(2026, 1, 6, tzinfo=UTC)
     )
-    report = Report("here", SPAN, SPAN.until, "XNYS", (verdict(facts, SPAN, CALENDAR),))
+    report = Report("here", SPAN, SPAN.until, (verdict(facts, SPAN, CALENDAR),))
     told = document(report)["datasets"]["prices"]
+    assert told["calendar"] == "XNYS"
     assert (told["completeness"]["absent"], told["completeness"]["missing"]) == (["2026-01-05"], 1)
     assert told["freshness"]["last_commit"] == "2026-01-06T00:00:00+00:00"
     found = [dict(zip(COLUMNS, line, strict=True)) for line in lines(report)]

@@ -45,21 +45,20 @@ class SqlQuality:
     engine: Engine
     anomalies: Dataset
 
-    def facts(self, datasets: Sequence[Dataset], span: Span, calendar: Calendar | None) -> Iterator[Facts]:
-        """What there is of each dataset; days are those of the calendar's exchange, or UTC.
+    def facts(self, datasets: Sequence[tuple[Dataset, Calendar | None]], span: Span) -> Iterator[Facts]:
+        """What there is of each dataset, in order; days are those of its calendar's exchange, or UTC.
 
         Raises:
             SetupError: there are no control tables.
             BusyError: another process held the destination all the while.
         """
-        zone = Zone(calendar.zone, calendar.ahead) if calendar else Zone()
         with self.engine.session(read_only=True) as session:
             there = existing(session, self.engine.database)
             missing = [name for name in CONTROL_TABLES if control(self.engine.database, name).upper() not in there]
             if missing:
                 detail = f"{self.engine.place} has no {', '.join(missing)}."
                 raise SetupError(detail, hint="to make what is missing: etl-daemon init")
-            for dataset in datasets:
+            for dataset, calendar in datasets:
                 flagging = self.anomalies.table.upper() in there
                 look = _Look(session, self.engine, self.anomalies, dataset, span)
                 facts = look.ledger()
@@ -67,6 +66,7 @@ class SqlQuality:
                     yield replace(facts, made=False)
                     continue
                 at = look.place()
+                zone = Zone(calendar.zone, calendar.ahead) if calendar else Zone()
                 facts = look.target(facts, at, zone)
                 yield replace(facts, anomalies=look.flagged(at)) if flagging and look.flags else facts
 

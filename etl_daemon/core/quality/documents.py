@@ -24,7 +24,6 @@ def document(report: Report) -> dict[str, Any]:
             "since": report.span.since,
             "until": report.span.until,
             "made_at": report.at,
-            "calendar": report.calendar,
             "findings": report.findings,
             "datasets": {each.facts.name: _dataset(each) for each in report.datasets},
         }
@@ -37,6 +36,7 @@ def _dataset(one: Verdict) -> dict[str, Any]:
     return {
         "table": facts.table,
         "exists": facts.made,
+        "calendar": one.calendar,
         "rows": facts.rows,
         "findings": one.findings,
         "completeness": asdict(filled) | {"missing": filled.missing, "share": filled.share} if filled else None,
@@ -118,7 +118,7 @@ def _filled(one: Verdict) -> Iterator[Figure]:
         yield "completeness", "symbols", "", day.day, day.symbols
     for gap in filled.gaps:
         yield "completeness", "missing_sessions", f"until {gap.last}", gap.first, gap.sessions
-    for day in filled.partial:
-        yield "completeness", "partial_symbols", "", day.day, day.symbols
+    for few in filled.partial:
+        yield "completeness", "partial_symbols", "", few.day, few.symbols
     for day in filled.outside:
         yield "completeness", "outside_rows", "", day.day, day.rows

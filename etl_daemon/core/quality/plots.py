@@ -51,7 +51,7 @@ def _filled(found: Completeness, span: Span) -> Chart:
     usual = round(found.usual) if found.usual and by_symbols else most
     counts: dict[date, Counts] = {day: {LOW: count} for day, count in there.items()}
     counts |= {day: {HIGH: usual} for day in found.absent}
-    counts |= {each.day: {LOW: there[each.day], HIGH: usual - there[each.day]} for each in found.partial}
+    counts |= {each.day: {LOW: there[each.day], HIGH: round(each.usual) - there[each.day]} for each in found.partial}
     what = "symbols" if by_symbols else "rows"
     words = f"{len(there):,} days have rows, at most {most:,} {what} in one."
     if found.expected is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from etl_daemon.core.datasets import Kind
+from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.explanations import ROWS, UNKNOWN, Explanation
 from etl_daemon.core.quality.facts import Facts, Rejected, RejectedRow, Totals
 from etl_daemon.core.quality.sessions import Calendar, Completeness, Session, Span, behind, completeness
@@ -19,7 +19,8 @@ SEVERE = ("high", "critical")
 """Severities that somebody should look at."""
 
 SESSIONED = (Kind.PRICES, Kind.INDICATORS)
-"""Kinds that every session should bring rows of; anomalies come when they come, and a table may hold anything."""
+"""Kinds that every session should bring rows of; anomalies come when they come, and a table may hold anything. Those
+have a calendar only where the dataset names one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,13 @@ class Freshness:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A dataset: its facts, what follows from them, and in words what somebody should look at."""
+    """A dataset: its facts, what follows from them, and in words what somebody should look at.
+
+    ``calendar`` is the exchange's name, empty without one.
+    """
 
     facts: Facts
+    calendar: str
     totals: Totals
     completeness: Completeness | None
     freshness: Freshness
@@ -57,12 +62,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All datasets over a span. ``place`` is where they are, ``calendar`` the exchange's name, empty without one."""
+    """All datasets over a span. ``place`` is where they are."""
 
     place: str
     span: Span
     at: datetime
-    calendar: str
     datasets: tuple[Verdict, ...]
 
     @property
@@ -71,15 +75,22 @@ class Report:
         return sum(len(each.findings) for each in self.datasets)
 
 
+def calendar_of(dataset: Dataset, usual: str) -> str:
+    """The name of the exchange whose sessions the dataset is held against; empty: none."""
+    if dataset.calendar is not None:
+        return dataset.calendar
+    return usual if dataset.kind in SESSIONED else ""
+
+
 def verdict(facts: Facts, span: Span, calendar: Calendar | None) -> Verdict:
     """Judge a dataset by its facts."""
-    own = calendar if facts.kind in SESSIONED else None
-    filled = completeness(facts.days, span, own) if facts.days is not None else None
-    closed = own.closed(span) if own else ()
-    fresh = Freshness(facts.latest, closed[-1] if closed else None, behind(facts.latest_day, span, own))
+    filled = completeness(facts.days, span, calendar) if facts.days is not None else None
+    closed = calendar.closed(span) if calendar else ()
+    fresh = Freshness(facts.latest, closed[-1] if closed else None, behind(facts.latest_day, span, calendar))
     totals = Totals.sum(each.of for each in facts.volumes)
     reasons = tuple(_reasons(facts, totals.read))
-    return Verdict(facts, totals, filled, fresh, reasons, tuple(_findings(facts, totals, filled, fresh)))
+    name = calendar.name if calendar else ""
+    return Verdict(facts, name, totals, filled, fresh, reasons, tuple(_findings(facts, totals, filled, fresh)))
 
 
 def wanted(rejected: Iterable[Rejected]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
@@ -10,6 +10,10 @@ from statistics import median
 
 USUAL_SHARE = 0.9
 """A session with fewer symbols than this share of what is usual is partial."""
+
+AROUND = 20
+"""What is usual is the median of so many sessions before, as many after, and the one in question: what was listed years
+later lacks nowhere before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,16 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class Partial:
+    """A session with fewer symbols than are usual around it."""
+
+    day: date
+    rows: int
+    symbols: int
+    usual: float
+
+
+@dataclass(frozen=True, slots=True)
 class Completeness:
     """How sessions are filled. Without a calendar ``expected`` is None, and ``days`` are all there is to say.
 
@@ -81,7 +95,7 @@ class Completeness:
     expected: int | None = None
     absent: tuple[date, ...] = ()
     gaps: tuple[Gap, ...] = ()
-    partial: tuple[Day, ...] = ()
+    partial: tuple[Partial, ...] = ()
     usual: float | None = None
     outside: tuple[Day, ...] = ()
 
@@ -113,12 +127,19 @@ def completeness(days: Iterable[Day], span: Span, calendar: Calendar | None) -> 
         return Completeness(seen, usual=_usual(seen))
     expected = [each.day for each in calendar.closed(span)]
     there = [found[day] for day in expected if day in found]
-    usual = _usual(there)
-    few = [each for each in there if usual and each.symbols is not None and each.symbols < USUAL_SHARE * usual]
     trading = {each.day for each in calendar.sessions}
     outside = tuple(each for each in seen if each.day not in trading)
     absent = tuple(day for day in expected if day not in found)
-    return Completeness(seen, len(expected), absent, _gaps(expected, found), tuple(few), usual, outside)
+    return Completeness(
+        seen, len(expected), absent, _gaps(expected, found), tuple(_partial(there)), _usual(there), outside
+    )
+
+
+def _partial(days: Sequence[Day]) -> Iterator[Partial]:
+    for place, each in enumerate(days):
+        usual = _usual(days[max(place - AROUND, 0) : place + AROUND + 1])
+        if usual and each.symbols is not None and each.symbols < USUAL_SHARE * usual:
+            yield Partial(each.day, each.rows, each.symbols, usual)
 
 
 def _usual(days: Sequence[Day]) -> float | None:
