@@ -201,7 +201,13 @@ def named(tree: ast.AST) -> Iterator[object]:
         elif isinstance(node, ast.Attribute):
             yield node.attr
         elif isinstance(node, ast.Dict):
-            yield from (each.value for each in node.keys if isinstance(each, ast.Constant))
+            pairs = zip(node.keys, node.values, strict=True)
+            yield from (key.value for key, value in pairs if isinstance(key, ast.Constant) and _is_plain(value))
+
+
+def _is_plain(value: ast.expr) -> bool:
+    """Whether it may be what a switch is set to: no list of anything is."""
+    return not isinstance(value, ast.Tuple | ast.List | ast.Dict)
 
 
 def test_nothing_in_the_code_turns_the_look_at_certificates_off() -> None:
@@ -209,6 +215,7 @@ def test_nothing_in_the_code_turns_the_look_at_certificates_off() -> None:
     found = {path.name: names for path in files if (names := SWITCHES & set(named(ast.parse(path.read_text("utf-8")))))}
     assert found == {}
     assert SWITCHES & set(named(ast.parse("httpx.get(u, verify=False)"))) == {"verify"}
+    assert SWITCHES & set(named(ast.parse("options = {'verify': strict}"))) == {"verify"}
 
 
 def test_no_setting_turns_it_off() -> None:
