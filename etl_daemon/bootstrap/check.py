@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from threading import Event
 
 from etl_daemon.adapters.local.daemon import running
 from etl_daemon.adapters.local.disk import kept, spaces, unwritable
@@ -14,6 +17,8 @@ from etl_daemon.core.disk import room
 from etl_daemon.core.findings import Finding, State
 from etl_daemon.errors import EtlError
 from etl_daemon.ports import Clock
+
+PROBE = b"etl-daemon check"
 
 
 def store(settings: Settings, here: Clock) -> Iterator[Finding]:
@@ -36,6 +41,26 @@ def store(settings: Settings, here: Clock) -> Iterator[Finding]:
             return
         if ahead is not None:
             yield clock.apart("s3", ahead)
+
+
+def staging(settings: Settings) -> Finding:
+    """Whether what Spark's executors leave for this process can be written, read and removed, by this process at least.
+
+    Raises:
+        TransientError, SetupError: it cannot.
+    """
+    from etl_daemon.bootstrap.spark import depot
+
+    with closing(depot(settings, lambda _: None, Event())) as place, NamedTemporaryFile() as file:
+        Path(file.name).write_bytes(PROBE)
+        try:
+            place.put("check/probe", Path(file.name))
+            came = bytes(place.fetch("check/probe"))
+        finally:
+            place.clear("check")
+    if came != PROBE:
+        return Finding("spark staging", State.FAIL, "What was written there came back otherwise.", "report this store")
+    return Finding("spark staging", State.OK, "Files for executors can be written, read and removed.")
 
 
 def machine(settings: Settings) -> Iterator[Finding]:

@@ -71,7 +71,7 @@ def _channels() -> Iterator[Finding]:
 
 
 def _findings() -> Iterator[Finding]:
-    from etl_daemon.bootstrap.check import machine, store
+    from etl_daemon.bootstrap.check import machine, staging, store
 
     settings, seen = load_settings(), Seen()
     patience = min(settings.etl_timeout, PATIENCE_SECONDS)
@@ -82,6 +82,8 @@ def _findings() -> Iterator[Finding]:
         yield from store(patient, SystemClock())
         yield from _source(runtime, seen)
         yield _attempted("lease", lambda: _lease(runtime))
+    if settings.spark_master or settings.spark_stage:
+        yield _attempted("spark staging", lambda: staging(patient))
     if settings.etl_events_queue_url:
         yield _attempted("events", lambda: _events(patient))
     if settings.etl_destination == "snowflake":
@@ -97,7 +99,9 @@ def _attempted(name: str, attempt: Callable[[], Finding]) -> Finding:
     try:
         return attempt()
     except EtlError as error:
-        where = "AWS_ENDPOINT_URL and the network" if name.startswith(("source", "events")) else "ETL_DUCKDB_PATH"
+        where = (
+            "AWS_ENDPOINT_URL and the network" if name.startswith(("source", "events", "spark")) else "ETL_DUCKDB_PATH"
+        )
         return Finding(name, State.FAIL, error.detail, error.hint or f"check {where}")
 
 

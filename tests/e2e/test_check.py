@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
+from uuid import uuid4
 
 import boto3
 import pytest
@@ -59,7 +60,7 @@ def enforced(moto: str) -> Iterator[None]:
 def user(url: str, *actions: str) -> dict[str, str]:
     """The credentials of a user who may do this, and nothing else."""
     iam = boto3.client("iam", endpoint_url=url)
-    name = f"u{'-'.join(actions).replace(':', '')}"
+    name = f"user-{uuid4().hex}"
     iam.create_user(UserName=name)
     statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
@@ -81,7 +82,7 @@ def test_every_line_is_documented(shell: Shell) -> None:
     text = (ROOT / "docs/operations.md").read_text("utf-8").partition("## Before it works")[2].partition("\n## ")[0]
     cells = " ".join(re.findall(r"^\| (`.*?) \|", text, re.MULTILINE))
     documented = [re.sub("[A-Z]+", r"\\S+", name) for name in re.findall("`([^`]+)`", cells)]
-    names = list(checks(shell.run("check", "--json", ETL_HTTP_PORT=free_port())))
+    names = list(checks(shell.run("check", "--json", ETL_HTTP_PORT=free_port(), SPARK_MASTER="local[1]")))
     assert [name for name in names if not re.fullmatch("|".join(documented), name)] == []
     never = [each for each in documented if not any(re.fullmatch(each, name) for name in names)]
     assert never == [r"snowflake \S+"], "that takes an account"
@@ -116,6 +117,22 @@ def test_what_a_policy_lacks_is_found(
         assert "s3:GetObject" in checks(ended)["source read"]["hint"]
     if lease == "fail":
         assert f"s3:PutObject on s3://market/{LEASE}" in checks(ended)["lease"]["hint"]
+
+
+@pytest.mark.parametrize("more", [["s3:DeleteObject"], []], ids=["all", "no removing"])
+def test_what_spark_takes_is_tried_where_spark_is_used(
+    shell: Shell, moto: str, request: pytest.FixtureRequest, more: list[str]
+) -> None:
+    credentials = user(moto, *ALL, *more)
+    request.getfixturevalue("enforced")
+    ended = shell.run("check", "--json", **credentials, SPARK_MASTER="local[1]")
+    found = checks(ended)["spark staging"]
+    assert (found["state"], ended.code) == (("ok", 0) if more else ("fail", 1)), ended.out
+    assert ("s3:DeleteObject" in found["hint"]) is not bool(more), found
+    if more:
+        names = {name.lower(): value for name, value in credentials.items()}
+        listed = boto3.client("s3", endpoint_url=moto, **names).list_objects_v2(Bucket="market")["Contents"]
+        assert [each["Key"] for each in listed] == [PRICES], "nothing is left behind"
 
 
 def test_nothing_may_be_listed(shell: Shell, moto: str, request: pytest.FixtureRequest) -> None:

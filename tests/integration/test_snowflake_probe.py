@@ -78,6 +78,15 @@ def test_the_stage_that_the_settings_name_is_listed(emulator: Emulator) -> None:
     assert "1 objects" in full.detail
 
 
+def test_the_stage_of_spark_is_listed_and_may_be_empty(emulator: Emulator) -> None:
+    make(emulator, *PLACE, *creating("FINANCIAL_DATA", [], SNOWFLAKE).values())
+    place = {"SPARK_STAGE": "MARKET_DATA.STAGING"}
+    assert isinstance(found(settings(emulator, **place))["spark stage"].error, SetupError)
+    make(emulator, "CREATE STAGE FINANCIAL_DATA.MARKET_DATA.STAGING")
+    empty = found(settings(emulator, **place))["spark stage"]
+    assert (empty.error, empty.hint, empty.detail) == (None, "", "FINANCIAL_DATA.MARKET_DATA.STAGING can be listed.")
+
+
 def test_a_database_that_is_not_there(emulator: Emulator) -> None:
     findings = found(settings(emulator, SNOWFLAKE_DATABASE="ELSEWHERE"))
     assert list(findings)[-1] == "database"

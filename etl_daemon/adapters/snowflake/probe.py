@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import pyarrow as pa
 
@@ -12,6 +13,7 @@ from etl_daemon.adapters.snowflake.login import discouraged, method_of
 from etl_daemon.adapters.snowflake.session import SnowflakeSession
 from etl_daemon.config import Settings
 from etl_daemon.core.clock import apart
+from etl_daemon.core.configure import full_table_name
 from etl_daemon.core.sql.tables import CONTROL_SCHEMA, control
 from etl_daemon.errors import EtlError, SetupError
 
@@ -66,7 +68,8 @@ def _found(name: str, attempt: Callable[[], tuple[str, str]]) -> Finding:
 def _steps(session: SnowflakeSession, settings: Settings) -> Mapping[str, Callable[[], tuple[str, str]]]:
     """Each step gives what it found, and a hint if something could be better."""
     database = settings.snowflake_database
-    stage = {"stage": lambda: _stage(session, settings)} if settings.snowflake_stage else {}
+    stages = {"stage": settings.snowflake_stage, "spark stage": settings.spark_stage}
+    listed = {step: partial(_stage, session, settings, name) for step, name in stages.items() if name}
     return {
         "login": lambda: _login(session, settings),
         "clock": lambda: _clock(session),
@@ -77,7 +80,7 @@ def _steps(session: SnowflakeSession, settings: Settings) -> Mapping[str, Callab
         "database": lambda: _database(session, database),
         "staging": lambda: _staging(session),
         "grants": lambda: _grants(session, database),
-        **stage,
+        **listed,
     }
 
 
@@ -113,11 +116,12 @@ def _staging(session: SnowflakeSession) -> tuple[str, str]:
     return "A row was uploaded and copied into a temporary table.", ""
 
 
-def _stage(session: SnowflakeSession, settings: Settings) -> tuple[str, str]:
+def _stage(session: SnowflakeSession, settings: Settings, name: str) -> tuple[str, str]:
     """Whether Snowflake's own role of AWS gets at the objects: storage integration, trust, external id, policy."""
-    name = (settings.snowflake_stage or "").split(".")
-    full = ".".join([settings.snowflake_database, settings.snowflake_schema][: 3 - len(name)] + name)
+    full = full_table_name(name, settings)
     objects = session.rows(f"LIST @{full}")
+    if name == settings.spark_stage:  # it is empty between backfills
+        return f"{full} can be listed.", ""
     if not objects:
         return f"{full} can be listed, but holds no object.", "nothing has arrived yet, or correct the URL of the stage"
     return f"{full} can be listed: {len(objects):,} objects.", ""
