@@ -13,7 +13,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 
 from tests.support import market_week
-from tests.support.browser import SHOTS, chromium, sized, until
+from tests.support.browser import SHOTS, sized, until
 from tests.support.command import Shell
 from tests.support.watching import Watched, deliver, watched
 
@@ -44,12 +44,6 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         running.until(lambda: running.status()["datasets"]["price_data"]["objects"]["loaded"] == 1)
         running.until(lambda: f"{now:%H%M}.json".encode() in running.ask("/datasets/price_data")[1])
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    with chromium(tmp_path_factory.mktemp("profile")) as driver:
-        yield driver
 
 
 @pytest.mark.parametrize(

@@ -49,12 +49,6 @@ def daemon(shell: Shell) -> Iterator[Watched]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    with chromium(tmp_path_factory.mktemp("profile")) as driver:
-        yield driver
-
-
 class Site:
     """A browser that looks at a daemon."""
 

@@ -7,7 +7,6 @@ import gzip
 import hashlib
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -19,7 +18,7 @@ from axe_core_python.selenium import Axe
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
-from tests.support.browser import chromium, sized
+from tests.support.browser import sized
 from tests.support.command import Shell
 from tests.support.shared_data import SHARED, needs_shared_data, oracle
 
@@ -151,12 +150,6 @@ def test_five_years_of_real_prices_are_as_complete_as_somebody_else_counted(tmp_
 
 
 # ---------------------------------------------------------------- the page
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    with chromium(tmp_path_factory.mktemp("profile")) as driver:
-        yield driver
 
 
 @pytest.fixture(scope="module")

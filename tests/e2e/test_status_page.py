@@ -11,7 +11,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tests.support.browser import SCREENS, chromium, reached, serious, shot, sized, text, until
+from tests.support.browser import SCREENS, reached, serious, shot, sized, text, until
 from tests.support.command import Shell
 from tests.support.watching import Watched, deliver, watched
 
@@ -37,12 +37,6 @@ def daemon(shell: Shell) -> Iterator[Watched]:
         deliver(shell, "broken.zip", "PK\x03\x04")
         running.until(lambda: sum(running.status()["datasets"]["price_data"]["objects"].values()) == 3)
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    with chromium(tmp_path_factory.mktemp("profile")) as driver:
-        yield driver
 
 
 @pytest.fixture
