@@ -7,7 +7,8 @@ BENCH_ARGS ?=
 LOCK_ARGS ?=
 AUDIT_ARGS ?=
 DBT_ARGS ?=
-WORKERS ?= 2
+# of two cores: at any time some test waits for a process, a lock or a clock
+WORKERS ?= 3
 FUZZ_RUNS ?= 200000
 
 PY := .venv/bin/python
