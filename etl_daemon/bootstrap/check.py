@@ -18,7 +18,8 @@ from etl_daemon.core.findings import Finding, State
 from etl_daemon.errors import EtlError
 from etl_daemon.ports import Clock
 
-PROBE = b"etl-daemon check"
+PROBE, PROBES = b"etl-daemon check", "_check"
+"""What is tried, and the folder for that: names of datasets begin otherwise."""
 
 
 def store(settings: Settings, here: Clock) -> Iterator[Finding]:
@@ -54,12 +55,13 @@ def staging(settings: Settings) -> Finding:
     with closing(depot(settings, lambda _: None, Event())) as place, NamedTemporaryFile() as file:
         Path(file.name).write_bytes(PROBE)
         try:
-            place.put("check/probe", Path(file.name))
-            came = bytes(place.fetch("check/probe"))
+            place.put(f"{PROBES}/probe", Path(file.name))
+            came = bytes(place.fetch(f"{PROBES}/probe"))
         finally:
-            place.clear("check")
+            place.clear(PROBES)
     if came != PROBE:
-        return Finding("spark staging", State.FAIL, "What was written there came back otherwise.", "report this store")
+        hint = "have whoever runs the store look into it: rows would not arrive as they are"
+        return Finding("spark staging", State.FAIL, "What was written there came back otherwise.", hint)
     return Finding("spark staging", State.OK, "Files for executors can be written, read and removed.")
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -14,12 +12,12 @@ import pyarrow as pa
 import typer
 from pyarrow import csv, parquet
 
+from etl_daemon.cli.files import whole
 from etl_daemon.cli.operate import ExportOptions
 from etl_daemon.cli.printing import emit, say
 from etl_daemon.cli.selecting import reviewing, selection
 from etl_daemon.core.datasets import TEXT
 from etl_daemon.core.review import QuarantinedRow
-from etl_daemon.errors import SetupError
 
 AT = pa.timestamp("us", "UTC")
 SCHEMA = pa.schema(
@@ -65,31 +63,11 @@ def export(options: ExportOptions) -> None:
         raise typer.BadParameter(f"{out} should end in {', '.join(WRITERS)}.", param_hint="OUT")
     with reviewing() as runtime:
         selected = selection(options, [each.name for each in runtime.datasets], options.state)
-        try:
-            part = _private(out)
-        except OSError as error:
-            raise _unwritable(out, error) from error
-        try:
+        with whole(out) as part:
             rows = _write(part, out.suffix.lower(), runtime.review.pages(selected))
-            part.replace(out)
-        except OSError as error:
-            raise _unwritable(out, error) from error
-        finally:
-            part.unlink(missing_ok=True)
     if options.json:
         return emit({"file": str(out), "rows": rows})
     return say(f"{rows:,} rows are in {out}.")
-
-
-def _unwritable(out: Path, error: OSError) -> SetupError:
-    return SetupError(f"Cannot write {out}: {error.strerror or error}.", hint="name another file")
-
-
-def _private(out: Path) -> Path:
-    """A file beside, of a name that nobody can foresee, for nobody else to read."""
-    handle, name = tempfile.mkstemp(".part", f".{out.name}.", out.parent)
-    os.close(handle)
-    return Path(name)
 
 
 def _write(path: Path, suffix: str, pages: Any) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 import typer
 
 from etl_daemon.bootstrap.report import report as made
+from etl_daemon.cli.files import whole
 from etl_daemon.cli.printing import console, emit, say, table
 from etl_daemon.cli.selecting import span
 from etl_daemon.cli.warehouse import ReportOptions
@@ -19,7 +20,6 @@ from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.quality.documents import COLUMNS, document, lines
 from etl_daemon.core.quality.report import Report, Verdict
 from etl_daemon.core.quality.sessions import Span
-from etl_daemon.errors import SetupError
 from etl_daemon.vault import load_settings
 
 HEADS = "dataset,#rows,latest row,#sessions,#missing,#partial,#read,#rejected,#superseded,#restated,#anomalies"
@@ -69,15 +69,8 @@ def _lines(found: Report) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Have the file there when it is whole."""
-    part = path.with_name(f".{path.name}.part")
-    try:
+    with whole(path) as part:
         part.write_bytes(content)
-        part.replace(path)
-    except OSError as error:
-        raise SetupError(f"Cannot write {path}: {error.strerror or error}.", hint="name another file") from error
-    finally:
-        part.unlink(missing_ok=True)
     say(f"The report is in {path}.")
 
 

@@ -123,16 +123,29 @@ def test_what_a_policy_lacks_is_found(
 def test_what_spark_takes_is_tried_where_spark_is_used(
     shell: Shell, moto: str, request: pytest.FixtureRequest, more: list[str]
 ) -> None:
-    credentials = user(moto, *ALL, *more)
+    credentials, owner = user(moto, *ALL, *more), user(moto, "s3:*")
     request.getfixturevalue("enforced")
     ended = shell.run("check", "--json", **credentials, SPARK_MASTER="local[1]")
     found = checks(ended)["spark staging"]
     assert (found["state"], ended.code) == (("ok", 0) if more else ("fail", 1)), ended.out
     assert ("s3:DeleteObject" in found["hint"]) is not bool(more), found
-    if more:
-        names = {name.lower(): value for name, value in credentials.items()}
-        listed = boto3.client("s3", endpoint_url=moto, **names).list_objects_v2(Bucket="market")["Contents"]
-        assert [each["Key"] for each in listed] == [PRICES], "nothing is left behind"
+    client = boto3.client("s3", endpoint_url=moto, **{name.lower(): value for name, value in owner.items()})
+    left = {each["Key"] for each in client.list_objects_v2(Bucket="market")["Contents"]} - {PRICES}
+    for key in left:
+        client.delete_object(Bucket="market", Key=key)
+    assert bool(left) is not bool(more), "nothing is left behind where it may be removed"
+
+
+def test_what_a_backfill_has_left_there_stays(shell: Shell, moto: str) -> None:
+    client = s3_client(moto)
+    key = "_etl_daemon/staging/etl-daemon/check/batch/rows.arrow"  # of a dataset named check
+    client.put_object(Bucket="market", Key=key, Body=b"rows")
+    try:
+        ended = shell.run("check", "--json", SPARK_MASTER="local[1]")
+        assert checks(ended)["spark staging"]["state"] == "ok", ended.out
+        assert sorted(each["Key"] for each in client.list_objects_v2(Bucket="market")["Contents"]) == [key, PRICES]
+    finally:
+        client.delete_object(Bucket="market", Key=key)
 
 
 def test_nothing_may_be_listed(shell: Shell, moto: str, request: pytest.FixtureRequest) -> None:

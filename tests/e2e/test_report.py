@@ -109,6 +109,12 @@ def test_what_cannot_be_done_is_explained(shell: Shell, words: object, settings:
     assert not (shell.folder / "absent.duckdb").exists()
 
 
+def test_files_are_whole_and_for_nobody_else(shell: Shell) -> None:
+    assert shell.run("report", "--csv", "all.csv", "--html", "all.html").code == 0
+    assert [(shell.folder / name).stat().st_mode & 0o777 for name in ("all.csv", "all.html")] == [0o600, 0o600]
+    assert list(shell.folder.glob(".all*")) == []
+
+
 def test_it_waits_for_the_file_and_says_who_has_it(shell: Shell) -> None:
     with duckdb.connect(str(shell.folder / "etl.duckdb")):
         ended = shell.run("report")
