@@ -9,8 +9,8 @@ from math import ceil
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.datasets import Dataset, Mode
+from etl_daemon.core.planning.statements import of_batch
 from etl_daemon.core.sql.dialect import SNOWFLAKE
-from etl_daemon.core.statements import of_batch
 
 DAY = 86_400
 WITHOUT_WAREHOUSE = 5

@@ -22,8 +22,8 @@ from botocore.config import Config
 
 from etl_daemon.bootstrap.runtime import build
 from etl_daemon.cli import KEPT_OBJECTS
-from etl_daemon.core.discovery import static_prefix
 from etl_daemon.core.model import Fence
+from etl_daemon.core.planning.discovery import static_prefix
 from etl_daemon.ports import Source
 from etl_daemon.vault import settings_from
 from tests.conftest import AWS_ENVIRONMENT

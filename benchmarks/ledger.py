@@ -26,9 +26,10 @@ from pathlib import Path
 from etl_daemon.adapters.destination.destination import SqlDestination
 from etl_daemon.adapters.duckdb.session import DuckDBFile
 from etl_daemon.config import Settings
-from etl_daemon.core import configure, discovery
-from etl_daemon.core.discovery import BatchLimits
+from etl_daemon.core import configure
 from etl_daemon.core.model import Known, ObjectRef
+from etl_daemon.core.planning import discovery
+from etl_daemon.core.planning.discovery import BatchLimits
 
 BUCKET, DATABASE = "market-data", "FINANCIAL_DATA"
 PER_HOUR = 100

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from etl_daemon.api import S3ToSnowflakeETL
-    from etl_daemon.core.transformer import DataTransformer
+    from etl_daemon.core.frames.transformer import DataTransformer
 
 __version__ = "0.1.0"
 __all__ = ["DataTransformer", "S3ToSnowflakeETL", "__version__"]

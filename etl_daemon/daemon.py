@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Event as Signal
 
-from etl_daemon.core import discovery
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.discovery import Discovery
 from etl_daemon.core.events import CycleBegan, CycleEnded, CyclePlanned, DatasetFailed, DatasetSettled, ObjectsNamed
-from etl_daemon.core.knowledge import learned, seen
 from etl_daemon.core.model import BatchPlan, Cursor, Fence, Known, ObjectRef, Receipt
-from etl_daemon.core.pacing import Turn
+from etl_daemon.core.planning import discovery
+from etl_daemon.core.planning.discovery import Discovery
+from etl_daemon.core.planning.knowledge import learned, seen
+from etl_daemon.core.planning.pacing import Turn
 from etl_daemon.errors import (
     AbandonedError,
     BusyError,

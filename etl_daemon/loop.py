@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from threading import Event as Signal
 
 from etl_daemon.core.events import DatasetFailed, DatasetPaused, LoopTurned
-from etl_daemon.core.pacing import Pacing, Setback
+from etl_daemon.core.planning.pacing import Pacing, Setback
 from etl_daemon.daemon import Daemon, DatasetReport
 from etl_daemon.errors import ConfigError, EtlError, LeaseLostError
 from etl_daemon.inbox import Inbox

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import shutil
 import statistics
 import subprocess
@@ -87,6 +88,8 @@ def tree(tmp_path: Path) -> Path:
         ("pure-core", "core/offender", "import snowflake.connector"),
         ("pure-core", "core/offender", "import pydantic"),
         ("pure-core", "core/offender", "import prometheus_client"),
+        ("rows", "core/rules/offender", "from etl_daemon.core import events"),
+        ("rows", "core/tables/offender", "from etl_daemon.core.status import progress"),
         ("aws", "adapters/local/offender", "import boto3"),
         ("aws", "adapters/duckdb/offender", "import obstore"),
         ("aws", "adapters/systemd/offender", "import botocore"),
@@ -148,6 +151,20 @@ def test_core_imports_numpy_pyarrow_pandas_and_nothing_else() -> None:
                 found.add(str(node.module).split(".")[0])
     assert "pyarrow" in found
     assert found <= allowed, f"not for the core: {sorted(found - allowed)}"
+
+
+def test_every_room_of_the_core_is_described_with_modules_that_are_there() -> None:
+    rooms = {path.parent.name: path.parent for path in (PACKAGE / "core").glob("*/__init__.py")}
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8").split("| room of `core/` |")[1].split("\n\n")[0]
+    described = set()
+    for row in text.splitlines()[2:]:
+        names, says = row.strip("| ").split(" | ")
+        here = [name.strip("`/") for name in names.split()]
+        described |= set(here)
+        known = {path.stem for name in here for path in rooms[name].glob("*.py")}
+        told = set(re.findall(r"`(\w+)`", says))
+        assert told <= known, f"{here}: {sorted(told - known)}"
+    assert described == rooms.keys()
 
 
 def test_commands_that_may_log_in_take_settings_from_the_stores_too() -> None:

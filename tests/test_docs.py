@@ -26,21 +26,28 @@ from etl_daemon.config.connections import STORES as CONNECTION_STORES
 from etl_daemon.config.datasets_file import DatasetOptions
 from etl_daemon.config.silver_options import SilverOptions
 from etl_daemon.core.alerting.alert import KINDS
-from etl_daemon.core.clean import clean
 from etl_daemon.core.configure import datasets, limits
 from etl_daemon.core.datasets import Mode
-from etl_daemon.core.disk import Space
-from etl_daemon.core.health import REASONS, Identity, Patience
+from etl_daemon.core.medallion.refinement import Tidying
 from etl_daemon.core.model import ObjectRef, Outcome
+from etl_daemon.core.monitor.disk import Space
 from etl_daemon.core.monitor.judgement import judged
 from etl_daemon.core.monitor.seen import Seen
 from etl_daemon.core.overrides import overridden
 from etl_daemon.core.policy import Rules
-from etl_daemon.core.progress import BATCH_OUTCOMES, MESSAGE_OUTCOMES, OBJECT_OUTCOMES, ROW_OUTCOMES, SEVERITIES, STAGES
-from etl_daemon.core.reasons import CODES
-from etl_daemon.core.refinement import Tidying
+from etl_daemon.core.rules.clean import clean
+from etl_daemon.core.rules.reasons import CODES
 from etl_daemon.core.sql.dialect import DUCKDB
-from etl_daemon.core.table_counts import MEASURES
+from etl_daemon.core.status.health import REASONS, Identity, Patience
+from etl_daemon.core.status.progress import (
+    BATCH_OUTCOMES,
+    MESSAGE_OUTCOMES,
+    OBJECT_OUTCOMES,
+    ROW_OUTCOMES,
+    SEVERITIES,
+    STAGES,
+)
+from etl_daemon.core.status.table_counts import MEASURES
 from etl_daemon.core.tables.mapping import fit
 from etl_daemon.server import Sight, pages
 
@@ -146,7 +153,7 @@ def test_metrics_paths_and_reasons_are_documented() -> None:
 
     sight = Sight(Identity("d", "1", "h", datetime(2026, 1, 1, tzinfo=UTC), "p"), Patience(1, 1), Mock(), Mock(), "")
     assert re.findall(r"^\| `(/[a-z/.<>]*)` \|", text, re.MULTILINE) == list(pages(sight))
-    given = set(re.findall(r'Reason\("(\w+)"', (ROOT / "etl_daemon/core/health.py").read_text("utf-8")))
+    given = set(re.findall(r'Reason\("(\w+)"', (ROOT / "etl_daemon/core/status/health.py").read_text("utf-8")))
     assert given == set(REASONS)
     assert given == set(re.findall(r"^\| `([a-z_]+)` \| [^|]*\|$", text, re.MULTILINE)) - {row[0] for row in rows}
     for name in (*STAGES, *OBJECT_OUTCOMES, *ROW_OUTCOMES, *BATCH_OUTCOMES, *MESSAGE_OUTCOMES, *SEVERITIES):

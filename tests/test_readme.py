@@ -15,7 +15,7 @@ from typer.main import get_command
 from etl_daemon.adapters.decode import ObjectDecoder
 from etl_daemon.cli.app import app
 from etl_daemon.config import load_settings, read_datasets_file
-from etl_daemon.core.reasons import CODES
+from etl_daemon.core.rules.reasons import CODES
 from etl_daemon.core.sql.tables import CONTROL_TABLES
 from etl_daemon.errors import ConfigError
 

@@ -18,10 +18,10 @@ from benchmarks.statement import over_arrow
 from etl_daemon.adapters.decode import ObjectDecoder
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
-from etl_daemon.core.clean import clean
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.model import SLICE_ROWS, CleanSlice, ObjectRef, RawSlice
 from etl_daemon.core.policy import Rules
+from etl_daemon.core.rules.clean import clean
 
 STATEMENT = "one DuckDB statement"
 _COUNTS = """

@@ -13,7 +13,7 @@ from snowflake.connector.pandas_tools import write_pandas
 from benchmarks.contests.kernel import rules_of, slice_of
 from benchmarks.race import OURS, Bound, Contender, Given, Heat
 from etl_daemon.adapters.snowflake.staging import load
-from etl_daemon.core.clean import clean
+from etl_daemon.core.rules.clean import clean
 
 DEFAULTS = "write_pandas, its defaults"
 

@@ -14,12 +14,12 @@ import pandas as pd
 from etl_daemon.api.objects import Identity, Part, Row, identity_of, parts, records
 from etl_daemon.bootstrap.runtime import Runtime, build
 from etl_daemon.config import Settings
-from etl_daemon.core import discovery
 from etl_daemon.core.configure import full_table_name, table_dataset
 from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.events import DatasetFailed, ObjectRefused
+from etl_daemon.core.frames.transformer import DataTransformer
 from etl_daemon.core.model import BatchPlan, Fence, Known, ObjectRef, RawBatch
-from etl_daemon.core.transformer import DataTransformer
+from etl_daemon.core.planning import discovery
 from etl_daemon.daemon import Daemon
 from etl_daemon.errors import ConfigError, DataError, EtlError, ObjectChangedError
 from etl_daemon.pipeline import commit, stage, transform

@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from etl_daemon.core import frames
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.discovery import FRAMES
 from etl_daemon.core.model import ObjectRef, RawSlice
+from etl_daemon.core.planning.discovery import FRAMES
 from etl_daemon.core.tables.plaintext import is_json
 
 Row = dict[str, Any]

@@ -7,8 +7,8 @@ from pathlib import Path
 from etl_daemon.bootstrap.runtime import Runtime
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
-from etl_daemon.core.discovery import OWN_PREFIX
 from etl_daemon.core.events import Retried
+from etl_daemon.core.planning.discovery import OWN_PREFIX
 from etl_daemon.extraction import Bucket
 from etl_daemon.extraction.needs import Document
 from etl_daemon.extraction.pulse import Pulse

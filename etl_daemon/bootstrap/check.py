@@ -12,9 +12,10 @@ from etl_daemon.adapters.local.daemon import running
 from etl_daemon.adapters.local.disk import kept, spaces, unwritable
 from etl_daemon.adapters.local.port import taken
 from etl_daemon.config import Settings
-from etl_daemon.core import clock, configure
-from etl_daemon.core.disk import room
+from etl_daemon.core import configure
 from etl_daemon.core.findings import Finding, State
+from etl_daemon.core.monitor import clock
+from etl_daemon.core.monitor.disk import room
 from etl_daemon.errors import EtlError
 from etl_daemon.ports import Clock
 

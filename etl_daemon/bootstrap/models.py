@@ -22,10 +22,10 @@ from etl_daemon.bootstrap.destination import open_engine
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.events import Event, Retried, SettingDiscouraged
+from etl_daemon.core.events.side import ModelRan
 from etl_daemon.core.findings import Finding, State
-from etl_daemon.core.modelling import ModelOutcome, summary
-from etl_daemon.core.side_events import ModelRan
-from etl_daemon.core.silver import Run
+from etl_daemon.core.medallion.modelling import ModelOutcome, summary
+from etl_daemon.core.medallion.silver import Run
 from etl_daemon.errors import EtlError
 from etl_daemon.ports import Clock
 

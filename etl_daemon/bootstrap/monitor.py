@@ -15,10 +15,10 @@ from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.events import Checked, Event
 from etl_daemon.core.findings import Finding, State
-from etl_daemon.core.history import Period
 from etl_daemon.core.monitor.judgement import judged
 from etl_daemon.core.monitor.seen import Limits, Seen
 from etl_daemon.core.pages.charts import HOUR
+from etl_daemon.core.status.history import Period
 from etl_daemon.errors import EtlError
 from etl_daemon.ports import Clock
 

@@ -8,9 +8,9 @@ from contextlib import closing
 from etl_daemon.adapters.sqs.queue import Place, SqsQueue, Standing
 from etl_daemon.config import Settings
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.discovery import below
 from etl_daemon.core.events import Event
 from etl_daemon.core.messages import Written
+from etl_daemon.core.planning.discovery import below
 from etl_daemon.inbox import Inbox, Patience, Stop
 
 

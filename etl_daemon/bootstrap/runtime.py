@@ -22,8 +22,8 @@ from etl_daemon.bootstrap.source import decoder, intake, open_source
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.discovery import BatchLimits
 from etl_daemon.core.events import Event
+from etl_daemon.core.planning.discovery import BatchLimits
 from etl_daemon.daemon import Daemon
 from etl_daemon.inbox import Stop
 from etl_daemon.leasing import LeaseKeeper

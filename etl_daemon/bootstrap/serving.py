@@ -14,8 +14,8 @@ from etl_daemon.bootstrap.shown import Shown, on_loopback
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.health import Identity, Moment, not_live, not_ready
-from etl_daemon.core.progress import LEASE, QUEUE, begun
+from etl_daemon.core.status.health import Identity, Moment, not_live, not_ready
+from etl_daemon.core.status.progress import LEASE, QUEUE, begun
 from etl_daemon.ports import Clock, Observer
 from etl_daemon.server import Listener, Sight, pages, site
 

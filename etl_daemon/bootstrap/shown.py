@@ -14,15 +14,15 @@ from etl_daemon.adapters.sqlite.samples import Samples
 from etl_daemon.adapters.sqlite.search import Search
 from etl_daemon.adapters.sqlite.tables import HISTORY
 from etl_daemon.config import Settings
-from etl_daemon.core.asked import Found, ObjectsAsked, RowsAsked
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.history import ExampleLine
 from etl_daemon.core.pages.batch import BatchSeen
 from etl_daemon.core.pages.charts import HOUR, WEEK
 from etl_daemon.core.pages.dataset import Seen, objects_asked, symbol_asked
 from etl_daemon.core.pages.paging import Query, page_of
 from etl_daemon.core.pages.panel import Recent
 from etl_daemon.core.pages.quarantine import QuarantineSeen, rows_asked
+from etl_daemon.core.status.asked import Found, ObjectsAsked, RowsAsked
+from etl_daemon.core.status.history import ExampleLine
 from etl_daemon.errors import EtlError
 
 T = TypeVar("T")

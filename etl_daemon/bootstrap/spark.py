@@ -21,8 +21,8 @@ from etl_daemon.bootstrap.source import decoder, intake, open_source
 from etl_daemon.config import Settings
 from etl_daemon.config.redact import STARS, shown
 from etl_daemon.core import configure
-from etl_daemon.core.discovery import OWN_PREFIX
 from etl_daemon.core.events import Event, Retried
+from etl_daemon.core.planning.discovery import OWN_PREFIX
 from etl_daemon.pipeline import Corridor, read, transform
 from etl_daemon.ports import Depot
 

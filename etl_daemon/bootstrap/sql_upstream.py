@@ -9,10 +9,10 @@ from functools import cached_property
 
 from etl_daemon.bootstrap import bucket
 from etl_daemon.bootstrap.runtime import Runtime
-from etl_daemon.core import extraction
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.extraction import Mark, Origin
-from etl_daemon.core.origins import origins
+from etl_daemon.core.upstream import extraction
+from etl_daemon.core.upstream.extraction import Mark, Origin
+from etl_daemon.core.upstream.origins import origins
 from etl_daemon.extraction import Put
 from etl_daemon.extraction.extractor import MARKS, Extraction, Extractor
 from etl_daemon.extraction.journal import Journal

@@ -13,11 +13,12 @@ from etl_daemon.bootstrap import destination
 from etl_daemon.bootstrap.runtime import Runtime, build
 from etl_daemon.cli.verdict import deliver
 from etl_daemon.config import Settings
-from etl_daemon.core import clock, configure
+from etl_daemon.core import configure
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.discovery import static_prefix
 from etl_daemon.core.findings import Finding, State
 from etl_daemon.core.model import ObjectRef
+from etl_daemon.core.monitor import clock
+from etl_daemon.core.planning.discovery import static_prefix
 from etl_daemon.errors import DataError, EtlError, ObjectChangedError
 from etl_daemon.vault import load_settings
 

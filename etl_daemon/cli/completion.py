@@ -52,7 +52,7 @@ def datasets(incomplete: str) -> list[str]:
 
 def reasons(incomplete: str) -> list[str]:
     """Reason codes of rows and of objects."""
-    from etl_daemon.core.explanations import OBJECTS, ROWS
+    from etl_daemon.core.rules.explanations import OBJECTS, ROWS
 
     return _begun(incomplete, {*ROWS, *OBJECTS})
 

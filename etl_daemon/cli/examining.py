@@ -12,9 +12,9 @@ from pathlib import Path
 
 from etl_daemon.cli.finding import Finding
 from etl_daemon.cli.rejects import Rejects
-from etl_daemon.core.clean import tally_all
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.model import BatchPlan, CleanSlice, ObjectRef
+from etl_daemon.core.rules.clean import tally_all
 from etl_daemon.errors import DataError
 from etl_daemon.pipeline import Intake, read, transform
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import typer
 
 from etl_daemon.cli.printing import console, emit
-from etl_daemon.core.explanations import OBJECTS, ROWS, example
+from etl_daemon.core.rules.explanations import OBJECTS, ROWS, example
 
 
 def explain(code: str, *, as_json: bool) -> None:

@@ -20,8 +20,8 @@ from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.events import Event
 from etl_daemon.core.findings import Finding
-from etl_daemon.core.modelling import ModelOutcome
-from etl_daemon.core.progress import begun
+from etl_daemon.core.medallion.modelling import ModelOutcome
+from etl_daemon.core.status.progress import begun
 from etl_daemon.errors import SetupError
 from etl_daemon.ports import Clock, Observer
 from etl_daemon.vault import load_settings

@@ -17,7 +17,7 @@ import typer
 from etl_daemon.cli.operate import UploadOptions
 from etl_daemon.config.checks import prefix_template
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.placing import key_of
+from etl_daemon.core.upstream.placing import key_of
 from etl_daemon.operations.upload import Parcel
 
 STDIN = "-"

@@ -19,7 +19,7 @@ from etl_daemon.cli.runbook import described, told
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.model import BatchPlan, ObjectRef
-from etl_daemon.core.statements import Statements, of_recall
+from etl_daemon.core.planning.statements import Statements, of_recall
 from etl_daemon.operations.plan import Cycle, Intent, intent
 from etl_daemon.vault import load_settings
 

@@ -10,8 +10,8 @@ from etl_daemon.bootstrap.runtime import Runtime
 from etl_daemon.cli.operate import ListOptions
 from etl_daemon.cli.printing import console, emit, table
 from etl_daemon.cli.selecting import reviewing, selection
-from etl_daemon.core.explanations import OBJECTS, ROWS, UNKNOWN
 from etl_daemon.core.review import LedgerLine, QuarantinedRow, Selection
+from etl_daemon.core.rules.explanations import OBJECTS, ROWS, UNKNOWN
 from etl_daemon.core.visible import visible
 from etl_daemon.errors import EtlError
 

@@ -16,7 +16,7 @@ from etl_daemon.cli.start import working_runtime
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.events import WorkFailed
-from etl_daemon.core.pacing import Pacing
+from etl_daemon.core.planning.pacing import Pacing
 from etl_daemon.errors import EtlError
 from etl_daemon.inbox import Inbox
 from etl_daemon.loop import Loop

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from etl_daemon.cli.printing import shown, table
-from etl_daemon.core.history import Period
 from etl_daemon.core.pages.charts import HOUR, sparkline
+from etl_daemon.core.status.history import Period
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

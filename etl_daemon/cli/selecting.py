@@ -13,9 +13,9 @@ import typer
 
 from etl_daemon.bootstrap.runtime import Runtime, build
 from etl_daemon.cli.operate import Filters
-from etl_daemon.core import explanations
 from etl_daemon.core.moments import instant
 from etl_daemon.core.review import STATES, Selection
+from etl_daemon.core.rules import explanations
 from etl_daemon.errors import SetupError
 from etl_daemon.vault import load_settings
 

@@ -29,8 +29,8 @@ from etl_daemon.cli.start import chosen
 from etl_daemon.config import Settings
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.model import Outcome
-from etl_daemon.core.placing import is_listed
 from etl_daemon.core.review import LedgerLine
+from etl_daemon.core.upstream.placing import is_listed
 from etl_daemon.errors import SetupError
 from etl_daemon.operations.upload import Delivery, Parcel, Result, Uploader, Waiting
 from etl_daemon.vault import load_settings

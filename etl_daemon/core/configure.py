@@ -13,17 +13,17 @@ from etl_daemon.config.reserved import WORDS
 from etl_daemon.core.alerting.board import AlertPolicy
 from etl_daemon.core.alerting.situation import LEASE, Scene
 from etl_daemon.core.datasets import SCHEMAS, Dataset, Kind, Mode
-from etl_daemon.core.discovery import OWN_PREFIX
-from etl_daemon.core.extraction import loading
-from etl_daemon.core.health import Patience
 from etl_daemon.core.monitor.seen import Limits
-from etl_daemon.core.origins import EVERYTHING_HOURS, origin_problems
+from etl_daemon.core.planning.discovery import OWN_PREFIX
 from etl_daemon.core.policy import SYMBOL_PATTERNS, ReadLimits, RetryPolicy, Rules
 from etl_daemon.core.sql.dialect import DIALECTS, Dialect
 from etl_daemon.core.sql.tables import CONTROL_SCHEMA, creating
 from etl_daemon.core.sql.versions import noting
+from etl_daemon.core.status.health import Patience
 from etl_daemon.core.tables.options import option_problems, table_options, usual_mode
 from etl_daemon.core.tables.refining import refinement, silver_problems
+from etl_daemon.core.upstream.extraction import loading
+from etl_daemon.core.upstream.origins import EVERYTHING_HOURS, origin_problems
 from etl_daemon.core.web.notes import answered
 from etl_daemon.errors import ConfigError
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-from etl_daemon.core.refinement import Refinement
+from etl_daemon.core.medallion.refinement import Refinement
 
 PRICE = pa.decimal128(20, 8)
 QUANTITY = pa.decimal128(28, 8)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from etl_daemon.core.datasets import Dataset, Mode
-from etl_daemon.core.extraction import loading
+from etl_daemon.core.upstream.extraction import loading
 
 EXAMPLE = '{"MARKET_DATA.PRICE_DATA":"INCREMENTAL;_DELTA"}'
 _SUFFIX = re.compile(r"[A-Z0-9_$]+")

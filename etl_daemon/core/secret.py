@@ -1,4 +1,4 @@
-"""Texts that must not be shown: what a secret store holds, by name."""
+"""Texts that must not be shown: what a secret store holds, by name, and the full name that says which store."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from etl_daemon.errors import SetupError
 STARS = "********"
 PLAIN = "value"
 """The name of a secret that is one text without names."""
+SCHEMES = ("ssm", "secretsmanager", "credential", "env")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -33,6 +34,31 @@ class Secret:
 
 
 Secrets = Mapping[str, Secret]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """``scheme`` is one of ``SCHEMES``; ``name`` is as the store calls it."""
+
+    scheme: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.scheme}:{self.name}"
+
+
+def place(full_name: str) -> Place | None:
+    """Where the secret is; None: the name is that of a connection.
+
+    ``ssm:/prod/affiliate``, or the path alone; ``secretsmanager:prod/affiliate``, or an ARN; ``credential:affiliate``;
+    ``env:AFFILIATE``.
+    """
+    if full_name.startswith("/"):
+        return Place("ssm", full_name)
+    if full_name.startswith("arn:"):
+        return Place("secretsmanager", full_name)
+    scheme, colon, name = full_name.partition(":")
+    return Place(scheme, name) if colon and name and scheme in SCHEMES else None
 
 
 class Revealed(dict[str, str]):

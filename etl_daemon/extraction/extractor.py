@@ -8,9 +8,9 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from etl_daemon.core import extraction
 from etl_daemon.core.datasets import Dataset, Mode
-from etl_daemon.core.extraction import Intent, Mark, Origin, Part, Span
+from etl_daemon.core.upstream import extraction
+from etl_daemon.core.upstream.extraction import Intent, Mark, Origin, Part, Span
 from etl_daemon.errors import SetupError
 from etl_daemon.extraction.bucket import Bucket, Put
 from etl_daemon.extraction.journal import Form, Journal

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from etl_daemon.core.documents import Written
-from etl_daemon.core.extraction import Part, Span
+from etl_daemon.core.upstream.extraction import Part, Span
 from etl_daemon.core.web.endpoint import Request, Response, Validators
 
 

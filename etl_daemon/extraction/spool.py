@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from etl_daemon.core.extraction import Part, Span
+from etl_daemon.core.upstream.extraction import Part, Span
 from etl_daemon.errors import SetupError, TransientError
 from etl_daemon.extraction.needs import Snapshot
 

@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Self
 
 from etl_daemon.core.events import Event, Retried
+from etl_daemon.core.events.side import MessageRejected, MessagesMoved
 from etl_daemon.core.messages import Message, Written, contents
-from etl_daemon.core.progress import QUEUE
-from etl_daemon.core.side_events import MessageRejected, MessagesMoved
+from etl_daemon.core.status.progress import QUEUE
 from etl_daemon.errors import EtlError
 from etl_daemon.inbox.pile import Pile, Place
 from etl_daemon.inbox.stop import Stop

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from etl_daemon.core import discovery
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.discovery import FRAMES
 from etl_daemon.core.model import ObjectRef, Outcome
+from etl_daemon.core.planning import discovery
+from etl_daemon.core.planning.discovery import FRAMES
 from etl_daemon.core.review import Balance, LedgerLine
 from etl_daemon.operations.batches import current
 from etl_daemon.pipeline import Corridor

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import takewhile
 
-from etl_daemon.core import discovery
 from etl_daemon.core.datasets import Dataset, Mode
 from etl_daemon.core.model import BatchPlan, Known, ObjectRef, Receipt
+from etl_daemon.core.planning import discovery
 from etl_daemon.core.review import standing
 from etl_daemon.errors import ConfigError, EtlError
 from etl_daemon.operations.batches import attempted, planned

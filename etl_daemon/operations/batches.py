@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from etl_daemon.core import discovery
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.discovery import EPOCH, Discovery
 from etl_daemon.core.model import BatchPlan, Cursor, ObjectRef, Receipt
+from etl_daemon.core.planning import discovery
+from etl_daemon.core.planning.discovery import EPOCH, Discovery
 from etl_daemon.errors import ObjectChangedError
 from etl_daemon.pipeline import Corridor
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.discovery import EPOCH, Discovery, sweep_due
-from etl_daemon.core.knowledge import seen
 from etl_daemon.core.model import BatchPlan, Cursor, Known
-from etl_daemon.core.statements import Statements, of_batch, of_sweep
+from etl_daemon.core.planning.discovery import EPOCH, Discovery, sweep_due
+from etl_daemon.core.planning.knowledge import seen
+from etl_daemon.core.planning.statements import Statements, of_batch, of_sweep
 from etl_daemon.errors import BusyError, ConfigError, EtlError
 from etl_daemon.pipeline import Corridor, Look, discover
 from etl_daemon.ports import Upstream

@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from etl_daemon.core.datasets import SYSTEM_COLUMNS, Dataset, Kind
 from etl_daemon.core.findings import Finding, State
+from etl_daemon.core.medallion.silver import KEPT
 from etl_daemon.core.model import BatchPlan, CleanSlice, ObjectRef, Outcome
 from etl_daemon.core.sameness import same
-from etl_daemon.core.silver import KEPT
 from etl_daemon.core.sql.tables import CONTROL_TABLES, control
 from etl_daemon.core.tables.mapping import fit
 from etl_daemon.operations.audit import audit

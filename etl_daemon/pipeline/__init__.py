@@ -12,10 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from itertools import chain
 
-from etl_daemon.core import deliveries, discovery
-from etl_daemon.core.clean import clean_all
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.discovery import BatchLimits, Discovery
 from etl_daemon.core.events import (
     BatchAbandoned,
     BatchBegan,
@@ -27,7 +24,8 @@ from etl_daemon.core.events import (
     RejectShareHigh,
     RowsFiltered,
 )
-from etl_daemon.core.examples import examples
+from etl_daemon.core.events.examples import examples
+from etl_daemon.core.events.sample import sampled
 from etl_daemon.core.model import (
     BatchPlan,
     CleanBatch,
@@ -39,7 +37,9 @@ from etl_daemon.core.model import (
     Receipt,
     StagedBatch,
 )
-from etl_daemon.core.sample import sampled
+from etl_daemon.core.planning import deliveries, discovery
+from etl_daemon.core.planning.discovery import BatchLimits, Discovery
+from etl_daemon.core.rules.clean import clean_all
 from etl_daemon.pipeline.fetching import Fetching
 from etl_daemon.pipeline.intake import Intake, Tolerance, Transform, ahead, fetching, parts, reject_share, results
 from etl_daemon.pipeline.lookup import Look, look_up

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from etl_daemon.core import discovery
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.discovery import BatchLimits, Discovery
 from etl_daemon.core.events import CyclePlanned
 from etl_daemon.core.model import BatchPlan, Known, ObjectRef
+from etl_daemon.core.planning import discovery
+from etl_daemon.core.planning.discovery import BatchLimits, Discovery
 from etl_daemon.pipeline.timing import Timed
 
 if TYPE_CHECKING:

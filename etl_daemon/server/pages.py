@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from etl_daemon.core import health
-from etl_daemon.core.health import Reason
 from etl_daemon.core.pages.batch import batch_page
 from etl_daemon.core.pages.dataset import dataset_page
 from etl_daemon.core.pages.overview import overview
 from etl_daemon.core.pages.quarantine import quarantine_page
+from etl_daemon.core.status import health
+from etl_daemon.core.status.health import Reason
 from etl_daemon.server.rendering import STATIC, rendered, static
 from etl_daemon.server.sight import Sight
 

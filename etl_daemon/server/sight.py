@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Protocol
 
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.health import Identity, Moment, Patience
 from etl_daemon.core.pages.batch import BatchSeen
 from etl_daemon.core.pages.dataset import Seen
 from etl_daemon.core.pages.paging import Query
 from etl_daemon.core.pages.panel import Recent
 from etl_daemon.core.pages.quarantine import QuarantineSeen
+from etl_daemon.core.status.health import Identity, Moment, Patience
 
 
 class History(Protocol):

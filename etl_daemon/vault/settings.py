@@ -11,9 +11,8 @@ from pathlib import Path
 from etl_daemon.config import NAMES, Given, Settings, Stored, given_by, read_given, validated
 from etl_daemon.config.authentication import LOGIN
 from etl_daemon.core.events import Event
-from etl_daemon.core.places import Place
-from etl_daemon.core.secret import Secrets
-from etl_daemon.core.side_events import SecretsRead, SecretsRenewed
+from etl_daemon.core.events.side import SecretsRead, SecretsRenewed
+from etl_daemon.core.secret import Place, Secrets
 from etl_daemon.errors import ConfigError, SecretMissingError, SetupError
 from etl_daemon.vault.stores import credentials, stores
 

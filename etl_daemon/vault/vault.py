@@ -10,9 +10,8 @@ from typing import TypeVar
 from etl_daemon.config import Settings, read_datasets_file
 from etl_daemon.config.connections import Connection
 from etl_daemon.core.events import Event
-from etl_daemon.core.places import Place, place
-from etl_daemon.core.secret import Revealed, Secrets, revealed
-from etl_daemon.core.side_events import SecretsRenewed
+from etl_daemon.core.events.side import SecretsRenewed
+from etl_daemon.core.secret import Place, Revealed, Secrets, place, revealed
 from etl_daemon.errors import SecretMissingError
 from etl_daemon.ports import SecretStore
 from etl_daemon.vault.stores import Stores, stores

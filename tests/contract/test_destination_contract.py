@@ -11,9 +11,9 @@ from decimal import Decimal
 
 import pytest
 
-from etl_daemon.core.clean import clean
 from etl_daemon.core.model import Counts, Deferral, Fence, Outcome, Refusal
 from etl_daemon.core.policy import Rules
+from etl_daemon.core.rules.clean import clean
 from etl_daemon.errors import EtlError, LeaseLostError, ObjectChangedError, SetupError
 from tests.support.rows import ANOMALIES, INDICATORS, NOW, PRICES, cleaned, price, raw, ref
 from tests.support.targets import DATASETS, of

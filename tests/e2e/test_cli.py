@@ -404,4 +404,4 @@ def test_the_documented_scripts_run(shell: Shell) -> None:
     assert ended.document["datasets"][0]["rows"]["loaded"] == 1
     program = "from data_transformer import DataTransformer; print(DataTransformer.__module__)"
     same = bare.execute([sys.executable, "-c", program], PYTHONPATH=ROOT / "scripts")
-    assert same.out.strip() == "etl_daemon.core.transformer", same.err
+    assert same.out.strip() == "etl_daemon.core.frames.transformer", same.err

@@ -19,8 +19,8 @@ from etl_daemon.core.datasets import Dataset, Kind, Raw
 from etl_daemon.core.model import BatchPlan, CleanSlice, Deferral, Refusal
 from etl_daemon.core.overrides import overridden
 from etl_daemon.core.policy import ReadLimits, Rules
-from etl_daemon.core.reasons import CODES
-from etl_daemon.core.timestamps import Instants, parse_timestamps
+from etl_daemon.core.rules.reasons import CODES
+from etl_daemon.core.rules.timestamps import Instants, parse_timestamps
 from etl_daemon.core.web import notes
 from etl_daemon.errors import ConfigError, EtlError
 from etl_daemon.pipeline import Intake, Tolerance, read, transform

@@ -166,7 +166,7 @@ def test_a_frame_goes_to_snowflake(snowflake, snowflake_database, tmp_path):
 
 
 def test_odd_values_become_text_or_json():
-    from etl_daemon.core.frame_columns import any_column
+    from etl_daemon.core.frames.columns import any_column
 
     def made(*values):
         return any_column(pd.Series(list(values), dtype=object)).to_pylist()

@@ -16,7 +16,7 @@ from etl_daemon.adapters.s3.clients import Endpoint
 from etl_daemon.adapters.s3.store import PART_BYTES, S3Store
 from etl_daemon.config.aws_names import OWN_DIMENSIONS
 from etl_daemon.core.policy import RetryPolicy
-from etl_daemon.core.table_counts import DIFFERENCE, ERRORS, SOURCE
+from etl_daemon.core.status.table_counts import DIFFERENCE, ERRORS, SOURCE
 from etl_daemon.vault import load_settings, open_vault
 from tests.support.aws import aws, put_parameters, put_secret
 from tests.support.aws_calls import Call, allows, listed, recording

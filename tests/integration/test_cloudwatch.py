@@ -28,9 +28,9 @@ from etl_daemon.core.events import (
     DatasetSettled,
     Event,
 )
+from etl_daemon.core.events.side import CountsResumed, CountsUnsent
 from etl_daemon.core.model import BatchPlan, Counts, ObjectReceipt, ObjectRef, Outcome, Receipt
-from etl_daemon.core.side_events import CountsResumed, CountsUnsent
-from etl_daemon.core.table_counts import ERRORS, SOURCE, Point
+from etl_daemon.core.status.table_counts import ERRORS, SOURCE, Point
 from etl_daemon.errors import SetupError, TransientError
 from tests.support.aws import answering, aws
 from tests.support.command import Shell

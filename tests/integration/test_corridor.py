@@ -10,8 +10,8 @@ from threading import Event
 
 import pytest
 
-from etl_daemon.core.discovery import BatchLimits
 from etl_daemon.core.events import BatchCommitted, ExtraColumns, ObjectDeferred, ObjectRefused, RejectShareHigh
+from etl_daemon.core.planning.discovery import BatchLimits
 from etl_daemon.errors import ObjectChangedError, TransientError
 from etl_daemon.pipeline import Tolerance
 from tests.support.corridor import House, ndjson

@@ -11,7 +11,7 @@ import pytest
 from cfnlint.decode import decode
 
 from etl_daemon.core import configure
-from etl_daemon.core.origins import origins
+from etl_daemon.core.upstream.origins import origins
 from etl_daemon.core.web.endpoints import endpoints
 from etl_daemon.vault import load_settings
 from tests.support.aws_calls import listed

@@ -20,7 +20,6 @@ from etl_daemon.adapters.sqlite.past import Past
 from etl_daemon.adapters.sqlite.samples import Samples
 from etl_daemon.adapters.sqlite.search import Search
 from etl_daemon.adapters.sqlite.tables import HISTORY, enter, enter_process
-from etl_daemon.core.asked import ObjectsAsked
 from etl_daemon.core.events import (
     BatchCommitted,
     CycleBegan,
@@ -32,10 +31,11 @@ from etl_daemon.core.events import (
     LoopTurned,
     StageEnded,
 )
-from etl_daemon.core.examples import Example
-from etl_daemon.core.history import BatchLine, ExampleLine, FailureLine, Mark, ObjectLine, Period, Process, Tally
+from etl_daemon.core.events.examples import Example
+from etl_daemon.core.events.sample import FLAGS, POINTS, Sample
 from etl_daemon.core.model import Counts, ObjectReceipt, Outcome, Receipt
-from etl_daemon.core.sample import FLAGS, POINTS, Sample
+from etl_daemon.core.status.asked import ObjectsAsked
+from etl_daemon.core.status.history import BatchLine, ExampleLine, FailureLine, Mark, ObjectLine, Period, Process, Tally
 from etl_daemon.errors import TransientError
 from tests.support.corridor import HandClock
 from tests.support.rows import NOW, ref

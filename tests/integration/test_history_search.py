@@ -15,12 +15,12 @@ from etl_daemon.adapters.sqlite.past import Past
 from etl_daemon.adapters.sqlite.samples import POINTS_KEPT, SYMBOLS_KEPT, Samples
 from etl_daemon.adapters.sqlite.search import Search
 from etl_daemon.adapters.sqlite.tables import HISTORY, enter
-from etl_daemon.core.asked import PAGE_LINES, Found, ObjectsAsked, RowsAsked
 from etl_daemon.core.events import BatchCommitted
-from etl_daemon.core.examples import Example
-from etl_daemon.core.history import Flag, Point, ReasonPeriod
+from etl_daemon.core.events.examples import Example
+from etl_daemon.core.events.sample import FLAGS, POINTS, Sample
 from etl_daemon.core.model import Counts, ObjectReceipt, Outcome, Receipt
-from etl_daemon.core.sample import FLAGS, POINTS, Sample
+from etl_daemon.core.status.asked import PAGE_LINES, Found, ObjectsAsked, RowsAsked
+from etl_daemon.core.status.history import Flag, Point, ReasonPeriod
 from tests.support.rows import NOW, ref
 
 LATER = NOW + timedelta(minutes=1)

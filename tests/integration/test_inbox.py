@@ -14,7 +14,6 @@ import pytest
 
 from etl_daemon.adapters.memory.queue import MemoryQueue
 from etl_daemon.core.datasets import Mode
-from etl_daemon.core.discovery import below
 from etl_daemon.core.events import (
     BatchCommitted,
     CyclePlanned,
@@ -22,9 +21,10 @@ from etl_daemon.core.events import (
     ObjectsNamed,
     Retried,
 )
+from etl_daemon.core.events.side import MessageRejected, MessagesMoved
 from etl_daemon.core.model import Fence
-from etl_daemon.core.pacing import Pacing
-from etl_daemon.core.side_events import MessageRejected, MessagesMoved
+from etl_daemon.core.planning.discovery import below
+from etl_daemon.core.planning.pacing import Pacing
 from etl_daemon.errors import SetupError, TransientError
 from etl_daemon.inbox import Inbox, Patience, Stop
 from etl_daemon.loop import Loop

@@ -22,7 +22,7 @@ from etl_daemon.core.events import (
 )
 from etl_daemon.core.lease import Claim
 from etl_daemon.core.model import Fence
-from etl_daemon.core.pacing import Pacing
+from etl_daemon.core.planning.pacing import Pacing
 from etl_daemon.errors import BusyError, LeaseLostError, TransientError
 from etl_daemon.leasing import LeaseKeeper, Tenure
 from etl_daemon.loop import Loop

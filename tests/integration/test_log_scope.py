@@ -14,9 +14,9 @@ from structlog.contextvars import clear_contextvars
 
 from etl_daemon.adapters.memory.source import MemorySource
 from etl_daemon.adapters.observers.log import LogObserver, configure_logging
-from etl_daemon.core.discovery import BatchLimits
 from etl_daemon.core.events import Event, LoopTurned, Retried
 from etl_daemon.core.model import ObjectRef
+from etl_daemon.core.planning.discovery import BatchLimits
 from etl_daemon.errors import BusyError, ObjectChangedError, SetupError, TransientError
 from tests.support.corridor import House
 from tests.support.rows import INDICATORS, PRICES, price

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from etl_daemon.core.discovery import BatchLimits
 from etl_daemon.core.events import (
     BatchAbandoned,
     BatchCommitted,
@@ -19,7 +18,8 @@ from etl_daemon.core.events import (
     DatasetPaused,
     DatasetSettled,
 )
-from etl_daemon.core.pacing import Pacing
+from etl_daemon.core.planning.discovery import BatchLimits
+from etl_daemon.core.planning.pacing import Pacing
 from etl_daemon.errors import ConfigError, TransientError
 from etl_daemon.loop import Loop
 from etl_daemon.pipeline import Grace

@@ -14,7 +14,7 @@ from etl_daemon.bootstrap.runtime import build
 from etl_daemon.core import configure
 from etl_daemon.core.events import BatchBegan, CyclePlanned
 from etl_daemon.core.model import Known
-from etl_daemon.core.statements import Span, Statements, of_recall
+from etl_daemon.core.planning.statements import Span, Statements, of_recall
 from etl_daemon.errors import TransientError
 from etl_daemon.operations.plan import Cycle, Intent, intent
 from etl_daemon.vault import settings_from

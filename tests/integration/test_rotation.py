@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from etl_daemon.adapters.snowflake.session import SnowflakeSession
 from etl_daemon.bootstrap.runtime import build
 from etl_daemon.core.events import Event
-from etl_daemon.core.side_events import SecretsRead, SecretsRenewed
+from etl_daemon.core.events.side import SecretsRead, SecretsRenewed
 from etl_daemon.errors import ConfigError, EtlError, SetupError, TransientError
 from etl_daemon.vault import load_settings, open_vault, renewal, settings_from
 from tests.support.aws import aws, put_parameters, put_secret

@@ -14,7 +14,7 @@ import pytest
 from etl_daemon import DataTransformer
 from etl_daemon.bootstrap.runtime import build
 from etl_daemon.config import settings_from
-from etl_daemon.core.explanations import ROWS, example
+from etl_daemon.core.rules.explanations import ROWS, example
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "rules.md").read_text("utf-8")
 FIT = dict(re.findall(r"^\| (\w+) \| `(\{.*\})` \|$", TEXT, re.MULTILINE))

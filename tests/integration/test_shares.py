@@ -20,8 +20,8 @@ from etl_daemon.adapters.spark.task import Bench, Task
 from etl_daemon.bootstrap.spark import Recipe, settings_of_executors
 from etl_daemon.config import settings_from
 from etl_daemon.core.model import BatchPlan, CleanSlice, Refusal
+from etl_daemon.core.planning.shares import Report, cut
 from etl_daemon.core.policy import Rules
-from etl_daemon.core.shares import Report, cut
 from etl_daemon.pipeline import Intake, Tolerance, read, transform
 from tests.support.corridor import ndjson
 from tests.support.rows import PRICES, price

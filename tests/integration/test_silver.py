@@ -11,8 +11,8 @@ import pytest
 
 from etl_daemon.adapters.destination.session import Engine
 from etl_daemon.adapters.duckdb.session import DuckDBFile
-from etl_daemon.core.refinement import Tidying
-from etl_daemon.core.silver import Merged
+from etl_daemon.core.medallion.refinement import Tidying
+from etl_daemon.core.medallion.silver import Merged
 from etl_daemon.errors import LeaseLostError, SetupError
 from tests.support.medallion.refinery import Refinery, customer
 from tests.support.medallion.scripts import BODIES, FLOWS, ended

@@ -8,8 +8,8 @@ import pytest
 
 from etl_daemon.config import settings_from
 from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.planning.statements import of_batch
 from etl_daemon.core.sql.dialect import SNOWFLAKE
-from etl_daemon.core.statements import of_batch
 from tests.support.rows import PRICES, cleaned, price, ref
 from tests.support.snowflake import Emulator
 from tests.support.tables import TRADES, Warehouse

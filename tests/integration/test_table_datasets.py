@@ -16,10 +16,10 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from etl_daemon.core.clean import clean
 from etl_daemon.core.datasets import Dataset, Kind, Mode
 from etl_daemon.core.model import CleanSlice
 from etl_daemon.core.policy import Rules
+from etl_daemon.core.rules.clean import clean
 from etl_daemon.core.sql.dialect import DUCKDB
 from etl_daemon.core.tables.mapping import Fitted, fit
 from etl_daemon.errors import DataError

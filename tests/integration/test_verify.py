@@ -10,8 +10,8 @@ from etl_daemon.adapters.destination.inventory import SqlInventory
 from etl_daemon.adapters.destination.session import Engine
 from etl_daemon.adapters.duckdb.session import DuckDBFile
 from etl_daemon.core.datasets import Drift, Kind
-from etl_daemon.core.discovery import EPOCH
 from etl_daemon.core.findings import State
+from etl_daemon.core.planning.discovery import EPOCH
 from etl_daemon.core.sameness import same
 from etl_daemon.operations.verify import Scope, verify
 from tests.support.desk import Desk

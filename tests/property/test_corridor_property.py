@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from etl_daemon.core.discovery import BatchLimits
+from etl_daemon.core.planning.discovery import BatchLimits
 from tests.support.corridor import House
 from tests.support.rows import NOW, price
 

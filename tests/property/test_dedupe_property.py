@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_daemon.core import dedupe
+from etl_daemon.core.rules import dedupe
 
 KEYS = st.lists(st.integers(0, 8), max_size=40)
 CODES = st.one_of(st.integers(0, 3), st.integers(2**61, 2**61 + 3), st.integers(2**30, 2**30 + 2))

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_daemon.core import discovery
 from etl_daemon.core.datasets import Dataset, Kind
-from etl_daemon.core.discovery import BatchLimits
 from etl_daemon.core.model import Cursor, ObjectRef
+from etl_daemon.core.planning import discovery
+from etl_daemon.core.planning.discovery import BatchLimits
 
 START = datetime(2025, 6, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

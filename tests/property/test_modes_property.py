@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.discovery import BatchLimits
 from etl_daemon.core.model import ObjectRef, Refusal
+from etl_daemon.core.planning.discovery import BatchLimits
 from etl_daemon.errors import ObjectChangedError
 from tests.support.corridor import House
 from tests.support.rows import NOW, PRICES, cleaned, price, ref

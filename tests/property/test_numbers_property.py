@@ -6,7 +6,7 @@ import pyarrow as pa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from etl_daemon.core.numbers import parse_numbers, quantities, to_scale
+from etl_daemon.core.rules.numbers import parse_numbers, quantities, to_scale
 from tests.unit.test_decode_support import decode, gathered
 
 VOLUME = pa.decimal128(28, 8)

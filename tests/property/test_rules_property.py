@@ -11,11 +11,11 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_daemon.core.clean import clean
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.model import RawSlice
 from etl_daemon.core.policy import Rules
-from etl_daemon.core.reasons import CODES
+from etl_daemon.core.rules.clean import clean
+from etl_daemon.core.rules.reasons import CODES
 from tests.support.rows import ANOMALIES, INDICATORS, PRICES, price, ref
 
 Row = dict[str, str | None]

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from etl_daemon.adapters.decode import ObjectDecoder
 from etl_daemon.adapters.decode.plan import names_of
-from etl_daemon.core.clean import clean, clean_all
 from etl_daemon.core.datasets import Dataset, Mode
 from etl_daemon.core.model import CleanSlice, ObjectRef, RawSlice
 from etl_daemon.core.policy import Rules
+from etl_daemon.core.rules.clean import clean, clean_all
 from tests.support.rows import ANOMALIES, INDICATORS, PRICES, price, raw, ref
 
 FAULTS = [{}, {}, {}, {"volume": None}, {"low": 12.0}, {"open": "x"}, {"close": 10.123456789}, {"symbol": ""}]

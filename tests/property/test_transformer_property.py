@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl_daemon import DataTransformer
-from etl_daemon.core.reasons import CODES
+from etl_daemon.core.rules.reasons import CODES
 from tests.support.rows import NOW
 
 NAN = float("nan")

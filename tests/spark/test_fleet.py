@@ -14,8 +14,8 @@ from etl_daemon.bootstrap.spark import outlet
 from etl_daemon.core.datasets import Mode
 from etl_daemon.core.events import Retried
 from etl_daemon.core.model import BatchPlan, Fence
-from etl_daemon.core.origin import with_object
-from etl_daemon.core.precedence import gather
+from etl_daemon.core.rules.origin import with_object
+from etl_daemon.core.rules.precedence import gather
 from etl_daemon.errors import ConfigError, TransientError
 from etl_daemon.operations.backfill import backfill
 from etl_daemon.operations.deliver import deliver

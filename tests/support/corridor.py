@@ -13,8 +13,8 @@ from etl_daemon.adapters.destination.destination import SqlDestination
 from etl_daemon.adapters.duckdb.session import DuckDBFile
 from etl_daemon.adapters.memory.source import MemorySource
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.discovery import BatchLimits
 from etl_daemon.core.events import Event
+from etl_daemon.core.planning.discovery import BatchLimits
 from etl_daemon.core.policy import Rules
 from etl_daemon.daemon import Daemon, DatasetReport
 from etl_daemon.pipeline import Corridor, Intake, Reach, Tolerance

@@ -13,8 +13,8 @@ from etl_daemon.adapters.destination.review import SqlReview
 from etl_daemon.adapters.destination.session import Engine
 from etl_daemon.adapters.memory.source import MemorySource
 from etl_daemon.core.datasets import Dataset, Mode
-from etl_daemon.core.discovery import EPOCH, BatchLimits
 from etl_daemon.core.model import Receipt
+from etl_daemon.core.planning.discovery import EPOCH, BatchLimits
 from etl_daemon.core.policy import SYMBOL_PATTERNS, Rules
 from etl_daemon.core.review import Selection
 from etl_daemon.daemon import Daemon, DatasetReport

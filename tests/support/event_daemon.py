@@ -17,8 +17,8 @@ from etl_daemon.bootstrap.queue import inbox
 from etl_daemon.bootstrap.runtime import build
 from etl_daemon.config import Settings
 from etl_daemon.core.events import BatchCommitted, DatasetSettled, Event
-from etl_daemon.core.pacing import Pacing
-from etl_daemon.core.side_events import MessagesMoved
+from etl_daemon.core.events.side import MessagesMoved
+from etl_daemon.core.planning.pacing import Pacing
 from etl_daemon.loop import Loop
 from tests.support.s3_servers import s3_client
 from tests.support.sqs import new_queue

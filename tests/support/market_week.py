@@ -14,9 +14,9 @@ import pyarrow as pa
 from etl_daemon.adapters.sqlite.file import StateFile
 from etl_daemon.adapters.sqlite.tables import HISTORY, enter
 from etl_daemon.core.events import BatchCommitted, DatasetSettled
-from etl_daemon.core.examples import Example
+from etl_daemon.core.events.examples import Example
+from etl_daemon.core.events.sample import FLAGS, POINTS, Sample
 from etl_daemon.core.model import Counts, ObjectReceipt, ObjectRef, Outcome, Receipt
-from etl_daemon.core.sample import FLAGS, POINTS, Sample
 
 DAEMON = "etl-daemon"
 SYMBOLS = {"AAPL": 231.0, "MSFT": 418.0, "NVDA": 139.0, "AMZN": 206.0, "TSLA": 342.0}

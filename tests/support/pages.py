@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from wsgiref.util import setup_testing_defaults
 
 from etl_daemon.core.events import CyclePlanned
-from etl_daemon.core.health import Moment
 from etl_daemon.core.pages.batch import BatchSeen
 from etl_daemon.core.pages.dataset import Seen
 from etl_daemon.core.pages.panel import Recent
 from etl_daemon.core.pages.quarantine import QuarantineSeen
+from etl_daemon.core.status.health import Moment
 from etl_daemon.server import Sight, pages, site
 from tests.support.rows import NOW, PRICES
 from tests.unit.test_health import IDENTITY, PATIENCE, after

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from etl_daemon.core.clean import clean
 from etl_daemon.core.datasets import Dataset, Kind, Mode
 from etl_daemon.core.model import BatchPlan, CleanBatch, CleanSlice, Deferral, ObjectRef, RawSlice, Refusal
 from etl_daemon.core.policy import Rules
+from etl_daemon.core.rules.clean import clean
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 

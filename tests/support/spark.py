@@ -25,7 +25,7 @@ from etl_daemon.bootstrap.spark import Recipe, depot, on_spark, settings_of_exec
 from etl_daemon.config import settings_from
 from etl_daemon.core.events import Event
 from etl_daemon.core.model import BatchPlan, CleanBatch
-from etl_daemon.core.shares import Report, cut
+from etl_daemon.core.planning.shares import Report, cut
 from etl_daemon.operations.backfill import Span, backfill
 from tests.support.corridor import ndjson
 from tests.support.rows import NOW, price

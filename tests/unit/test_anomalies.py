@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from etl_daemon import DataTransformer
-from etl_daemon.core.anomalies import SEVERITIES, Found, price_anomalies, rsi_anomalies
 from etl_daemon.core.policy import Rules
+from etl_daemon.core.rules.anomalies import SEVERITIES, Found, price_anomalies, rsi_anomalies
 from tests.support.rows import INDICATORS, NOW, PRICES, cleaned, price, ref
 
 SPREAD = [10.0, 11.0, 12.0]  # median 11, MAD 1 when repeated

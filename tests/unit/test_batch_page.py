@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from etl_daemon.core.asked import Extent, Found
-from etl_daemon.core.examples import Example
-from etl_daemon.core.history import BatchLine, ExampleLine, ObjectLine
+from etl_daemon.core.events.examples import Example
+from etl_daemon.core.medallion.refinement import Refinement
 from etl_daemon.core.model import Counts
 from etl_daemon.core.pages.batch import BatchSeen, Origin, Stage, batch_page
-from etl_daemon.core.refinement import Refinement
+from etl_daemon.core.status.asked import Extent, Found
+from etl_daemon.core.status.history import BatchLine, ExampleLine, ObjectLine
 from tests.support.pages import Given, P, ask
 from tests.support.rows import NOW
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from etl_daemon.core.clean import clean
 from etl_daemon.core.policy import SYMBOL_PATTERNS, Rules
+from etl_daemon.core.rules.clean import clean
 from tests.support.rows import ANOMALIES, INDICATORS, NOW, PRICES, price, raw, ref
 
 INF, NAN = float("inf"), float("nan")

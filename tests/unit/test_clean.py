@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from etl_daemon.core.clean import clean
 from etl_daemon.core.model import Counts
 from etl_daemon.core.policy import Rules
+from etl_daemon.core.rules.clean import clean
 from tests.support.rows import ANOMALIES, INDICATORS, PRICES, appending, cleaned, price, raw, ref
 
 NAMES = ("OPEN_PRICE", "HIGH_PRICE", "LOW_PRICE", "CLOSE_PRICE")

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from etl_daemon.core.clock import apart, newest
 from etl_daemon.core.findings import State
+from etl_daemon.core.monitor.clock import apart, newest
 from tests.support.rows import NOW
 
 OK, WARN, FAIL = State

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from etl_daemon import DataTransformer
-from etl_daemon.core.columns import match_columns
+from etl_daemon.core.rules.columns import match_columns
 from etl_daemon.errors import DataError
 from tests.support.rows import ANOMALIES, INDICATORS, NOW, PRICES, price
 

@@ -10,10 +10,8 @@ from html import unescape
 
 import pytest
 
-from etl_daemon.core.asked import Found, ObjectsAsked, RowsAsked
 from etl_daemon.core.datasets import Kind
-from etl_daemon.core.examples import Example
-from etl_daemon.core.history import ExampleLine, Flag, ObjectLine, Point, ReasonPeriod
+from etl_daemon.core.events.examples import Example
 from etl_daemon.core.model import Counts
 from etl_daemon.core.pages.charts import HEIGHT, HOUR, OTHERS, WEEK, reason_charts
 from etl_daemon.core.pages.dataset import Seen, dataset_page, objects_asked, symbol_asked
@@ -21,6 +19,8 @@ from etl_daemon.core.pages.paging import page_of, paged
 from etl_daemon.core.pages.plot import EDGE, WIDTH, plot
 from etl_daemon.core.pages.plot import HEIGHT as PLOT_HEIGHT
 from etl_daemon.core.pages.quarantine import QuarantineSeen, command, quarantine_page, rows_asked
+from etl_daemon.core.status.asked import Found, ObjectsAsked, RowsAsked
+from etl_daemon.core.status.history import ExampleLine, Flag, ObjectLine, Point, ReasonPeriod
 from tests.support.pages import READY, Given, P, ask
 from tests.support.rows import NOW
 

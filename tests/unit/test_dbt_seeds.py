@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from etl_daemon.core.explanations import ROWS
+from etl_daemon.core.rules.explanations import ROWS
 
 SEED = Path(__file__).resolve().parents[2] / "deploy/dbt/seeds/market/quarantine_codes.csv"
 

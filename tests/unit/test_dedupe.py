@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from etl_daemon.core import dedupe
+from etl_daemon.core.rules import dedupe
 
 BEYOND_THE_TABLE = dedupe.TABLES * dedupe.TABLE_CELLS + 5
 

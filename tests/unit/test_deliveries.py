@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from etl_daemon.core.datasets import Mode
-from etl_daemon.core.deliveries import deliveries, due
-from etl_daemon.core.discovery import OWN_PREFIX
 from etl_daemon.core.model import Known, ObjectRef
+from etl_daemon.core.planning.deliveries import deliveries, due
+from etl_daemon.core.planning.discovery import OWN_PREFIX
 from tests.support.rows import NOW, PRICES, ref
 from tests.support.targets import of
 

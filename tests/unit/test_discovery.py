@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from etl_daemon.core.datasets import Dataset, Kind
-from etl_daemon.core.discovery import (
+from etl_daemon.core.model import Cursor, ObjectRef
+from etl_daemon.core.planning.discovery import (
     MAX_PARTITIONS,
     BatchLimits,
     held_back,
@@ -21,7 +22,6 @@ from etl_daemon.core.discovery import (
     sweep_bound,
     sweep_due,
 )
-from etl_daemon.core.model import Cursor, ObjectRef
 
 NOW = datetime(2025, 6, 1, 12, 30, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -10,8 +10,8 @@ import pytest
 
 from etl_daemon import DataTransformer
 from etl_daemon.core.datasets import Kind
-from etl_daemon.core.enrich import enrich
 from etl_daemon.core.policy import Rules
+from etl_daemon.core.rules.enrich import enrich
 from tests.support.rows import INDICATORS, NOW, cleaned, price, ref
 
 NAN = float("nan")

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from etl_daemon.adapters.decode import ObjectDecoder
-from etl_daemon.core.clean import clean
-from etl_daemon.core.explanations import ROWS, example
 from etl_daemon.core.model import ObjectRef
 from etl_daemon.core.policy import Rules
+from etl_daemon.core.rules.clean import clean
+from etl_daemon.core.rules.explanations import ROWS, example
 from tests.support.rows import ANOMALIES, INDICATORS, PRICES
 
 BY_COLUMN = {"rsi": INDICATORS, "severity": ANOMALIES}

@@ -19,7 +19,7 @@ from etl_daemon.adapters.memory.store import MemoryStore
 from etl_daemon.core.datasets import Dataset, Kind, Mode
 from etl_daemon.core.documents import Written
 from etl_daemon.core.events import ObjectExtracted
-from etl_daemon.core.extraction import By, Format, Mark, Origin, Part, Span, cuts
+from etl_daemon.core.upstream.extraction import By, Format, Mark, Origin, Part, Span, cuts
 from etl_daemon.errors import LeaseLostError, SetupError, TransientError
 from etl_daemon.extraction import Bucket
 from etl_daemon.extraction.extractor import MARKS, Extraction, Extractor
@@ -310,7 +310,7 @@ def test_what_is_no_mark_is_said(world: World) -> None:
 
 
 def test_a_mark_survives_being_written() -> None:
-    from etl_daemon.core.extraction import Intent, from_text, to_text
+    from etl_daemon.core.upstream.extraction import Intent, from_text, to_text
 
     mark = Mark(
         "id", "5", "d", "2026-01-01T00:00:00+00:00", {"ID": "BIGINT"}, Intent(Span("1", "2"), (Part("k", None, 3),))
@@ -331,7 +331,7 @@ def test_cuts_cover_every_number_once(least: int, greatest: int, parts: int) -> 
 
 
 def test_parquet_has_the_same_path_with_its_suffix() -> None:
-    from etl_daemon.core.extraction import key_of
+    from etl_daemon.core.upstream.extraction import key_of
 
     at = datetime(2026, 1, 5, 14, 30, 0, 123456, tzinfo=UTC)
     parquet = replace(ORIGIN, format=Format.PARQUET)

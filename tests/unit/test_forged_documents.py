@@ -15,8 +15,8 @@ import pytest
 
 from etl_daemon.adapters.sql.relation import Column, Relation, Sort, literal
 from etl_daemon.core import lease
-from etl_daemon.core.extraction import Part, Span
 from etl_daemon.core.overrides import overridden
+from etl_daemon.core.upstream.extraction import Part, Span
 from etl_daemon.core.web import notes
 from etl_daemon.errors import SetupError
 from tests.support.rows import PRICES

@@ -5,8 +5,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from etl_daemon.core.frame_numbers import mixed_numbers
-from etl_daemon.core.numbers import parse_numbers
+from etl_daemon.core.frames.numbers import mixed_numbers
+from etl_daemon.core.rules.numbers import parse_numbers
 
 
 def read(*values, grouped=False):

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from etl_daemon.core.advance import advance
 from etl_daemon.core.events import (
     BatchCommitted,
     CyclePlanned,
@@ -23,9 +22,10 @@ from etl_daemon.core.events import (
     Retried,
     StageEnded,
 )
-from etl_daemon.core.health import Identity, Moment, Patience, not_live, not_ready, status
 from etl_daemon.core.model import Counts, Fence, ObjectReceipt, ObjectRef, Outcome, Receipt
-from etl_daemon.core.progress import Backlog, begun
+from etl_daemon.core.status.advance import advance
+from etl_daemon.core.status.health import Identity, Moment, Patience, not_live, not_ready, status
+from etl_daemon.core.status.progress import Backlog, begun
 from etl_daemon.errors import DataError, LeaseLostError, ObjectChangedError, SetupError, TransientError
 from tests.support.rows import NOW
 

@@ -13,7 +13,7 @@ import pytest
 from etl_daemon.adapters.observers.log import LogObserver, configure_logging, log_settings
 from etl_daemon.adapters.observers.log.lines import LINES
 from etl_daemon.config import settings_from
-from etl_daemon.core import events, side_events
+from etl_daemon.core import events
 from etl_daemon.core.events import (
     BatchCommitted,
     CyclePlanned,
@@ -25,6 +25,7 @@ from etl_daemon.core.events import (
     RejectShareHigh,
     Retried,
 )
+from etl_daemon.core.events import side as side_events
 from etl_daemon.core.model import Counts, Deferral, ObjectReceipt, ObjectRef, Outcome, Receipt
 from etl_daemon.errors import SetupError
 

@@ -18,11 +18,11 @@ from etl_daemon.core.events import (
     Retried,
     StageEnded,
 )
-from etl_daemon.core.health import REASONS
+from etl_daemon.core.events.side import MessagesMoved
 from etl_daemon.core.model import Counts, ObjectReceipt, Outcome, Receipt
-from etl_daemon.core.progress import MESSAGE_OUTCOMES, STAGES, begun
-from etl_daemon.core.reasons import CODES
-from etl_daemon.core.side_events import MessagesMoved
+from etl_daemon.core.rules.reasons import CODES
+from etl_daemon.core.status.health import REASONS
+from etl_daemon.core.status.progress import MESSAGE_OUTCOMES, STAGES, begun
 from etl_daemon.errors import TransientError
 from tests.support.corridor import HandClock
 from tests.support.rows import NOW, ref

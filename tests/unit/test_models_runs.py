@@ -16,12 +16,12 @@ from etl_daemon.adapters.local.models import run_models
 from etl_daemon.adapters.observers.after_load import AfterLoad
 from etl_daemon.adapters.observers.metrics import write_models
 from etl_daemon.cli.models import state
-from etl_daemon.core.advance import advance
 from etl_daemon.core.events import BatchCommitted, CycleEnded
+from etl_daemon.core.events.side import ModelsRan
+from etl_daemon.core.medallion.modelling import ModelOutcome, summary
 from etl_daemon.core.model import Receipt
-from etl_daemon.core.modelling import ModelOutcome, summary
-from etl_daemon.core.progress import ModelsProgress, begun
-from etl_daemon.core.side_events import ModelsRan
+from etl_daemon.core.status.advance import advance
+from etl_daemon.core.status.progress import ModelsProgress, begun
 from etl_daemon.errors import SetupError, TransientError
 from tests.support.alerting import Watch
 

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from etl_daemon.core.disk import Space, room
 from etl_daemon.core.findings import Finding, State
-from etl_daemon.core.health import Patience, Reason
-from etl_daemon.core.history import BatchLine, FailureLine, Mark, Period, Process, Tally
 from etl_daemon.core.model import Counts
+from etl_daemon.core.monitor.disk import Space, room
 from etl_daemon.core.monitor.judgement import judged
 from etl_daemon.core.monitor.seen import Answer, Limits, Seen
+from etl_daemon.core.status.health import Patience, Reason
+from etl_daemon.core.status.history import BatchLine, FailureLine, Mark, Period, Process, Tally
 from tests.support.rows import INDICATORS, PRICES
 
 OK, WARN, FAIL = State

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from etl_daemon.core.columns import match_columns
 from etl_daemon.core.datasets import SYSTEM_COLUMNS, Dataset, Kind
+from etl_daemon.core.rules.columns import match_columns
 from etl_daemon.core.tables.naming import target_name
 from etl_daemon.errors import DataError
 

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from etl_daemon.core.numbers import decimals, parse_numbers, quantities, to_scale
+from etl_daemon.core.rules.numbers import decimals, parse_numbers, quantities, to_scale
 
 VOLUME = pa.decimal128(28, 8)
 NAN, INF = float("nan"), float("inf")

@@ -9,13 +9,13 @@ import pyarrow as pa
 import pytest
 
 from etl_daemon.core.events import BatchCommitted, CyclePlanned, DatasetFailed, DatasetSettled, LeaseAwaited
-from etl_daemon.core.examples import LOOKED_AT_IN_SLICE, PER_REASON, RAW_LENGTH, Example, examples
-from etl_daemon.core.history import ExampleLine, Period, Tally
+from etl_daemon.core.events.examples import LOOKED_AT_IN_SLICE, PER_REASON, RAW_LENGTH, Example, examples
 from etl_daemon.core.model import CleanSlice, Counts
 from etl_daemon.core.pages.charts import HEIGHT, HOUR, LEAST, WEEK, WIDTH, chart, sparkline
 from etl_daemon.core.pages.overview import overview
 from etl_daemon.core.pages.panel import Recent, State
 from etl_daemon.core.pages.words import size
+from etl_daemon.core.status.history import ExampleLine, Period, Tally
 from etl_daemon.errors import TransientError
 from tests.support.rows import NOW, ref
 from tests.unit.test_health import IDENTITY, PATIENCE, PLANNED, RECEIPT, after, moment

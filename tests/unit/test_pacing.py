@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from etl_daemon.core.pacing import LONGEST_BACKOFF_SECONDS, Pacing, Setback, Turn
+from etl_daemon.core.planning.pacing import LONGEST_BACKOFF_SECONDS, Pacing, Setback, Turn
 
 PACING = Pacing(60.0)
 

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from etl_daemon.core.datasets import Mode
-from etl_daemon.core.discovery import listing_prefixes
-from etl_daemon.core.placing import is_listed, key_of
+from etl_daemon.core.planning.discovery import listing_prefixes
+from etl_daemon.core.upstream.placing import is_listed, key_of
 from tests.support.rows import PRICES
 
 AT = datetime(2026, 1, 5, 23, 30, tzinfo=UTC)

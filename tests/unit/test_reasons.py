@@ -7,8 +7,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from etl_daemon.core import reasons
-from etl_daemon.core.reasons import CODES, Reason
+from etl_daemon.core.rules import reasons
+from etl_daemon.core.rules.reasons import CODES, Reason
 
 
 def test_codes_are_those_of_the_contract_in_one_order():

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from etl_daemon.core import explanations, reasons
 from etl_daemon.core.datasets import Mode
 from etl_daemon.core.review import STATES, Selection, standing
+from etl_daemon.core.rules import explanations, reasons
 from etl_daemon.core.sql.dialect import DIALECTS
 from etl_daemon.core.sql.review import ReviewSql
 from tests.support.rows import ANOMALIES, NOW, PRICES

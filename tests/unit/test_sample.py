@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from etl_daemon.core.datasets import Kind
-from etl_daemon.core.sample import FLAGGED, FLAGGED_IN_SLICE, PIECE_ROWS, PIECES, sampled
+from etl_daemon.core.events.sample import FLAGGED, FLAGGED_IN_SLICE, PIECE_ROWS, PIECES, sampled
 from tests.support.rows import INDICATORS, PRICES, cleaned, price, ref
 
 

@@ -9,8 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from etl_daemon.core.places import Place, place
-from etl_daemon.core.secret import Revealed, Secret, named, parsed, revealed
+from etl_daemon.core.secret import Place, Revealed, Secret, named, parsed, place, revealed
 from etl_daemon.errors import SetupError
 
 PLANTED = "planted-9f3"

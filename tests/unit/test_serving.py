@@ -14,8 +14,8 @@ from etl_daemon.bootstrap.serving import hosts
 from etl_daemon.bootstrap.shown import Shown
 from etl_daemon.config import settings_from
 from etl_daemon.core.events import BatchCommitted
-from etl_daemon.core.examples import Example
-from etl_daemon.core.sample import FLAGS, POINTS, Sample
+from etl_daemon.core.events.examples import Example
+from etl_daemon.core.events.sample import FLAGS, POINTS, Sample
 from tests.support.pages import P
 from tests.support.rows import NOW
 from tests.unit.test_health import RECEIPT

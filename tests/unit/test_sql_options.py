@@ -10,9 +10,9 @@ from etl_daemon.bootstrap.sql_upstream import placed
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.datasets import Dataset, Mode
-from etl_daemon.core.extraction import By, Format, Origin, typed
-from etl_daemon.core.origins import origins
 from etl_daemon.core.overrides import overridden
+from etl_daemon.core.upstream.extraction import By, Format, Origin, typed
+from etl_daemon.core.upstream.origins import origins
 from etl_daemon.errors import ConfigError
 from etl_daemon.vault import settings_from
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from etl_daemon.core.policy import SYMBOL_PATTERNS
-from etl_daemon.core.symbols import encode_text, parse_symbols
+from etl_daemon.core.rules.symbols import encode_text, parse_symbols
 
 EQUITY = SYMBOL_PATTERNS["us_equity"]
 

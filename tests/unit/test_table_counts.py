@@ -8,7 +8,7 @@ import pytest
 
 from etl_daemon.core.events import BatchCommitted, CycleEnded, DatasetFailed, DatasetSettled, Event, ObjectRefused
 from etl_daemon.core.model import Counts, ObjectReceipt, ObjectRef, Outcome, Receipt
-from etl_daemon.core.table_counts import MEASURES, fitting, points
+from etl_daemon.core.status.table_counts import MEASURES, fitting, points
 from etl_daemon.errors import TransientError
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)

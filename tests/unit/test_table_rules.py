@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from etl_daemon.core.clean import clean, tally_all
 from etl_daemon.core.datasets import INSTANT, TEXT, Dataset, Drift, Kind, Mode
 from etl_daemon.core.model import Counts, ObjectRef, RawSlice
 from etl_daemon.core.policy import Rules
+from etl_daemon.core.rules.clean import clean, tally_all
 
 KEYED = Dataset("t", Kind.TABLE, "p", "A.B.C", primary_key=("ID",))
 DECLARED = replace(KEYED, types={"V": pa.decimal128(6, 2), "AT": INSTANT})

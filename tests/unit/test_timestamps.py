@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from etl_daemon.core.timestamps import parse_timestamps
+from etl_daemon.core.rules.timestamps import parse_timestamps
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ORACLE = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "datetime_formats" / "date-time.json"

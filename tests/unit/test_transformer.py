@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from etl_daemon import DataTransformer
-from etl_daemon.core.reasons import CODES
+from etl_daemon.core.rules.reasons import CODES
 from etl_daemon.errors import ConfigError, DataError
 from tests.support.rows import NOW, price
 

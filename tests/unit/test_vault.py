@@ -9,7 +9,7 @@ import pytest
 from etl_daemon.adapters.memory.secrets import MemorySecretStore
 from etl_daemon.config.connections import Connection
 from etl_daemon.core.events import Event
-from etl_daemon.core.side_events import SecretsRenewed
+from etl_daemon.core.events.side import SecretsRenewed
 from etl_daemon.errors import SecretMissingError
 from etl_daemon.vault import Vault
 

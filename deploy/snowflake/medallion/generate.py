@@ -12,8 +12,8 @@ import pyarrow as pa
 from etl_daemon.config import settings_from
 from etl_daemon.core import configure
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.refinement import Refinement
-from etl_daemon.core.silver import ORIGIN, Silver
+from etl_daemon.core.medallion.refinement import Refinement
+from etl_daemon.core.medallion.silver import ORIGIN, Silver
 from etl_daemon.core.sql.dialect import SNOWFLAKE
 from etl_daemon.core.sql.silver import SilverSql, folded
 

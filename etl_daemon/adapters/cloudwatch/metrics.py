@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from etl_daemon.adapters.aws import client, code, translated
-from etl_daemon.core.table_counts import Point
+from etl_daemon.core.status.table_counts import Point
 from etl_daemon.errors import SetupError
 
 TIMEOUT_SECONDS = 5.0

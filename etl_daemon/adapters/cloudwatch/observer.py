@@ -9,8 +9,8 @@ from typing import Protocol
 
 from etl_daemon.adapters.cloudwatch.metrics import UnfitCountsError
 from etl_daemon.core.events import BatchBegan, Event
-from etl_daemon.core.side_events import CountsResumed, CountsUnsent
-from etl_daemon.core.table_counts import Point, fitting, points
+from etl_daemon.core.events.side import CountsResumed, CountsUnsent
+from etl_daemon.core.status.table_counts import Point, fitting, points
 from etl_daemon.errors import EtlError
 from etl_daemon.ports import Clock
 

@@ -16,7 +16,7 @@ from types import FrameType
 
 from etl_daemon.adapters.dbt.results import count_tests, outcomes
 from etl_daemon.adapters.retry import Retries
-from etl_daemon.core.modelling import ModelOutcome
+from etl_daemon.core.medallion.modelling import ModelOutcome
 from etl_daemon.errors import BusyError, SetupError
 
 LAST_LINES = 12

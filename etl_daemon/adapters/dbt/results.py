@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from etl_daemon.core.modelling import ModelOutcome
+from etl_daemon.core.medallion.modelling import ModelOutcome
 from etl_daemon.errors import EtlError, SetupError, TransientError
 
 DBT = "dbt"

@@ -28,10 +28,10 @@ from etl_daemon.adapters.decode.table_lines import TableLines
 from etl_daemon.adapters.decode.together import SmallObjects
 from etl_daemon.adapters.decode.typed import typed
 from etl_daemon.core import arrow
-from etl_daemon.core.columns import match_columns
 from etl_daemon.core.datasets import Dataset, Kind, Raw
 from etl_daemon.core.model import SLICE_ROWS, ObjectRef, RawSlice
 from etl_daemon.core.policy import ReadLimits
+from etl_daemon.core.rules.columns import match_columns
 from etl_daemon.core.tables.exact import TextForms
 from etl_daemon.core.tables.naming import SYMBOL
 from etl_daemon.errors import DataError

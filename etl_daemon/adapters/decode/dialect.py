@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 
-from etl_daemon.core.columns import Matching, match_columns
 from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.rules.columns import Matching, match_columns
 from etl_daemon.errors import DataError
 
 DELIMITERS = ",;\t|"

@@ -13,7 +13,7 @@ from etl_daemon.adapters.decode.lines import Lines
 from etl_daemon.adapters.decode.pieces import Positions
 from etl_daemon.adapters.decode.plan import Plan
 from etl_daemon.core import arrow
-from etl_daemon.core.numbers import CARRIED_BELOW
+from etl_daemon.core.rules.numbers import CARRIED_BELOW
 
 LONG_NUMBER = "[0-9.]{16,}"
 WHOLE_BELOW = 2.0**26

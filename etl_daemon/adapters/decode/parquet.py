@@ -15,9 +15,9 @@ from etl_daemon.adapters.decode.pieces import NONE, Piece, Positions, readable
 from etl_daemon.adapters.decode.plan import require
 from etl_daemon.adapters.spool import let_go
 from etl_daemon.core import arrow
-from etl_daemon.core.columns import match_columns
 from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.policy import ReadLimits
+from etl_daemon.core.rules.columns import match_columns
 from etl_daemon.errors import DataError
 
 

@@ -14,8 +14,8 @@ from threading import Lock
 import orjson
 import pyarrow as pa
 
-from etl_daemon.core.columns import ALIASES, Matching, match_columns, plain
 from etl_daemon.core.datasets import QUANTITY, Dataset
+from etl_daemon.core.rules.columns import ALIASES, Matching, match_columns, plain
 from etl_daemon.errors import DataError
 
 IS_OBJECT = "coalesce(json_type(json) = 'OBJECT', false)"

@@ -15,8 +15,8 @@ from etl_daemon.adapters.decode.pieces import NONE, Piece
 from etl_daemon.adapters.decode.plan import IS_OBJECT, literal, pointer, reader
 from etl_daemon.adapters.decode.scratch import Workshop
 from etl_daemon.adapters.decode.streams import Block
-from etl_daemon.core.columns import match_columns
 from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.rules.columns import match_columns
 from etl_daemon.core.tables.plaintext import JSON
 
 ROWS = ""

@@ -19,8 +19,8 @@ from etl_daemon.adapters.destination.upgrade import upgrade
 from etl_daemon.adapters.destination.work import Work, staged_findings, staged_rows
 from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.model import CleanBatch, Cursor, Fence, Known, Receipt, StagedBatch
-from etl_daemon.core.precedence import gather, settle, whole
 from etl_daemon.core.review import AuditLine
+from etl_daemon.core.rules.precedence import gather, settle, whole
 from etl_daemon.core.sql.ledger import LedgerSql
 from etl_daemon.core.sql.tables import creating
 from etl_daemon.core.sql.versions import SCHEMA_VERSION, versions

@@ -29,9 +29,9 @@ from etl_daemon.core.quality.facts import (
 )
 from etl_daemon.core.quality.report import wanted
 from etl_daemon.core.quality.sessions import Calendar, Day, Span
+from etl_daemon.core.rules.target import OUTSIDE
 from etl_daemon.core.sql.quality import Place, QualitySql, Zone, place
 from etl_daemon.core.sql.tables import CONTROL_TABLES, control
-from etl_daemon.core.target import OUTSIDE
 from etl_daemon.errors import SetupError
 
 DAY = timedelta(days=1)

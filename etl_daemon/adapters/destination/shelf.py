@@ -16,7 +16,7 @@ from pyarrow import ipc
 
 from etl_daemon.adapters.spool import map_written, map_zeros
 from etl_daemon.core.model import CleanSlice, Deferral, Refusal
-from etl_daemon.core.precedence import Room
+from etl_daemon.core.rules.precedence import Room
 
 BATCH_ROWS = 2**15
 """Rows that are written, and so read, together: few enough for memory to be let go in small steps."""

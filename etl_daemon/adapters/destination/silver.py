@@ -13,8 +13,8 @@ from etl_daemon.adapters.destination.session import Engine, Session
 from etl_daemon.adapters.destination.survey import existing
 from etl_daemon.adapters.destination.work import listed
 from etl_daemon.core.datasets import BESIDE, Dataset
-from etl_daemon.core.refinement import Refinement
-from etl_daemon.core.silver import Merged, Run, silver
+from etl_daemon.core.medallion.refinement import Refinement
+from etl_daemon.core.medallion.silver import Merged, Run, silver
 from etl_daemon.core.sql.ledger import LedgerSql
 from etl_daemon.core.sql.silver import SilverSql
 from etl_daemon.core.sql.silver_ledger import MergesSql

@@ -16,7 +16,7 @@ from etl_daemon.adapters.destination.session import Marks, Session
 from etl_daemon.core import arrow
 from etl_daemon.core.datasets import INSTANT, SYSTEM_COLUMNS, Dataset
 from etl_daemon.core.model import CleanSlice, ObjectRef, StagedBatch
-from etl_daemon.core.origin import with_version
+from etl_daemon.core.rules.origin import with_version
 from etl_daemon.core.sql.dialect import Dialect
 from etl_daemon.core.sql.ledger import LedgerSql
 

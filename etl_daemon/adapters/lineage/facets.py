@@ -22,8 +22,8 @@ from openlineage.client.facet_v2 import (
 
 from etl_daemon.adapters.lineage.places import Places
 from etl_daemon.core.datasets import SYSTEM_COLUMNS
-from etl_daemon.core.discovery import static_prefix
 from etl_daemon.core.model import BatchPlan, ObjectReceipt, ObjectRef, Outcome, Receipt
+from etl_daemon.core.planning.discovery import static_prefix
 
 MAX_OBJECTS = 25
 """Objects of a batch that are inputs of their own; the input that stands for the prefix speaks of all of them.

@@ -14,7 +14,7 @@ from etl_daemon.core.events import (
     CycleEnded,
     Event,
 )
-from etl_daemon.core.side_events import LineageFailing, LineageResumed
+from etl_daemon.core.events.side import LineageFailing, LineageResumed
 from etl_daemon.ports import Clock
 
 

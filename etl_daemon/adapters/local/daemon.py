@@ -9,8 +9,8 @@ from typing import Any
 
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
-from etl_daemon.core.health import Reason
 from etl_daemon.core.monitor.seen import Answer
+from etl_daemon.core.status.health import Reason
 
 PATIENCE_SECONDS = 1.0
 LARGEST_BYTES = 16 * 2**20

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from etl_daemon.config import Settings
-from etl_daemon.core.disk import Space
+from etl_daemon.core.monitor.disk import Space
 
 
 def kept(settings: Settings) -> dict[str, Path]:

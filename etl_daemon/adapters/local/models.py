@@ -10,7 +10,7 @@ from itertools import groupby
 from threading import Event as Signal
 from typing import Any
 
-from etl_daemon.core.side_events import ModelsRan
+from etl_daemon.core.events.side import ModelsRan
 
 COMMAND = (sys.executable, "-m", "etl_daemon", "models", "run", "--json", "--no-alerts")
 """Alerts are the daemon's to send."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from etl_daemon.core.health import REASONS
-from etl_daemon.core.progress import DatasetProgress, ModelsProgress, Progress, Tally
+from etl_daemon.core.status.health import REASONS
+from etl_daemon.core.status.progress import DatasetProgress, ModelsProgress, Progress, Tally
 
 Sample = tuple[tuple[str, ...], float]
 """Label values, and the value."""

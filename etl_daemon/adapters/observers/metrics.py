@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from etl_daemon.adapters.observers.metric_table import CYCLE, LAST_SUCCESS, MODELS, READ, STAGE, Read, Reading
 from etl_daemon.core.events import CycleEnded, Event, StageEnded
-from etl_daemon.core.progress import STAGES, ModelsProgress, begun
+from etl_daemon.core.status.progress import STAGES, ModelsProgress, begun
 from etl_daemon.errors import SetupError
 
 CONTENT_TYPE = prometheus_client.CONTENT_TYPE_PLAIN_0_0_4

@@ -6,9 +6,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from etl_daemon.core.advance import MOVES, advance
 from etl_daemon.core.events import Event
-from etl_daemon.core.progress import Progress
+from etl_daemon.core.status.advance import MOVES, advance
+from etl_daemon.core.status.progress import Progress
 from etl_daemon.ports import Clock
 
 

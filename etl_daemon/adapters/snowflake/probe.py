@@ -12,8 +12,8 @@ import pyarrow as pa
 from etl_daemon.adapters.snowflake.login import discouraged, method_of
 from etl_daemon.adapters.snowflake.session import SnowflakeSession
 from etl_daemon.config import Settings
-from etl_daemon.core.clock import apart
 from etl_daemon.core.configure import full_table_name
+from etl_daemon.core.monitor.clock import apart
 from etl_daemon.core.sql.tables import CONTROL_SCHEMA, control
 from etl_daemon.errors import EtlError, SetupError
 

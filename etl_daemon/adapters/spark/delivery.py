@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from etl_daemon.core.model import BatchPlan, Counts, Deferral, ObjectReceipt, ObjectRef, Outcome, Receipt, Refusal
-from etl_daemon.core.shares import Report
+from etl_daemon.core.planning.shares import Report
 from etl_daemon.ports.fleet import Delivered, Depot
 
 SUCCESS = "_SUCCESS"

@@ -18,7 +18,7 @@ from etl_daemon.adapters.spark.session import failures
 from etl_daemon.adapters.spark.task import COLUMNS, OpenBench, Task
 from etl_daemon.core.events import Event, Retried
 from etl_daemon.core.model import BatchPlan, CleanBatch
-from etl_daemon.core.shares import Report, cut, tasks
+from etl_daemon.core.planning.shares import Report, cut, tasks
 from etl_daemon.errors import AbandonedError, EtlError
 from etl_daemon.ports.fleet import Delivered, Depot
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 from etl_daemon.adapters.spark.sheaf import Reading
 from etl_daemon.core.datasets import SCHEMAS, TEXT, Dataset, Kind
 from etl_daemon.core.model import BatchPlan, CleanSlice, Deferral, ObjectRef, Refusal
-from etl_daemon.core.origin import OBJECT, VERSION
-from etl_daemon.core.shares import Report
+from etl_daemon.core.planning.shares import Report
+from etl_daemon.core.rules.origin import OBJECT, VERSION
 from etl_daemon.ports.fleet import Depot
 
 Result = CleanSlice | Refusal | Deferral

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pyarrow as pa
 from pyarrow import ipc, parquet
 
-from etl_daemon.core.origin import OBJECT
+from etl_daemon.core.rules.origin import OBJECT
 from etl_daemon.ports.fleet import Depot
 
 FILE_BYTES = 150 * 2**20

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from etl_daemon.adapters.spark.sheaf import Sheaf
 from etl_daemon.core.model import BatchPlan, CleanSlice, Deferral, Refusal
-from etl_daemon.core.origin import with_object, with_version
-from etl_daemon.core.shares import Report, reported
+from etl_daemon.core.planning.shares import Report, reported
+from etl_daemon.core.rules.origin import with_object, with_version
 from etl_daemon.ports.fleet import Depot
 
 Result = CleanSlice | Refusal | Deferral

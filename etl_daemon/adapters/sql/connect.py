@@ -18,7 +18,7 @@ from etl_daemon.adapters.sql.postgres import PostgresConnection
 from etl_daemon.adapters.sql.proof import proof
 from etl_daemon.adapters.sql.relation import Connection, Pulse
 from etl_daemon.adapters.sql.snapshot import SqlSnapshot
-from etl_daemon.core.extraction import Origin
+from etl_daemon.core.upstream.extraction import Origin
 from etl_daemon.errors import SetupError
 
 DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"} | {

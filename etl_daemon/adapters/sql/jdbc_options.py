@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from etl_daemon.core.extraction import Origin
+from etl_daemon.core.upstream.extraction import Origin
 
 SCHEME = "jdbc:"
 FETCHED_ROWS = 10_000

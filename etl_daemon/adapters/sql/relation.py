@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from etl_daemon.core.extraction import Origin, Part, Span
+from etl_daemon.core.upstream.extraction import Origin, Part, Span
 from etl_daemon.errors import SetupError
 
 

@@ -11,7 +11,7 @@ from typing import Self
 
 from etl_daemon.adapters.sql.failures import translated
 from etl_daemon.adapters.sql.relation import Column, Connection, Pulse, Relation, Sort
-from etl_daemon.core.extraction import By, Origin, Part, Span
+from etl_daemon.core.upstream.extraction import By, Origin, Part, Span
 from etl_daemon.errors import SetupError
 
 

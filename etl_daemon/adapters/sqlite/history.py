@@ -26,8 +26,8 @@ from etl_daemon.core.events import (
     LeaseAwaited,
     StageEnded,
 )
-from etl_daemon.core.history import Process
-from etl_daemon.core.progress import STAGES
+from etl_daemon.core.status.history import Process
+from etl_daemon.core.status.progress import STAGES
 from etl_daemon.errors import EtlError
 from etl_daemon.ports import Clock
 

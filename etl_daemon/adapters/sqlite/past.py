@@ -10,8 +10,9 @@ from typing import Any, TypeAlias, TypeVar
 
 from etl_daemon.adapters.sqlite.file import StateFile
 from etl_daemon.adapters.sqlite.tables import COUNTED
-from etl_daemon.core.examples import Example
-from etl_daemon.core.history import (
+from etl_daemon.core.events.examples import Example
+from etl_daemon.core.model import Counts
+from etl_daemon.core.status.history import (
     TALLIED,
     BatchLine,
     ExampleLine,
@@ -22,7 +23,6 @@ from etl_daemon.core.history import (
     ReasonPeriod,
     Tally,
 )
-from etl_daemon.core.model import Counts
 
 T = TypeVar("T")
 Row: TypeAlias = tuple[Any, ...]

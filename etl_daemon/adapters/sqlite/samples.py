@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from etl_daemon.adapters.sqlite.file import DAY_SECONDS, StateFile, Table
-from etl_daemon.core.history import Flag, Point
-from etl_daemon.core.sample import Sample
+from etl_daemon.core.events.sample import Sample
+from etl_daemon.core.status.history import Flag, Point
 
 SYMBOLS_KEPT, POINTS_KEPT = 30, 300
 """Of each dataset values are kept of so many symbols, those with the most rows, and so many of each, the latest."""

@@ -12,9 +12,9 @@ from typing import Any, TypeAlias, TypeVar
 from etl_daemon.adapters.sqlite.file import StateFile
 from etl_daemon.adapters.sqlite.past import EXAMPLE, example_line
 from etl_daemon.adapters.sqlite.tables import COUNTED
-from etl_daemon.core.asked import PAGE_LINES, Extent, Found, ObjectsAsked, RowsAsked
-from etl_daemon.core.history import BatchLine, ExampleLine, ObjectLine
 from etl_daemon.core.model import Counts
+from etl_daemon.core.status.asked import PAGE_LINES, Extent, Found, ObjectsAsked, RowsAsked
+from etl_daemon.core.status.history import BatchLine, ExampleLine, ObjectLine
 
 T = TypeVar("T")
 Row: TypeAlias = tuple[Any, ...]

@@ -11,10 +11,10 @@ from operator import attrgetter
 
 from etl_daemon.adapters.sqlite.file import DAY_SECONDS, Table
 from etl_daemon.adapters.sqlite.samples import SAMPLES, enter_sample
-from etl_daemon.core import history
 from etl_daemon.core.events import BatchCommitted, DatasetFailed, Event
-from etl_daemon.core.history import TALLIED, Process, Tally
 from etl_daemon.core.model import Counts
+from etl_daemon.core.status import history
+from etl_daemon.core.status.history import TALLIED, Process, Tally
 
 WHOSE = "DAEMON TEXT NOT NULL, DATASET TEXT NOT NULL"
 EACH_ONCE = "UNIQUE (DAEMON, DATASET, AT)"

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from etl_daemon.adapters.systemd.notify import Notifier
-from etl_daemon.core.advance import MOVES
 from etl_daemon.core.events import (
     BatchCommitted,
     CycleEnded,
@@ -18,6 +17,7 @@ from etl_daemon.core.events import (
     LoopTurned,
     WorkFailed,
 )
+from etl_daemon.core.status.advance import MOVES
 
 CHECKED = (CyclePlanned, CycleEnded, DatasetFailed, LeaseAwaited)
 """By then the dependencies have answered, or failed to."""

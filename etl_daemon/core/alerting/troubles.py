@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 from etl_daemon.config import shown
-from etl_daemon.core.advance import DESTINATION_STAGES, SOURCE_STAGES
 from etl_daemon.core.alerting.alert import Severity, Sign, befallen
 from etl_daemon.core.alerting.situation import CYCLE, LEASE, Failure, Situation
 from etl_daemon.core.alerting.spikes import Weight
@@ -35,7 +34,8 @@ from etl_daemon.core.events import (
     StageEnded,
     WorkFailed,
 )
-from etl_daemon.core.side_events import ModelsRan
+from etl_daemon.core.events.side import ModelsRan
+from etl_daemon.core.status.advance import DESTINATION_STAGES, SOURCE_STAGES
 from etl_daemon.errors import ConfigError, EtlError, LeaseLostError, ObjectChangedError, SetupError, TransientError
 
 PASSING_CHECKS = ("process", "errors")

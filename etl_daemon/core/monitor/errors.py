@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.findings import Finding, State
-from etl_daemon.core.history import FailureLine
 from etl_daemon.core.monitor.seen import Limits, Seen, spoken
+from etl_daemon.core.status.history import FailureLine
 
 LOOK = "see the log: journalctl -u etl-pipeline -p warning; then etl-daemon check"
 

@@ -9,9 +9,9 @@ from statistics import median
 
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.findings import Finding, State
-from etl_daemon.core.history import Mark
 from etl_daemon.core.monitor.earlier import earlier, floor
 from etl_daemon.core.monitor.seen import HOUR, NEVER, Limits, Seen, instant, spoken
+from etl_daemon.core.status.history import Mark
 
 WEEKS_NEEDED, DAYS_NEEDED = 1, 2
 LOOK = "see whether objects still arrive; if such a pause is usual, set fresh_hours in ETL_DATASETS_FILE"

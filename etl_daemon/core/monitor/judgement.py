@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from etl_daemon.core.disk import room
 from etl_daemon.core.findings import Finding
+from etl_daemon.core.monitor.disk import room
 from etl_daemon.core.monitor.drift import drift
 from etl_daemon.core.monitor.errors import cycle_errors, dataset_errors
 from etl_daemon.core.monitor.freshness import freshness

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from etl_daemon.core.findings import Finding, State
-from etl_daemon.core.history import Mark
 from etl_daemon.core.monitor.seen import NEVER, Answer, Limits, Seen, instant, spoken
+from etl_daemon.core.status.history import Mark
 
 WAITING = "waiting_for_lease"
 PASSING = {"starting", "draining"}

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.disk import Space
-from etl_daemon.core.health import Patience, Reason
-from etl_daemon.core.history import BatchLine, FailureLine, Mark, Period, Process, Tally
+from etl_daemon.core.monitor.disk import Space
+from etl_daemon.core.status.health import Patience, Reason
+from etl_daemon.core.status.history import BatchLine, FailureLine, Mark, Period, Process, Tally
 
 HOUR = timedelta(hours=1)
 NEVER = datetime.min.replace(tzinfo=UTC)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from etl_daemon.core.asked import Extent, Found
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.history import BatchLine, ExampleLine, ObjectLine
 from etl_daemon.core.pages.paging import Paged, Query, paged
 from etl_daemon.core.pages.panel import Rejected, rejected
 from etl_daemon.core.pages.words import objects, rows, size
+from etl_daemon.core.status.asked import Extent, Found
+from etl_daemon.core.status.history import BatchLine, ExampleLine, ObjectLine
 
 EXAMPLES_SHOWN = 3
 """Rows that are shown of each reason."""

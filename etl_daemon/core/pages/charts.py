@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from etl_daemon.core.history import Period, ReasonPeriod
+from etl_daemon.core.status.history import Period, ReasonPeriod
 
 WIDTH, HEIGHT = 300, 56
 """Of the picture, in its own units."""

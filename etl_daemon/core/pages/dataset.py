@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from etl_daemon.core.asked import Found, ObjectsAsked
 from etl_daemon.core.datasets import Dataset, Kind
-from etl_daemon.core.history import Flag, ObjectLine, Point, ReasonPeriod
 from etl_daemon.core.model import Outcome
 from etl_daemon.core.pages.charts import HOUR, WEEK, Chart, reason_charts
 from etl_daemon.core.pages.paging import Paged, Query, page_of, paged
 from etl_daemon.core.pages.panel import Panel, Recent, panel
 from etl_daemon.core.pages.plot import Plot, plot
-from etl_daemon.core.progress import DatasetProgress
+from etl_daemon.core.status.asked import Found, ObjectsAsked
+from etl_daemon.core.status.history import Flag, ObjectLine, Point, ReasonPeriod
+from etl_daemon.core.status.progress import DatasetProgress
 
 FLAGS_LISTED = 20
 """Anomalies of the symbol that are listed under its chart, the latest first."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from etl_daemon.core.alerting.board import duration
-from etl_daemon.core.health import Identity, Moment, Patience, Reason, not_live, not_ready
-from etl_daemon.core.history import BatchLine, FailureLine
 from etl_daemon.core.pages.panel import Panel, Recent, State, panel
+from etl_daemon.core.status.health import Identity, Moment, Patience, Reason, not_live, not_ready
+from etl_daemon.core.status.history import BatchLine, FailureLine
 
 
 @dataclass(frozen=True, slots=True)

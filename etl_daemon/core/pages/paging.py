@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 from urllib.parse import urlencode
 
-from etl_daemon.core.asked import Found
+from etl_daemon.core.status.asked import Found
 
 T = TypeVar("T")
 Query = Mapping[str, str]

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from etl_daemon.core.alerting.board import duration
-from etl_daemon.core.explanations import OBJECTS, ROWS
-from etl_daemon.core.health import lag_seconds
-from etl_daemon.core.history import BatchLine, ExampleLine, FailureLine, Period
 from etl_daemon.core.pages.charts import HOUR, WEEK, Chart, chart
 from etl_daemon.core.pages.words import ago, objects, rows, size
-from etl_daemon.core.progress import DatasetProgress
+from etl_daemon.core.rules.explanations import OBJECTS, ROWS
+from etl_daemon.core.status.health import lag_seconds
+from etl_daemon.core.status.history import BatchLine, ExampleLine, FailureLine, Period
+from etl_daemon.core.status.progress import DatasetProgress
 
 TOP_REASONS = 5
 """Reasons that are shown of a dataset, the most frequent first."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from etl_daemon.core.history import Flag, Point
+from etl_daemon.core.status.history import Flag, Point
 
 WIDTH, HEIGHT, EDGE = 600, 160, 8
 """Of the picture, in its own units; so much of it is left free on each side, for marks."""

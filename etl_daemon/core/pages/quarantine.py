@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from etl_daemon.core.asked import Found, RowsAsked
-from etl_daemon.core.explanations import ROWS
-from etl_daemon.core.history import ExampleLine, ReasonPeriod
 from etl_daemon.core.moments import instant
 from etl_daemon.core.pages.paging import Paged, Query, page_of, paged
 from etl_daemon.core.pages.panel import Rejected, meaning, rejected
 from etl_daemon.core.review import quarantine_id
+from etl_daemon.core.rules.explanations import ROWS
+from etl_daemon.core.status.asked import Found, RowsAsked
+from etl_daemon.core.status.history import ExampleLine, ReasonPeriod
 
 OPTIONS = {"dataset": "--dataset", "reason": "--reason", "since": "--since", "until": "--until"}
 """Filters that the command line has too."""

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from etl_daemon.core.history import Flag, Point
 from etl_daemon.core.pages.charts import ROWS, Chart, Counts, bars
 from etl_daemon.core.pages.plot import Plot, plot
 from etl_daemon.core.quality.facts import Curve, FlaggedDay, Volume
 from etl_daemon.core.quality.report import SEVERE, Verdict
 from etl_daemon.core.quality.sessions import Completeness, Span
+from etl_daemon.core.status.history import Flag, Point
 
 MOST_BARS = 100
 """Days beyond so many are drawn several in one bar."""

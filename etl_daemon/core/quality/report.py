@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from etl_daemon.core.datasets import Dataset, Kind
-from etl_daemon.core.explanations import ROWS, UNKNOWN, Explanation
 from etl_daemon.core.quality.facts import Facts, Rejected, RejectedRow, Totals
 from etl_daemon.core.quality.sessions import Calendar, Completeness, Session, Span, behind, completeness
+from etl_daemon.core.rules.explanations import ROWS, UNKNOWN, Explanation
 
 EXAMPLES = 3
 """Rows that are shown of each reason, at most."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.examples import RAW_LENGTH
+from etl_daemon.core.events.examples import RAW_LENGTH
 from etl_daemon.core.review import STATES
 from etl_daemon.core.sql.dialect import Dialect
 from etl_daemon.core.sql.ledger import MINE

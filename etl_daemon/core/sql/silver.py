@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from etl_daemon.core.refinement import Tidying
-from etl_daemon.core.silver import HASH, INSERTED, ORIGIN, PROCESS, UPDATED, Silver
+from etl_daemon.core.medallion.refinement import Tidying
+from etl_daemon.core.medallion.silver import HASH, INSERTED, ORIGIN, PROCESS, UPDATED, Silver
 from etl_daemon.core.sql.dialect import Dialect
 from etl_daemon.core.sql.publish import quoted
 

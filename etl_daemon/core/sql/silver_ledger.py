@@ -8,7 +8,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from etl_daemon.core.datasets import INSTANT, TEXT, Dataset
-from etl_daemon.core.refinement import Refinement
+from etl_daemon.core.medallion.refinement import Refinement
 from etl_daemon.core.sql.dialect import Dialect
 from etl_daemon.core.sql.tables import control
 from etl_daemon.core.sql.versions import latest

@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl_daemon.core.datasets import INSTANT
+from etl_daemon.core.rules.timestamps import parse_timestamps
+from etl_daemon.core.rules.timetext import DAY
 from etl_daemon.core.tables.canonical import MICROS
 from etl_daemon.core.tables.exact_numbers import exact_doubles, exact_numbers, is_text, kept
 from etl_daemon.core.tables.jsontext import json_text, quoted
 from etl_daemon.core.tables.plaintext import JSON, is_json, plain_text
-from etl_daemon.core.timestamps import parse_timestamps
-from etl_daemon.core.timetext import DAY
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 

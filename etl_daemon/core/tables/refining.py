@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from etl_daemon.core.datasets import Dataset, Mode
-from etl_daemon.core.refinement import Refinement, Tidying
+from etl_daemon.core.medallion.refinement import Refinement, Tidying
 from etl_daemon.core.tables.naming import target_name
 
 

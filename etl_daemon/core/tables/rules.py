@@ -9,18 +9,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_daemon.core import dedupe, reasons
 from etl_daemon.core.datasets import RESCUED, SCHEMAS, TEXT, Dataset, Drift, Kind, Mode
 from etl_daemon.core.model import CleanSlice, Counts, RawSlice
 from etl_daemon.core.policy import Rules
-from etl_daemon.core.precedence import comparable, key_codes
-from etl_daemon.core.reasons import Judged
-from etl_daemon.core.stack import Stack
+from etl_daemon.core.rules import dedupe, reasons
+from etl_daemon.core.rules.precedence import comparable, key_codes
+from etl_daemon.core.rules.reasons import Judged
+from etl_daemon.core.rules.stack import Stack
+from etl_daemon.core.rules.timestamps import parse_timestamps
 from etl_daemon.core.tables.canonical import canonical
 from etl_daemon.core.tables.exact import TextForms, exact_cast
 from etl_daemon.core.tables.plaintext import is_json
 from etl_daemon.core.tables.rescue import Misfit, rescued
-from etl_daemon.core.timestamps import parse_timestamps
 
 Mask = np.ndarray[Any, Any]
 Ints = np.ndarray[Any, Any]

@@ -13,8 +13,8 @@ from etl_daemon.adapters.destination.silver import SqlSilver
 from etl_daemon.config import settings_from
 from etl_daemon.core import configure
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.refinement import Refinement
-from etl_daemon.core.silver import Merged, Run
+from etl_daemon.core.medallion.refinement import Refinement
+from etl_daemon.core.medallion.silver import Merged, Run
 from tests.support.corridor import ndjson
 from tests.support.desk import FOLDER, Desk
 

@@ -49,8 +49,7 @@ from etl_daemon.core.events import (
     StateRebuilt,
     WorkFailed,
 )
-from etl_daemon.core.model import ObjectRef, Outcome
-from etl_daemon.core.side_events import (
+from etl_daemon.core.events.side import (
     CountsResumed,
     CountsUnsent,
     LineageFailing,
@@ -62,6 +61,7 @@ from etl_daemon.core.side_events import (
     SecretsRead,
     SecretsRenewed,
 )
+from etl_daemon.core.model import ObjectRef, Outcome
 from etl_daemon.errors import AbandonedError, EtlError
 
 NAME = "etl_daemon"

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from etl_daemon.core import arrow
-from etl_daemon.core.stack import Stack
+from etl_daemon.core.rules.stack import Stack
 
 
 class Reason(IntFlag):

@@ -29,8 +29,9 @@ from etl_daemon.core.events import (
     Retried,
     StageEnded,
 )
+from etl_daemon.core.events.side import MessagesMoved, ModelsRan
 from etl_daemon.core.model import Outcome
-from etl_daemon.core.progress import (
+from etl_daemon.core.status.progress import (
     API,
     LEASE,
     QUEUE,
@@ -45,7 +46,6 @@ from etl_daemon.core.progress import (
     Trouble,
     zeros,
 )
-from etl_daemon.core.side_events import MessagesMoved, ModelsRan
 from etl_daemon.errors import AbandonedError, DataError, EtlError, ObjectChangedError, SetupError, TransientError
 
 Fold = Callable[[Progress, Any, datetime], Progress]

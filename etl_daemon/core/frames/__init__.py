@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from etl_daemon.core.checks import Cells, normal_severity
-from etl_daemon.core.columns import Matching, match_columns
 from etl_daemon.core.datasets import INSTANT, TEXT, Column, Dataset, Kind
-from etl_daemon.core.frame_columns import any_column
-from etl_daemon.core.frame_numbers import mixed_numbers
+from etl_daemon.core.frames.columns import any_column
+from etl_daemon.core.frames.numbers import mixed_numbers
+from etl_daemon.core.rules.checks import Cells, normal_severity
+from etl_daemon.core.rules.columns import Matching, match_columns
 from etl_daemon.errors import DataError
 
 Ints = np.ndarray[Any, Any]

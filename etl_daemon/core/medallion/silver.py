@@ -9,7 +9,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from etl_daemon.core.datasets import INSTANT, ROW_ORDER, SYSTEM_COLUMNS, TEXT, Dataset
-from etl_daemon.core.refinement import Refinement, Tidying
+from etl_daemon.core.medallion.refinement import Refinement, Tidying
 from etl_daemon.errors import SetupError
 
 ORIGIN = pa.schema(

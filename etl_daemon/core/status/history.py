@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from etl_daemon.config import shown
 from etl_daemon.core.events import BatchCommitted, DatasetFailed, DatasetSettled, Event, LeaseAwaited
-from etl_daemon.core.examples import Example
+from etl_daemon.core.events.examples import Example
 from etl_daemon.core.model import Counts, Outcome
 from etl_daemon.errors import EtlError
 

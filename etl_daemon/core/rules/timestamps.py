@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl_daemon.core import arrow
-from etl_daemon.core.numbers import parse_numbers
-from etl_daemon.core.timetext import (
+from etl_daemon.core.rules.numbers import parse_numbers
+from etl_daemon.core.rules.timetext import (
     CUT,
     DAY,
     LEAP,

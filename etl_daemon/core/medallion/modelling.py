@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from etl_daemon.core.side_events import ModelsRan
+from etl_daemon.core.events.side import ModelsRan
 from etl_daemon.errors import EtlError
 
 

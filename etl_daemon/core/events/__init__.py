@@ -8,9 +8,9 @@ from datetime import datetime
 import pyarrow as pa
 
 from etl_daemon.core.alerting.alert import Alert
-from etl_daemon.core.examples import Example
+from etl_daemon.core.events.examples import Example
+from etl_daemon.core.events.sample import Sample
 from etl_daemon.core.model import BatchPlan, ObjectRef, Receipt
-from etl_daemon.core.sample import Sample
 from etl_daemon.errors import EtlError
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from etl_daemon.core import arrow
 from etl_daemon.core.datasets import Kind
-from etl_daemon.core.scale import BLOCK_ROWS, Floats, Ints, to_scale
+from etl_daemon.core.rules.scale import BLOCK_ROWS, Floats, Ints, to_scale
 
 Columns = Mapping[str, Floats]
 

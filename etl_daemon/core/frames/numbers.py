@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from etl_daemon.core.numbers import parse_numbers
+from etl_daemon.core.rules.numbers import parse_numbers
 
 _KINDS = {float, np.float64, int, str, type(None)}
 _WHOLE_BELOW = 2.0**53

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from etl_daemon.core.datasets import Dataset, Mode
-from etl_daemon.core.discovery import EPOCH, OWN_PREFIX, Discovery
 from etl_daemon.core.model import Known, ObjectRef
+from etl_daemon.core.planning.discovery import EPOCH, OWN_PREFIX, Discovery
 from etl_daemon.errors import SetupError
 
 

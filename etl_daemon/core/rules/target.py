@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 
 from etl_daemon.core import arrow
-from etl_daemon.core.checks import Cells, normal_severity
 from etl_daemon.core.datasets import INSTANT, PRICE, Column, Dataset, Kind
-from etl_daemon.core.enrich import EXACT_BELOW, PRICE_COLUMNS, change_percent, enrich, price_units
-from etl_daemon.core.numbers import Numbers, in_units, quantities
 from etl_daemon.core.policy import Rules
-from etl_daemon.core.scale import Bools, Floats, Ints, at_scale, decimals, to_scale
+from etl_daemon.core.rules.checks import Cells, normal_severity
+from etl_daemon.core.rules.enrich import EXACT_BELOW, PRICE_COLUMNS, change_percent, enrich, price_units
+from etl_daemon.core.rules.numbers import Numbers, in_units, quantities
+from etl_daemon.core.rules.scale import Bools, Floats, Ints, at_scale, decimals, to_scale
 
 Maker = Callable[[], pa.Array]
 

@@ -12,16 +12,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_daemon.core import arrow, dedupe, reasons
-from etl_daemon.core.anomalies import SEVERITIES, Found, price_anomalies, rsi_anomalies
-from etl_daemon.core.checks import Cells, Reading, check, read_cells
+from etl_daemon.core import arrow
 from etl_daemon.core.datasets import INSTANT, SCHEMAS, TEXT, Dataset, Kind, Mode
 from etl_daemon.core.model import CleanSlice, Counts, RawSlice
 from etl_daemon.core.policy import Rules
-from etl_daemon.core.reasons import Judged
-from etl_daemon.core.stack import Stack
+from etl_daemon.core.rules import dedupe, reasons
+from etl_daemon.core.rules.anomalies import SEVERITIES, Found, price_anomalies, rsi_anomalies
+from etl_daemon.core.rules.checks import Cells, Reading, check, read_cells
+from etl_daemon.core.rules.reasons import Judged
+from etl_daemon.core.rules.stack import Stack
+from etl_daemon.core.rules.target import in_decimals, target
 from etl_daemon.core.tables.rules import clean_table
-from etl_daemon.core.target import in_decimals, target
 
 Ints = np.ndarray[Any, Any]
 

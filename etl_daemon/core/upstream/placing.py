@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, tzinfo
 
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.discovery import filled, listing_prefixes
+from etl_daemon.core.planning.discovery import filled, listing_prefixes
 
 
 def key_of(dataset: Dataset, folders: str, name: str, at: datetime) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from etl_daemon.core.progress import Backlog, DatasetProgress, Progress
+from etl_daemon.core.status.progress import Backlog, DatasetProgress, Progress
 
 REASONS = ("starting", "waiting_for_lease", "failing", "draining", "stuck")
 """The codes of all reasons below."""

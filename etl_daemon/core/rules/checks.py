@@ -10,13 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_daemon.core import arrow, reasons
+from etl_daemon.core import arrow
 from etl_daemon.core.datasets import INSTANT, PRICE, QUANTITY, TEXT, Kind, Schema
-from etl_daemon.core.numbers import Numbers, parse_numbers, quantities
 from etl_daemon.core.policy import Rules
-from etl_daemon.core.scale import BLOCK_ROWS
-from etl_daemon.core.symbols import Symbols, encode_text, parse_symbols
-from etl_daemon.core.timestamps import Instants, parse_timestamps
+from etl_daemon.core.rules import reasons
+from etl_daemon.core.rules.numbers import Numbers, parse_numbers, quantities
+from etl_daemon.core.rules.scale import BLOCK_ROWS
+from etl_daemon.core.rules.symbols import Symbols, encode_text, parse_symbols
+from etl_daemon.core.rules.timestamps import Instants, parse_timestamps
 
 Mask = np.ndarray[Any, Any]
 Micros = np.ndarray[Any, np.dtype[np.int64]]

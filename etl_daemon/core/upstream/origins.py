@@ -8,7 +8,7 @@ from typing import Any
 from etl_daemon.config import Settings, read_datasets_file
 from etl_daemon.config.sql_options import SqlOptions
 from etl_daemon.core.datasets import Dataset, Mode
-from etl_daemon.core.extraction import By, Format, Origin
+from etl_daemon.core.upstream.extraction import By, Format, Origin
 
 OVERLAP = {By.TIMESTAMP: 600.0, By.KEY: 1_000.0}
 """How far behind the cursor rows are taken again where the mode does no harm with them: seconds, or numbers."""

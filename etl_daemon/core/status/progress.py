@@ -8,7 +8,7 @@ from datetime import datetime
 
 from etl_daemon import errors
 from etl_daemon.core.model import Outcome
-from etl_daemon.core.reasons import CODES
+from etl_daemon.core.rules.reasons import CODES
 
 SEVERITIES = ("low", "medium", "high", "critical")
 OBJECT_OUTCOMES = (*(str(outcome) for outcome in Outcome), "deferred")

@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_daemon.core import arrow, dedupe
+from etl_daemon.core import arrow
 from etl_daemon.core.datasets import ROW_ORDER, TEXT, Dataset, Mode
 from etl_daemon.core.model import CleanBatch, CleanSlice, Counts, Deferral, Refusal, StagedBatch
+from etl_daemon.core.rules import dedupe
 from etl_daemon.core.tables.plaintext import is_json
 
 MOST_CELLS = 2**62

@@ -11,13 +11,14 @@ import pandas as pd
 import pyarrow as pa
 
 from etl_daemon.config import Settings, settings_from
-from etl_daemon.core import configure, frames, reasons
-from etl_daemon.core.anomalies import SEVERITIES, Found
-from etl_daemon.core.clean import find_anomalies, judge, sentences
+from etl_daemon.core import configure, frames
 from etl_daemon.core.datasets import Dataset, Kind
-from etl_daemon.core.enrich import enrich
-from etl_daemon.core.numbers import parse_numbers
-from etl_daemon.core.reasons import Judged
+from etl_daemon.core.rules import reasons
+from etl_daemon.core.rules.anomalies import SEVERITIES, Found
+from etl_daemon.core.rules.clean import find_anomalies, judge, sentences
+from etl_daemon.core.rules.enrich import enrich
+from etl_daemon.core.rules.numbers import parse_numbers
+from etl_daemon.core.rules.reasons import Judged
 from etl_daemon.core.tables.rules import judge_table
 from etl_daemon.errors import ConfigError
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl_daemon.core import arrow
-from etl_daemon.core.scale import (
+from etl_daemon.core.rules.scale import (
     EXACT,
     UNITS_BELOW,
     Bools,
