@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import typer
 
-from etl_daemon.cli.operate import AuditOptions
+from etl_daemon.cli.options.operate import AuditOptions
 from etl_daemon.cli.printing import console, emit, table
 from etl_daemon.cli.selecting import moment, reviewing
 from etl_daemon.cli.start import narrowed

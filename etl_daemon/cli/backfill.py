@@ -11,7 +11,7 @@ import typer
 
 from etl_daemon.bootstrap.runtime import Runtime
 from etl_daemon.bootstrap.sql_upstream import with_types
-from etl_daemon.cli.operate import BackfillOptions, Engine, Output
+from etl_daemon.cli.options.operate import BackfillOptions, Engine, Output
 from etl_daemon.cli.orders import stopping
 from etl_daemon.cli.outcome import Tally, totals
 from etl_daemon.cli.printing import console, emit, say

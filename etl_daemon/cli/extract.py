@@ -13,7 +13,7 @@ from etl_daemon.bootstrap.runtime import Runtime
 from etl_daemon.bootstrap.sql_upstream import sql_upstream
 from etl_daemon.bootstrap.upstreams import Extracting, fed
 from etl_daemon.cli import outcome
-from etl_daemon.cli.bring import ExtractOptions
+from etl_daemon.cli.options.bring import ExtractOptions
 from etl_daemon.cli.orders import stopping
 from etl_daemon.cli.printing import console, emit, table
 from etl_daemon.cli.progress import Far, Show, bar

@@ -8,7 +8,7 @@ from etl_daemon.adapters.observers.memory import expect_short_run
 from etl_daemon.bootstrap.runtime import Runtime
 from etl_daemon.bootstrap.upstreams import fed
 from etl_daemon.cli import outcome
-from etl_daemon.cli.app import OnceOptions
+from etl_daemon.cli.options.corridor import OnceOptions
 from etl_daemon.cli.printing import console, emit
 from etl_daemon.cli.start import check_force, in_other_modes, narrowed, working_runtime
 from etl_daemon.core import configure

@@ -14,7 +14,7 @@ from tempfile import NamedTemporaryFile
 
 import typer
 
-from etl_daemon.cli.operate import UploadOptions
+from etl_daemon.cli.options.operate import UploadOptions
 from etl_daemon.config.checks import prefix_template
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.upstream.placing import key_of

@@ -11,8 +11,8 @@ import typer
 
 from etl_daemon.bootstrap.planning import ledger, planning
 from etl_daemon.bootstrap.upstreams import fed
-from etl_daemon.cli.app import OnceOptions
 from etl_daemon.cli.once import asked
+from etl_daemon.cli.options.corridor import OnceOptions
 from etl_daemon.cli.outcome import EVERYTHING_HOURS
 from etl_daemon.cli.printing import console, emit, table
 from etl_daemon.cli.runbook import described, told

@@ -12,9 +12,9 @@ import typer
 
 from etl_daemon.bootstrap.report import report as made
 from etl_daemon.cli.files import whole
+from etl_daemon.cli.options.warehouse import ReportOptions
 from etl_daemon.cli.printing import console, emit, say, table
 from etl_daemon.cli.selecting import span
-from etl_daemon.cli.warehouse import ReportOptions
 from etl_daemon.core import configure
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.quality.documents import COLUMNS, document, lines

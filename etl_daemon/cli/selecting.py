@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import typer
 
 from etl_daemon.bootstrap.runtime import Runtime, build
-from etl_daemon.cli.operate import Filters
+from etl_daemon.cli.options.operate import Filters
 from etl_daemon.core.moments import instant
 from etl_daemon.core.review import STATES, Selection
 from etl_daemon.core.rules import explanations

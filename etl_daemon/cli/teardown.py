@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 import typer
 
 from etl_daemon.bootstrap.teardown import steps
+from etl_daemon.cli.options.warehouse import TeardownOptions
 from etl_daemon.cli.printing import console, emit, say, table
 from etl_daemon.cli.verdict import deliver
 from etl_daemon.cli.verify import settings_of
-from etl_daemon.cli.warehouse import TeardownOptions
 from etl_daemon.core.findings import Finding, State
 from etl_daemon.core.teardown import Step
 from etl_daemon.errors import EtlError

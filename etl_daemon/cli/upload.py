@@ -19,7 +19,7 @@ from etl_daemon.bootstrap.source import decoder, intake
 from etl_daemon.cli.examining import Files, examine
 from etl_daemon.cli.finding import Finding
 from etl_daemon.cli.finding import show as show_findings
-from etl_daemon.cli.operate import UploadOptions
+from etl_daemon.cli.options.operate import UploadOptions
 from etl_daemon.cli.orders import stopping
 from etl_daemon.cli.parcels import parcels
 from etl_daemon.cli.printing import console, emit, say

@@ -13,9 +13,9 @@ import typer
 from etl_daemon.adapters.observers.memory import expect_short_run, keep_freed
 from etl_daemon.bootstrap.machine import limit_cores
 from etl_daemon.bootstrap.source import decoder, intake
-from etl_daemon.cli.app import ValidateOptions
 from etl_daemon.cli.examining import Files, Heard, examine
 from etl_daemon.cli.finding import show, total
+from etl_daemon.cli.options.corridor import ValidateOptions
 from etl_daemon.cli.printing import console, emit
 from etl_daemon.cli.progress import Far, bar
 from etl_daemon.cli.rejects import Rejects

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from etl_daemon.bootstrap.runtime import build
 from etl_daemon.bootstrap.verify import findings
+from etl_daemon.cli.options.warehouse import VerifyOptions
 from etl_daemon.cli.selecting import moment
 from etl_daemon.cli.start import narrowed
 from etl_daemon.cli.verdict import deliver
-from etl_daemon.cli.warehouse import VerifyOptions
 from etl_daemon.config import Settings
 from etl_daemon.config.targets import target_environment, target_file
 from etl_daemon.core import configure

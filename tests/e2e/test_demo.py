@@ -87,7 +87,7 @@ def test_what_is_missing_is_named(shell: Shell, package: str) -> None:
 
 
 def test_a_demo_that_misbehaves_ends_with_1(shell: Shell) -> None:
-    fault = "import etl_daemon.cli.demo_data as data\ndata.PRICES = 'processed/price_data'\n"
+    fault = "import etl_daemon.cli.demo.data as data\ndata.PRICES = 'processed/price_data'\n"
     fault += "whole = data.deliveries\ndef more(bars):\n    made = whole(bars)\n"
     fault += "    made['price_data'][0] = data.Delivery(made['price_data'][0].key, made['price_data'][0].body, 1)\n"
     fault += "    return made\ndata.deliveries = more\n"

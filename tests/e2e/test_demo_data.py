@@ -12,8 +12,8 @@ import pytest
 from bokeh_sampledata import package_path
 from pyarrow import parquet
 
-from etl_daemon.cli.demo_data import Bar, deliveries, indicators, price_objects, real_bars
-from etl_daemon.cli.demo_indicators import ema, macd, rsi, sma
+from etl_daemon.cli.demo.data import Bar, deliveries, indicators, price_objects, real_bars
+from etl_daemon.cli.demo.indicators import ema, macd, rsi, sma
 
 # the worked example of StockCharts' ChartSchool for RSI 14: closes, and the first values
 CLOSES = [

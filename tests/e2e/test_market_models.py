@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from etl_daemon.cli.demo_indicators import ema, macd, rsi, sma
+from etl_daemon.cli.demo.indicators import ema, macd, rsi, sma
 from tests.support.market import (
     Market,
     Row,

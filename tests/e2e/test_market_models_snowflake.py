@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from etl_daemon.cli.demo_indicators import ema, macd, rsi, sma
+from etl_daemon.cli.demo.indicators import ema, macd, rsi, sma
 from tests.support.market import Market, Row, made_up_quotes, weekdays
 from tests.support.snowflake import Emulator
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import typer
 
-from etl_daemon.cli.operate import DiscardOptions
+from etl_daemon.cli.options.operate import DiscardOptions
 from etl_daemon.cli.printing import console, emit
 from etl_daemon.cli.selecting import described, reviewing, selection, who
 

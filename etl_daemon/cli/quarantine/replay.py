@@ -12,7 +12,7 @@ import typer
 
 from etl_daemon.bootstrap.runtime import Runtime
 from etl_daemon.bootstrap.sql_upstream import with_types
-from etl_daemon.cli.operate import ReplayOptions
+from etl_daemon.cli.options.operate import ReplayOptions
 from etl_daemon.cli.orders import stopping
 from etl_daemon.cli.printing import console, emit, say, table
 from etl_daemon.cli.progress import counting

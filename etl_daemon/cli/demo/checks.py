@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from etl_daemon.adapters.duckdb.session import DuckDBFile
-from etl_daemon.cli.demo_data import Delivery
+from etl_daemon.cli.demo.data import Delivery
 from etl_daemon.cli.outcome import totals
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.model import Outcome

@@ -18,12 +18,13 @@ import typer
 from etl_daemon.adapters.duckdb.session import DuckDBFile
 from etl_daemon.adapters.s3.clients import Endpoint, connect
 from etl_daemon.bootstrap.runtime import Runtime, build
-from etl_daemon.cli import demo_data, outcome
-from etl_daemon.cli.app import DemoOptions
-from etl_daemon.cli.demo_checks import miscounted, unaccounted
-from etl_daemon.cli.demo_data import Bar, Delivery
-from etl_daemon.cli.demo_store import BUCKET, REGION, store
-from etl_daemon.cli.demo_text import show_results, show_way_on, write_settings
+from etl_daemon.cli import outcome
+from etl_daemon.cli.demo import data as demo_data
+from etl_daemon.cli.demo.checks import miscounted, unaccounted
+from etl_daemon.cli.demo.data import Bar, Delivery
+from etl_daemon.cli.demo.store import BUCKET, REGION, store
+from etl_daemon.cli.demo.text import show_results, show_way_on, write_settings
+from etl_daemon.cli.options.corridor import DemoOptions
 from etl_daemon.cli.orders import stopping
 from etl_daemon.cli.printing import console
 from etl_daemon.config import Settings, settings_from

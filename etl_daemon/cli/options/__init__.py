@@ -1,12 +1,23 @@
-"""Options of a command as one value: a frozen dataclass whose fields are the command's parameters."""
+"""Options of a command as one value, a frozen dataclass with a field for each; and options of many commands."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
+
+import typer
+
+from etl_daemon.cli import completion
 
 Options = TypeVar("Options")
+
+INSTANT = "Date or instant (UTC), or an age like 14d, 36h, 90m."
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+Dataset = Annotated[
+    str | None, typer.Option("--dataset", metavar="NAME", autocompletion=completion.datasets, help="This dataset only.")
+]
 
 
 def taking(options: type[Options], run: Callable[[Options], None]) -> Callable[..., None]:

@@ -13,7 +13,7 @@ import typer
 from pyarrow import csv, parquet
 
 from etl_daemon.cli.files import whole
-from etl_daemon.cli.operate import ExportOptions
+from etl_daemon.cli.options.operate import ExportOptions
 from etl_daemon.cli.printing import emit, say
 from etl_daemon.cli.selecting import reviewing, selection
 from etl_daemon.core.datasets import TEXT

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from pyarrow import parquet
 
-from etl_daemon.cli.demo_indicators import macd, rsi, sma
+from etl_daemon.cli.demo.indicators import macd, rsi, sma
 from etl_daemon.errors import SetupError
 
 PRICES = "processed/price_data"

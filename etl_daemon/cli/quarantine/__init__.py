@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from etl_daemon.bootstrap.runtime import Runtime
-from etl_daemon.cli.operate import ListOptions
+from etl_daemon.cli.options.operate import ListOptions
 from etl_daemon.cli.printing import console, emit, table
 from etl_daemon.cli.selecting import reviewing, selection
 from etl_daemon.core.review import LedgerLine, QuarantinedRow, Selection
