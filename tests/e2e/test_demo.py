@@ -68,6 +68,9 @@ def test_it_serves_until_told_to_stop_and_can_be_explored(shell: Shell) -> None:
     assert 10_966 <= prices["rows"] < 12_154
     assert sum(prices["objects_refused"].values()) == 3
     assert kept.run("check", "--json").document["ok"] is True
+    report = re.search(r"^  etl-daemon (report .*)$", out, re.MULTILINE)
+    assert report, out
+    assert f" {prices['rows']:,} " in kept.run(*report[1].split()).out
     program = re.search(r"python -c '(import duckdb.*)'$", out, re.MULTILINE)
     assert program, out
     shown = kept.execute([sys.executable, "-c", program[1]])

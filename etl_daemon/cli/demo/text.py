@@ -61,6 +61,7 @@ def show_way_on(folder: Path, settings: Settings, *, kept: bool) -> None:
         f"  export ETL_CONFIG_FILE={quote(str(folder / FILE_NAME))}",
         "  etl-daemon status",
         "  etl-daemon check",
+        "  etl-daemon report --since 2000-01-01",
         f"  etl-daemon validate {objects}/processed/price_data/broken/* --dataset price_data",
         f"  python -c {quote(program)}",
         f"To delete it: rm -r {quote(str(folder))}",
