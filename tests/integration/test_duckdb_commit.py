@@ -55,6 +55,14 @@ def test_a_commit_that_cannot_be_written_is_tried_again(target):
     assert "disk space" in caught.value.hint
 
 
+def test_what_duckdb_makes_of_ctrl_c_is_ctrl_c_again(target):
+    target.destination.prepare([PRICES])
+    with pytest.raises(KeyboardInterrupt), target.file.connection():
+        raise RuntimeError("Query interrupted")
+    with pytest.raises(RuntimeError, match="another"), target.file.connection():
+        raise RuntimeError("another")
+
+
 def test_a_table_in_another_database_is_a_configuration_error(target):
     with pytest.raises(ConfigError, match="OTHER"):
         target.destination.prepare([replace(PRICES, table="OTHER.MARKET_DATA.PRICE_DATA")])

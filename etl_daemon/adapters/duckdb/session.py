@@ -21,6 +21,8 @@ from etl_daemon.errors import BusyError, SetupError, TransientError
 FOREIGN = "not a valid DuckDB database file"
 SCANNED_ROWS = 122_880
 """Rows of one row group: DuckDB's threads take a batch of Arrow each."""
+INTERRUPTED = "Query interrupted"
+"""What DuckDB raises as a RuntimeError where Ctrl-C came during a statement."""
 LOCKED = ("could not set lock", "conflicting lock", "being used by another process")
 
 
@@ -179,6 +181,7 @@ class DuckDBFile:
             BusyError: another process held the file all the while.
             TransientError: the disk is full, or reading or writing failed.
             SetupError: the file is no DuckDB file, or its folder is missing.
+            KeyboardInterrupt: Ctrl-C, during a statement too.
         """
         connection = duckdb.connect(
             config={
@@ -197,6 +200,10 @@ class DuckDBFile:
             raise TransientError(f"DuckDB: {error}", hint=f"check disk space and rights of {self.path}") from error
         except duckdb.Error as error:
             raise SetupError(f"DuckDB: {error}", hint="run `etl-daemon init`; compare the target's columns") from error
+        except RuntimeError as error:
+            if str(error) == INTERRUPTED:
+                raise KeyboardInterrupt from error
+            raise
         finally:
             connection.close()
 
