@@ -7,6 +7,7 @@ import pytest
 
 from etl_daemon.core.frames.numbers import mixed_numbers
 from etl_daemon.core.rules.numbers import parse_numbers
+from etl_daemon.core.rules.scale import BLOCK_ROWS
 
 
 def read(*values, grouped=False):
@@ -39,6 +40,8 @@ def test_what_is_missing_and_what_is_no_number_stay_apart():
         pytest.param((1.5, None), id="no text"),
         pytest.param(("x", True), id="a boolean"),
         pytest.param(("x", Decimal("1.5")), id="a decimal"),
+        pytest.param(("x", 1.5, b"2"), id="bytes"),
+        pytest.param(("\ud800", 1.5), id="text that is not Unicode"),
         pytest.param(("x", 2**53 + 1), id="an integer that no double is"),
         pytest.param(("x", 10**400), id="an integer beyond all doubles"),
         pytest.param(("1234567890123.12345678", 1.0), id="text with more digits than a double has"),
@@ -46,3 +49,11 @@ def test_what_is_missing_and_what_is_no_number_stay_apart():
 )
 def test_columns_that_doubles_would_not_carry_are_left_to_the_slower_way(values):
     assert read(*values) is None
+
+
+def test_a_column_longer_than_a_block_reads_as_its_parts_do():
+    values = [float(number) for number in range(BLOCK_ROWS)] + ["n/a", 2.5, "7", None]
+    column = read(*values)
+    assert column[:BLOCK_ROWS].to_pylist() == values[:BLOCK_ROWS]
+    assert parse_numbers(column[BLOCK_ROWS:]).invalid.tolist() == [True, False, False, False]
+    assert column[BLOCK_ROWS + 1 :].to_pylist() == [2.5, 7.0, None]

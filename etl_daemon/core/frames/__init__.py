@@ -80,11 +80,11 @@ def cleaned(frame: pd.DataFrame, matching: Matching, dataset: Dataset, cells: Ce
     others = frame.loc[:, [name not in known for name in frame.columns]].iloc[rows]
     index = frame.index[rows]
     values = {
-        column.name: pd.Series(_values(column, cells, rows), index=index)
+        column.name: pd.Series(_values(column, cells, rows), index=index, copy=False)
         for column in dataset.schema.columns
         if column.name in matching.found
     }
-    return pd.concat([pd.DataFrame(values, index=index), others], axis="columns")
+    return pd.concat([pd.DataFrame(values, index=index, copy=False), others], axis="columns")
 
 
 def _values(column: Column, cells: Cells, rows: Ints) -> Any:
