@@ -155,12 +155,13 @@ class Counts:
 class CleanSlice:
     """A slice after the rules.
 
-    ``accepted``: target columns with their exact types, plus ``_OBJECT_ROW``. ``quarantined``: ``OBJECT_ROW`` int64,
-    ``REASONS`` text (codes joined by commas), ``RAW`` text. ``anomalies``: target columns of the anomalies dataset
-    plus ``_OBJECT_ROW``. ``reasons`` counts each code; ``rounded`` and ``truncated`` count values brought to scale and
-    timestamps cut to microseconds. ``stays`` (bool, one per accepted row) marks the rows that no later slice of the
-    batch supersedes; None: all of them. ``counts`` says the same. ``file``: where the destination itself finds the
-    accepted rows, with all their columns; ``accepted`` has then only those that tell which of them stay.
+    ``accepted``: target columns with their exact types, prices in a narrower one where the limits let them, plus
+    ``_OBJECT_ROW``. ``quarantined``: ``OBJECT_ROW`` int64, ``REASONS`` text (codes joined by commas), ``RAW`` text.
+    ``anomalies``: target columns of the anomalies dataset plus ``_OBJECT_ROW``. ``reasons`` counts each code;
+    ``rounded`` and ``truncated`` count values brought to scale and timestamps cut to microseconds. ``stays`` (bool,
+    one per accepted row) marks the rows that no later slice of the batch supersedes; None: all of them. ``counts``
+    says the same. ``file``: where the destination itself finds the accepted rows, with all their columns;
+    ``accepted`` has then only those that tell which of them stay.
     """
 
     ref: ObjectRef

@@ -10,9 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from etl_daemon.core.datasets import PRICE
 from etl_daemon.core.model import Counts
 from etl_daemon.core.policy import Rules
 from etl_daemon.core.rules.clean import clean
+from etl_daemon.core.rules.target import SHORT
 from tests.support.rows import ANOMALIES, INDICATORS, PRICES, appending, cleaned, price, raw, ref
 
 NAMES = ("OPEN_PRICE", "HIGH_PRICE", "LOW_PRICE", "CLOSE_PRICE")
@@ -34,7 +36,8 @@ def test_the_columns_and_types_are_those_of_the_target():
     assert accepted.schema.names == [*PRICES.schema.target.names, "_OBJECT_ROW"]
     for field in PRICES.schema.target:
         kind = accepted.schema.field(field.name).type
-        assert (kind.value_type if pa.types.is_dictionary(kind) else kind) == field.type
+        wanted = SHORT if field.type == PRICE else field.type
+        assert (kind.value_type if pa.types.is_dictionary(kind) else kind) == wanted
     assert accepted.to_pylist()[0] == {
         "SYMBOL": "AAPL",
         "TIMESTAMP": datetime(2026, 1, 2, 15),  # noqa: DTZ001 - the target's type has no zone
@@ -51,6 +54,26 @@ def test_the_columns_and_types_are_those_of_the_target():
         "TYPICAL_PRICE": Decimal("10.16666667"),
         "_OBJECT_ROW": 1,
     }
+
+
+@pytest.mark.parametrize(
+    ("least", "greatest", "type_", "percent"),
+    [
+        ("0.01", "1000000", SHORT, Decimal(9999999900)),
+        ("0.01", "1000000.01", PRICE, Decimal(10_000_000_000)),
+        ("0.000000014", "0.9", SHORT, Decimal(8999999900)),  # the least price is stored as 0.00000001
+        ("0.000000014", "1.00000001", PRICE, Decimal(10_000_000_000)),
+        ("100", "9999999999", SHORT, Decimal(9_999_999_899)),
+        ("100", "9999999999.99999999", PRICE, Decimal(9_999_999_900)),  # whose double is one digit longer
+    ],
+)
+def test_prices_are_as_narrow_as_their_limits_let_them_be(least, greatest, type_, percent):
+    opened, closed = float(least), float(greatest)
+    rules = Rules(min_price=Decimal(least), max_price=Decimal(greatest))
+    row = price(open=opened, low=opened, high=closed, close=closed)
+    accepted = cleaned(ref("a"), [row], rules=rules).accepted
+    assert accepted["PRICE_CHANGE_PERCENT"].to_pylist() == [percent]
+    assert {accepted.schema.field(f.name).type for f in PRICES.schema.target if f.type == PRICE} == {type_}
 
 
 @pytest.mark.parametrize(

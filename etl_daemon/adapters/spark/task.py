@@ -14,6 +14,7 @@ from etl_daemon.adapters.spark.sheaf import Sheaf
 from etl_daemon.core.model import BatchPlan, CleanSlice, Deferral, Refusal
 from etl_daemon.core.planning.shares import Report, reported
 from etl_daemon.core.rules.origin import with_object, with_version
+from etl_daemon.core.rules.target import widened
 from etl_daemon.ports.fleet import Depot
 
 Result = CleanSlice | Refusal | Deferral
@@ -98,7 +99,7 @@ class Sheaves:
         """The names of the files that take a slice's rows; its columns are told even where there are no rows."""
         if not isinstance(result, CleanSlice):
             return {}
-        files = {"accepted": self._made["accepted"].add(with_object(result.accepted, result.ref))}
+        files = {"accepted": self._made["accepted"].add(with_object(widened(result.accepted), result.ref))}
         if result.quarantined.num_rows:
             files["quarantined"] = self._made["quarantined"].add(with_version(result.quarantined, result.ref))
         if result.anomalies.num_rows:

@@ -115,7 +115,7 @@ def at_scale(values: Floats, scale: int) -> Floats:
     return np.where(np.abs(values) * 10.0**scale < _SURE, stored, values)
 
 
-def decimals(units: Ints, type_: pa.Decimal128Type, valid: Bools | None = None) -> pa.Array:
+def decimals(units: Ints, type_: pa.Decimal64Type | pa.Decimal128Type, valid: Bools | None = None) -> pa.Array:
     """int64 units of 10**-scale -> decimals of that type, null where not ``valid``.
 
     Raises:
@@ -124,10 +124,12 @@ def decimals(units: Ints, type_: pa.Decimal128Type, valid: Bools | None = None) 
     kept = units if valid is None else np.where(valid, units, 0)
     if type_.precision < 19 and len(kept) and max(int(kept.max()), -int(kept.min())) >= 10**type_.precision:
         raise ValueError(f"a value has more digits than {type_} holds")
+    bitmap = None if valid is None else pa.py_buffer(np.packbits(valid, bitorder="little"))
+    if pa.types.is_decimal64(type_):
+        return pa.Array.from_buffers(type_, len(kept), [bitmap, pa.py_buffer(kept)])
     pairs = np.empty((len(kept), 2), np.int64)
     for at in range(0, len(kept), BLOCK_ROWS):
         block = kept[at : at + BLOCK_ROWS]
         pairs[at : at + BLOCK_ROWS, 0] = block
         np.right_shift(block, 63, out=pairs[at : at + BLOCK_ROWS, 1])
-    bitmap = None if valid is None else pa.py_buffer(np.packbits(valid, bitorder="little"))
     return pa.Array.from_buffers(type_, len(kept), [bitmap, pa.py_buffer(pairs)])

@@ -20,6 +20,9 @@ from etl_daemon.core.rules.scale import Bools, Floats, Ints, at_scale, decimals,
 
 Maker = Callable[[], pa.Array]
 
+SHORT = pa.decimal64(18, PRICE.scale)
+"""Half as wide as ``PRICE``: a column is the very array of its units, and nothing of it is copied."""
+
 OUTSIDE = "external"
 """``DETECTED_BY`` of anomalies that arrive as objects."""
 
@@ -39,7 +42,7 @@ class Target:
 def target(cells: Cells, rows: Ints, dataset: Dataset, rules: Rules) -> Target:
     """The given rows with their derived columns."""
     if dataset.kind is Kind.PRICES and units_fit(rules):
-        return _prices(cells, rows, dataset)
+        return _prices(cells, rows, dataset, price_type(rules))
     scales = {column.name: column.type.scale for column in dataset.schema.columns if column.name in cells.numbers}
     values = {name: at_scale(column.values[rows], scales[name]) for name, column in cells.numbers.items()}
     derived = enrich(dataset.kind, values)
@@ -56,10 +59,32 @@ def target(cells: Cells, rows: Ints, dataset: Dataset, rules: Rules) -> Target:
 
 def units_fit(rules: Rules) -> bool:
     """Whether every price within the limits, and all that is derived from it, is a whole number of 1e-8 in int64."""
-    return rules.min_price > 0 and float(rules.max_price) < EXACT_BELOW and rules.max_price / rules.min_price < 5e8
+    least, greatest = _limits(rules)
+    return least > 0 and float(rules.max_price) < EXACT_BELOW and greatest < 5 * 10**8 * least
 
 
-def _prices(cells: Cells, rows: Ints, dataset: Dataset) -> Target:
+def price_type(rules: Rules) -> pa.DataType:
+    """The narrowest type for all of these; percentages of the least price are the longest."""
+    least, greatest = _limits(rules)
+    return SHORT if greatest < 10**18 and greatest - least < 10**8 * least else PRICE
+
+
+def widened(accepted: pa.Table) -> pa.Table:
+    """The rows with their prices in the type of the target, for files that others read."""
+    for at, (name, column) in enumerate(zip(accepted.column_names, accepted.columns, strict=True)):
+        if column.type == SHORT:
+            units = arrow.chunk(column).view(pa.int64())
+            accepted = accepted.set_column(at, name, decimals(arrow.values(units), PRICE))
+    return accepted
+
+
+def _limits(rules: Rules) -> tuple[int, int]:
+    """The least and the greatest price that are let in, in units."""
+    least, greatest = to_scale(np.array([rules.min_price, rules.max_price], np.float64), PRICE.scale)[0].tolist()
+    return least, greatest
+
+
+def _prices(cells: Cells, rows: Ints, dataset: Dataset, type_: pa.DataType) -> Target:
     """The usual way: each price is brought to units once, and all else follows in integers."""
     names = ("open", "high", "low", "close")
     scaled = {name: to_scale(cells.numbers[name].values[rows], PRICE.scale) for name in names}
@@ -71,7 +96,7 @@ def _prices(cells: Cells, rows: Ints, dataset: Dataset) -> Target:
         given = {column.target: scaled[column.name][0] for column in dataset.schema.columns if column.name in names}
         derived = price_units([scaled[name][0] for name in names], percent)
         units = given | {name.upper(): values for name, values in zip(PRICE_COLUMNS, derived, strict=True)}
-        made = {name: decimals(values.astype(np.int64, copy=False), PRICE) for name, values in units.items()}
+        made = {name: decimals(values.astype(np.int64, copy=False), type_) for name, values in units.items()}
         made |= {name: make() for name, make in makers.items()}
         return pa.table({field.name: made[field.name] for field in dataset.schema.target})
 
