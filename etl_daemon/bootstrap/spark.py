@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from threading import Event as Signal
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from etl_daemon.adapters.spark.fleet import SparkFleet
 from etl_daemon.adapters.spark.gathering import Direct
 from etl_daemon.adapters.spark.session import open_session
-from etl_daemon.adapters.spark.task import Bench
+from etl_daemon.adapters.spark.task import Bench, Result
 from etl_daemon.bootstrap.bucket import folder
 from etl_daemon.bootstrap.machine import cores, limit_cores
 from etl_daemon.bootstrap.runtime import ROW_BYTES, Runtime
@@ -22,8 +23,10 @@ from etl_daemon.config import Settings
 from etl_daemon.config.redact import STARS, shown
 from etl_daemon.core import configure
 from etl_daemon.core.events import Event, Retried
+from etl_daemon.core.model import BatchPlan
 from etl_daemon.core.planning.discovery import OWN_PREFIX
-from etl_daemon.pipeline import Corridor, read, transform
+from etl_daemon.core.planning.sections import Portion, Traits
+from etl_daemon.pipeline import Corridor, Dividing, read, transform
 from etl_daemon.ports import Depot
 
 if TYPE_CHECKING:
@@ -56,6 +59,7 @@ def on_spark(runtime: Runtime, session: SparkSession, *, partitions: int = 0) ->
     fleet = SparkFleet(
         session,
         Recipe(settings_of_executors(settings)),
+        Dividing(corridor.intake),
         depot(settings, corridor.tell, runtime.stop),
         partitions,
         Direct(f"{settings.etl_daemon_name}/") if _direct(settings) else None,
@@ -83,6 +87,7 @@ def outlet(runtime: Runtime, session: SparkSession, to: str) -> SparkFleet:
     fleet = SparkFleet(
         session,
         Recipe(settings_of_executors(settings), to),
+        Dividing(corridor.intake),
         _place(settings, to, corridor.tell, runtime.stop),
         under=UNDER,
         enough=corridor.intake.enough,
@@ -113,8 +118,21 @@ class Recipe:
             place = _place(settings, self.to, _unheard, Signal())
             for part in (source, reader, place):
                 stack.callback(part.close)
-            taking = intake(settings, source, reader)
-            yield Bench(lambda plan: transform(read(plan, taking), taking).results, place)
+            dividing = Dividing(intake(settings, source, reader))
+            yield Bench(partial(results, dividing), place, dividing.section)
+
+
+def results(dividing: Dividing, plan: BatchPlan, portion: Portion | None) -> Iterator[Result | Traits]:
+    """What comes of a plan; or of a portion of its only object, and the traits of that."""
+    taking = dividing.intake
+    if portion is None:
+        yield from transform(read(plan, taking), taking).results
+        return
+    part = dividing.part(plan.dataset, portion)
+    taking = dividing.intake_of(part)
+    with dividing.fetching(plan.objects[0], portion) as coming:
+        yield from transform(read(plan, taking, coming), taking).results
+    yield part.reading.traits
 
 
 def settings_of_executors(settings: Settings) -> Settings:

@@ -41,6 +41,10 @@ class Files:
         except OSError as error:
             raise DataError("unreadable", error.strerror or str(error)) from error
 
+    def part(self, ref: ObjectRef, begin: int, end: int) -> memoryview:
+        """As the port says."""
+        return self.fetch(ref)[begin:end]
+
     def peek(self, ref: ObjectRef) -> None:
         """As the port says."""
         self.fetch(ref)

@@ -40,6 +40,7 @@ from etl_daemon.core.model import (
 from etl_daemon.core.planning import deliveries, discovery
 from etl_daemon.core.planning.discovery import BatchLimits, Discovery
 from etl_daemon.core.rules.clean import clean_all
+from etl_daemon.pipeline.dividing import Dividing
 from etl_daemon.pipeline.fetching import Fetching
 from etl_daemon.pipeline.intake import Intake, Tolerance, Transform, ahead, fetching, parts, reject_share, results
 from etl_daemon.pipeline.lookup import Look, look_up
@@ -48,6 +49,7 @@ from etl_daemon.ports import Destination, Fleet
 
 __all__ = [
     "Corridor",
+    "Dividing",
     "Fetching",
     "Grace",
     "Intake",

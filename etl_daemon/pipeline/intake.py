@@ -166,7 +166,7 @@ def results(raw: RawBatch, intake: Intake, rules: Transform) -> Iterator[CleanSl
             counts += result.counts
             del result
         else:
-            yield from _above_tolerance(ref, counts, intake.tolerance)
+            yield from above_tolerance(ref, counts, intake.tolerance)
 
 
 def _judged(raw: RawBatch, intake: Intake, rules: Transform) -> Iterator[CleanSlice | Refusal | Deferral]:
@@ -225,7 +225,8 @@ def _defect(ref: ObjectRef, error: Exception) -> Refusal:
     return Refusal(ref, "internal_error", f"{type(error).__name__}: {error}. This is a defect: please report it.")
 
 
-def _above_tolerance(ref: ObjectRef, counts: Counts, tolerance: Tolerance) -> Iterator[Refusal]:
+def above_tolerance(ref: ObjectRef, counts: Counts, tolerance: Tolerance) -> Iterator[Refusal]:
+    """A refusal, if too many of an object's rows are unfit."""
     share, limit = reject_share(counts), tolerance.refuse
     if limit is not None and share > limit:
         yield Refusal(ref, "reject_share", f"{share:.1%} of its rows are unfit; the limit is {limit:.1%}")

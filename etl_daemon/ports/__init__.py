@@ -16,6 +16,9 @@ from etl_daemon.core.events import Event
 from etl_daemon.core.model import CleanBatch, Fence, Known, ObjectRef, RawSlice, Receipt, StagedBatch
 from etl_daemon.core.review import AuditLine, Balance, LedgerLine, QuarantinedRow, RejectedIn, Selection
 from etl_daemon.core.secret import Secrets
+from etl_daemon.ports.dividing import Divider as Divider
+from etl_daemon.ports.dividing import PortionReading as PortionReading
+from etl_daemon.ports.dividing import Portions as Portions
 from etl_daemon.ports.fleet import Depot as Depot
 from etl_daemon.ports.fleet import Fleet as Fleet
 from etl_daemon.ports.fleet import Outlet as Outlet
@@ -56,6 +59,13 @@ class Source(Protocol):
         Raises:
             ObjectChangedError: the object is gone or another version by now.
             TransientError: the store did not answer, or the body was cut short more often than attempts allow.
+        """
+
+    def part(self, ref: ObjectRef, begin: int, end: int) -> memoryview:
+        """The object's bytes from ``begin`` up to ``end``, of exactly the listed version.
+
+        Raises:
+            ObjectChangedError, TransientError: as ``fetch``.
         """
 
     def peek(self, ref: ObjectRef) -> None:
@@ -108,6 +118,10 @@ class Upstream(Protocol):
 
 class Decoder(Protocol):
     """How bytes become rows."""
+
+    @property
+    def portions(self) -> Portions:
+        """How it divides objects."""
 
     def decode(self, ref: ObjectRef, body: memoryview, dataset: Dataset) -> Iterator[RawSlice]:
         """The object's rows in order, in slices of ``SLICE_ROWS``; an object without rows has none.

@@ -206,6 +206,21 @@ def test_a_large_body_comes_whole_and_cannot_be_written_to(store: Store) -> None
     assert view.readonly
 
 
+@pytest.mark.parametrize("key", ["one", "other one"])
+def test_parts_of_a_body_are_those_of_the_listed_version(store: Store, key: str) -> None:
+    body = os.urandom(5 * 2**20 + 1)
+    store.put(key, body)
+    ref = only(store)
+    for begin, end in [(0, 1), (2, 2), (7, len(body)), (2**20, 2**20 + SPOOL_FROM_BYTES), (len(body) - 1, len(body))]:
+        assert store.source.part(ref, begin, end) == body[begin:end]
+    store.put(key, body[::-1])
+    with pytest.raises(ObjectChangedError):
+        store.source.part(ref, 7, 9)
+    store.delete(key)
+    with pytest.raises(ObjectChangedError):
+        store.source.part(ref, 0, SPOOL_FROM_BYTES)
+
+
 @pytest.mark.parametrize("key", ["large", "large//one"])
 def test_a_large_body_that_is_another_version_by_now_is_not_handed_out(s3_store: Store, key: str) -> None:
     s3_store.put(key, b"x" * SPOOL_FROM_BYTES)

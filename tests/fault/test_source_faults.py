@@ -163,6 +163,7 @@ def test_where_a_store_gives_no_parts_or_does_not_say_of_which_version_the_whole
     proxy.faults = [Fault(GET, times=99, careless=careless)]
     assert source.fetch(ref) == KEYS[key]
     assert "bytes=" not in proxy.requests[-1]
+    assert source.part(ref, 3, 2_000) == KEYS[key][3:2_000]
 
 
 @pytest.mark.parametrize("key", KEYS)

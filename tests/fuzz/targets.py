@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 import pyarrow as pa
 
-from etl_daemon.adapters.decode import ObjectDecoder
+from etl_daemon.adapters.decode import ObjectDecoder, Sizes
 from etl_daemon.adapters.memory.source import MemorySource
 from etl_daemon.config import Settings, settings_from
 from etl_daemon.core import lease, messages
@@ -35,7 +35,7 @@ ZONES = ("UTC", "America/New_York", "Asia/Kathmandu")
 
 @cache
 def _decoder(chunk_bytes: int, slice_rows: int) -> ObjectDecoder:
-    return ObjectDecoder(LIMITS, threads=0, chunk_bytes=chunk_bytes, slice_rows=slice_rows)
+    return ObjectDecoder(LIMITS, threads=0, sizes=Sizes(slice_rows, chunk_bytes))
 
 
 def objects(data: bytes) -> None:

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import gzip
 import pickle
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from etl_daemon.adapters.decode import ObjectDecoder
+from etl_daemon.adapters.decode import ObjectDecoder, Sizes
 from etl_daemon.adapters.local.depot import LocalDepot
 from etl_daemon.adapters.local.source import LocalSource
 from etl_daemon.adapters.spark.gathering import gathered
+from etl_daemon.adapters.spark.jobs import surveyed, told
 from etl_daemon.adapters.spark.sheaf import Sheaf
 from etl_daemon.adapters.spark.task import Bench, Task
 from etl_daemon.bootstrap.spark import Recipe, settings_of_executors
+from etl_daemon.bootstrap.spark import results as of_executor
 from etl_daemon.config import settings_from
-from etl_daemon.core.model import BatchPlan, CleanSlice, Refusal
-from etl_daemon.core.planning.shares import Report, cut
+from etl_daemon.core.model import BatchPlan, CleanSlice, Counts, Deferral, ObjectRef, Refusal
+from etl_daemon.core.planning.sections import Portion, Traits
+from etl_daemon.core.planning.shares import Report, Share, cut, rejoined
 from etl_daemon.core.policy import Rules
-from etl_daemon.pipeline import Intake, Tolerance, read, transform
+from etl_daemon.pipeline import Dividing, Intake, Tolerance
+from etl_daemon.pipeline.intake import SMALL_BYTES
 from tests.support.corridor import ndjson
-from tests.support.rows import PRICES, price
-from tests.support.spark import Site, fill
+from tests.support.rows import PRICES, price, ref
+from tests.support.spark import Site, csv, dirty, fill, in_turn, long_object
 
 TABLES = ("accepted", "quarantined", "anomalies")
 
@@ -39,30 +47,40 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 @pytest.fixture(scope="module")
 def plan(site: Site) -> BatchPlan:
-    return BatchPlan(PRICES, tuple(sorted(LocalSource(site.bucket).list("", "processed/price_data/"))))
+    return planned(site)
 
 
-def results(plan: BatchPlan, site: Site) -> Iterator:
-    decoder = ObjectDecoder(slice_rows=500)
-    intake = Intake(LocalSource(site.bucket), decoder, Rules(), Tolerance(refuse=0.9), 2, 2**20)
-    yield from transform(read(plan, intake), intake).results
+@contextmanager
+def dividing(site: Site, section_bytes: int = 2**26, tolerance: float = 0.9) -> Iterator[Dividing]:
+    decoder = ObjectDecoder(sizes=Sizes(slice_rows=500, section_bytes=section_bytes))
+    if section_bytes < SMALL_BYTES:
+        decoder.decode_together = lambda *_: {}  # what is read together is never larger than a section
+    source = LocalSource(site.bucket)
+    yield Dividing(Intake(source, decoder, Rules(), Tolerance(refuse=tolerance), 2, 2**20))
     decoder.close()
 
 
-def shared(plan: BatchPlan, site: Site, most: int, *, shown: bool = True) -> list:
+def results(plan: BatchPlan, site: Site, **how: Any) -> Iterator:
+    with dividing(site, **how) as whole:
+        yield from of_executor(whole, plan, None)
+
+
+def shared(plan: BatchPlan, site: Site, most: int, *, shown: bool = True, **how: Any) -> list:
     """As the executors and the driver do it."""
     depot = LocalDepot(site.folder / "depot")
 
     @contextmanager
     def bench() -> Iterator[Bench]:
-        yield Bench(lambda share: results(share, site), depot)
+        with dividing(site, **how) as parts:
+            yield Bench(partial(of_executor, parts), depot, parts.section)
 
-    shares = tuple(BatchPlan(plan.dataset, share) for share in cut(plan.objects, most))
-    assert len(shares) <= most
-    assert [ref for share in shares for ref in share.objects] == list(plan.objects)
-    numbers = [pa.RecordBatch.from_pydict({"id": [number]}) for number in range(len(shares))]
-    told = [row for batch in Task(bench, shares, "batch", shown)(iter(numbers)) for row in batch.to_pylist()]
-    return list(gathered(shares, [(row["share"], row["object"], Report.of(row["report"])) for row in told], depot))
+    with dividing(site, **how) as whole:
+        sections = surveyed(plan, most, whole, bench, in_turn)
+        shares = tuple(cut(plan.objects, most, sections))
+        assert len(shares) <= most + 2 * len(sections)
+        assert [*dict.fromkeys(ref for share in shares for ref in share.objects)] == list(plan.objects)
+        task = Task(bench, plan.dataset, shares, "batch", shown)
+        return list(gathered(plan.dataset, told(task, whole, in_turn), depot))
 
 
 def kept(results: Iterable) -> list:
@@ -98,13 +116,88 @@ def test_any_cut_gives_the_same_results_in_the_order_of_the_plan(
     assert plain(kept(shared(plan, site, most, shown=shown))) == whole
 
 
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """Objects of more than a share: one to load, others that are refused for this or that."""
+    made = Site(tmp_path_factory.mktemp("large"))
+    made.put("a.ndjson", long_object(3_000) + b"\n\n{\n" + ndjson(dirty(2_000, 1)), 0)
+    lacking = [{name: value for name, value in row.items() if name != "volume"} for row in dirty(1_500, 2)]
+    made.put("b-lacks-volume.ndjson", ndjson(lacking), 1)
+    made.put("c-unfit.ndjson", ndjson([price(), *[price("bad one")] * 2_000]), 2)
+    made.put("d-lacks-volume-at-first.ndjson", ndjson([*lacking, *dirty(700, 6)]), 3)
+    made.put("e.ndjson", ndjson(dirty(5, 3)), 4)
+    made.put("f.csv", csv(dirty(2_000, 4)), 5)
+    made.put("g.ndjson.gz", gzip.compress(ndjson(dirty(2_000, 5)), 0), 6)
+    return made
+
+
+CUT = {"section_bytes": 50_000, "tolerance": 0.95}
+
+
+@pytest.fixture(scope="module")
+def undivided(large: Site) -> list:
+    whole = list(results(planned(large), large, **CUT))
+    assert [each.reason for each in whole if isinstance(each, Refusal)] == ["missing_columns", "reject_share"]
+    assert sum(each.ref.key.endswith("/a.ndjson") for each in whole) > 10
+    return plain(kept(whole))
+
+
+@pytest.mark.parametrize("most", [2, 17])
+def test_objects_of_more_than_a_share_are_divided_and_give_the_same(large: Site, undivided: list, most: int) -> None:
+    assert plain(kept(shared(planned(large), large, most, **CUT))) == undivided
+
+
+def test_only_plain_lines_of_more_than_a_share_are_divided(large: Site) -> None:
+    plan = planned(large)
+    with dividing(large, section_bytes=50_000) as whole:
+        bench = Bench(lambda *_: iter(()), LocalDepot(large.folder), whole.section)
+        sections = surveyed(plan, 17, whole, lambda: nullcontext(bench), in_turn)
+        assert {each.key.rpartition("/")[2][0] for each in sections} == {"a", "b", "c", "d"}
+        portions = [share.portion for share in cut(plan.objects, 17, sections) if share.portion]
+    assert len(portions) > 12
+    for of, found in sections.items():
+        assert sum(each.end - each.begin for each in found) == of.size
+
+
+def test_an_object_that_is_gone_when_it_is_divided_is_put_off_as_a_whole(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.put("a.ndjson", ndjson(dirty(2_000, 1)))
+    site.put("b.ndjson", ndjson([price()]), 1)
+    plan = planned(site)
+    site.put("a.ndjson", ndjson(dirty(2_000, 2)), 5)
+    found = shared(plan, site, 3, section_bytes=30_000)
+    assert [(type(each), each.ref.key[-8:]) for each in found] == [(Deferral, "a.ndjson"), (CleanSlice, "b.ndjson")]
+    assert found[0].changed
+
+
+def test_behind_the_first_fault_of_a_divided_object_is_nothing_more() -> None:
+    one, other, whole = ref("a"), ref("b"), ref("c")
+    fit, fault = Report("slice", Counts(2, 1, 1)), Report("refusal", reason="undecodable")
+    end, asked = Report("traits", traits=Traits(("x",))), []
+
+    def verdict(of: ObjectRef, traits: Traits, counts: Counts) -> Refusal:
+        asked.append((of, traits, counts))
+        return Refusal(of, "reject_share", "")
+
+    told = [(one, fit), (one, end), (one, fault), (one, end), (one, fit), (one, Report("deferral")), (one, end)]
+    told += [(other, fit), (other, end), (other, fit), (other, replace(end, traits=Traits(("y",), True))), (whole, fit)]
+    assert [(of.key, report.kind) for of, report in rejoined(told, verdict)] == [
+        ("a", "slice"), ("a", "refusal"), ("b", "slice"), ("b", "slice"), ("b", "refusal"), ("c", "slice"),
+    ]  # fmt: skip
+    assert asked == [(other, Traits(("x", "y"), True), Counts(4, 2, 2))]
+
+
+def planned(site: Site) -> BatchPlan:
+    return BatchPlan(PRICES, tuple(sorted(LocalSource(site.bucket).list("", "processed/price_data/"))))
+
+
 def test_rows_of_a_refused_object_lie_in_files_of_their_own_if_at_all(tmp_path: Path) -> None:
     there = Site(tmp_path)
     there.put("a.ndjson", ndjson([price()]))
     there.put("b.ndjson", ndjson([price(), *[price("bad one")] * 1200]), 1)  # three slices
     there.put("c.ndjson", ndjson([price("IBM"), *[price("bad one")] * 20]), 2)
     there.put("d.ndjson", ndjson([price("MSFT")]), 3)
-    plan = BatchPlan(PRICES, tuple(sorted(LocalSource(there.bucket).list("", "processed/price_data/"))))
+    plan = planned(there)
     found = shared(plan, there, 1)
     assert [each.ref.key[-8:] for each in found if isinstance(each, Refusal)] == ["b.ndjson", "c.ndjson"]
     assert [each.ref.key[-8:] for each in found if isinstance(each, CleanSlice)] == [
@@ -127,7 +220,7 @@ def test_types_are_those_of_the_target(plan: BatchPlan, site: Site) -> None:
 
 def test_shares_are_of_about_the_same_size(plan: BatchPlan) -> None:
     small = [ref for ref in plan.objects if "/k" in ref.key]
-    sizes = [len(share) for share in cut(small, 4)]
+    sizes = [len(share.objects) for share in cut(small, 4)]
     assert sizes == [5, 5, 5, 5]
 
 
@@ -148,15 +241,15 @@ def _files(folder: Path) -> list[Path]:
 
 
 def test_a_task_that_fails_tells_nothing_and_leaves_no_temporary_file(plan: BatchPlan, tmp_path: Path) -> None:
-    def broken(share: BatchPlan) -> Iterator:
+    def broken(share: BatchPlan, portion: Portion | None) -> Iterator:
         raise OSError("no more")
-        yield share
+        yield share, portion
 
     @contextmanager
     def bench() -> Iterator[Bench]:
-        yield Bench(broken, LocalDepot(tmp_path))
+        yield Bench(broken, LocalDepot(tmp_path), lambda *_: None)
 
-    task = Task(bench, (plan,), "batch")
+    task = Task(bench, plan.dataset, (Share(plan.objects),), "batch")
     with pytest.raises(OSError, match="no more"):
         next(task(iter([pa.RecordBatch.from_pydict({"id": [0]})])))
     assert not [*tmp_path.rglob("*")]

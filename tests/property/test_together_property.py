@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl_daemon.adapters.decode import ObjectDecoder
+from etl_daemon.adapters.decode import ObjectDecoder, Sizes
 from etl_daemon.adapters.decode.plan import names_of
 from etl_daemon.core.datasets import Dataset, Mode
 from etl_daemon.core.model import CleanSlice, ObjectRef, RawSlice
@@ -111,7 +111,7 @@ def test_slices_that_are_judged_together(batch, mode: Mode, picked: bool) -> Non
 @cache
 def opened() -> ObjectDecoder:
     """One for all examples: its connections take longer to open than an example takes."""
-    return ObjectDecoder(slice_rows=5)
+    return ObjectDecoder(sizes=Sizes(slice_rows=5))
 
 
 def alone(decoder: ObjectDecoder, of: ObjectRef, body: bytes, dataset: Dataset) -> list[RawSlice]:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.command import COMMAND, Shell
 from tests.support.corridor import ndjson
-from tests.support.spark import Site, dirty
+from tests.support.spark import Site, dirty, long_object
 
 pytestmark = pytest.mark.spark
 
@@ -52,6 +52,32 @@ def test_a_killed_run_leaves_whole_batches_and_the_next_one_loads_the_rest(site:
     ended = shell.run(*ON_SPARK)
     assert ended.code == 0, ended.err[-2000:]
     assert ended.document["objects"]["loaded"] == 3 - len(before)
+    assert site.contents("etl") == site.load("alone")
+    assert site.staging == []
+
+
+def test_a_run_that_is_killed_while_two_read_one_object_leaves_nothing_of_it(site: Site) -> None:
+    site.put("long.ndjson", long_object(800_000), 3)
+    shell = _shell(site)
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    run = subprocess.Popen(
+        [COMMAND, *ON_SPARK], cwd=site.folder, env=shell.environment(), start_new_session=True, **silent
+    )
+    seen: set[str] = set()
+
+    def a_portion_is_there() -> bool:
+        seen.update(path.relative_to(site.bucket / "_etl_daemon/staging").parts[2] for path in site.staging)
+        assert run.poll() is None, "it ended before it was killed"
+        return len(seen) > 3
+
+    _until(a_portion_is_there)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait(10)
+    _hold_together(site)
+    assert "long.ndjson" not in {line[0].rpartition("/")[2] for line in site.contents("etl")["ledger"]}
+
+    ended = shell.run(*ON_SPARK)
+    assert ended.code == 0, ended.err[-2000:]
     assert site.contents("etl") == site.load("alone")
     assert site.staging == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from operator import itemgetter
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from etl_daemon.adapters.spark.jobs import surveyed
 from etl_daemon.bootstrap.spark import outlet
 from etl_daemon.core.datasets import Mode
 from etl_daemon.core.events import Retried
 from etl_daemon.core.model import BatchPlan, Fence
+from etl_daemon.core.planning.shares import cut
 from etl_daemon.core.rules.origin import with_object
 from etl_daemon.core.rules.precedence import gather
 from etl_daemon.errors import ConfigError, TransientError
@@ -25,7 +28,7 @@ from tests.support.desk import Meanwhile
 from tests.support.rows import price
 from tests.support.s3_servers import s3_client
 from tests.support.shared_data import SHARED, needs_shared_data
-from tests.support.spark import ALWAYS, Heard, Site, dirty, fill, here, spark
+from tests.support.spark import ALWAYS, Heard, Site, dirty, fill, here, long_object, spark
 
 pytestmark = pytest.mark.spark
 
@@ -57,6 +60,39 @@ def alone(site: Site) -> dict[str, list]:
 def test_rows_quarantine_and_ledger_do_not_depend_on_partitions(session, site, alone, partitions) -> None:
     assert site.load(f"spark{partitions}", spark(session, partitions)) == alone
     assert site.staging == []
+
+
+@pytest.fixture(scope="module")
+def heavy(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """One object of three sections, a thousand times each other one."""
+    made = Site(tmp_path_factory.mktemp("heavy"))
+    lines = long_object(200_000) + b"\n" + ndjson(dirty(2_000, 1)) + b"\n \n{\n"
+    made.put("long.ndjson", lines * 7, 0)
+    for number in range(3):
+        made.put(f"{number}.ndjson", ndjson(dirty(1_000, 2 + number)), number + 1)
+    return made
+
+
+@pytest.fixture(scope="module")
+def heavy_alone(heavy: Site) -> dict[str, list]:
+    found = heavy.load("alone")
+    assert max(line[4] for line in found["ledger"]) > 1_400_000
+    assert len(found["quarantine"]) > 30_000
+    assert found["anomalies"]
+    return found
+
+
+@pytest.mark.parametrize("partitions", [1, 2, 17])
+def test_one_object_that_several_executors_read_gives_the_same(session, heavy, heavy_alone, partitions) -> None:
+    with heavy.runtime("none", spark(session, partitions)) as runtime:
+        fleet = runtime.corridor.fleet
+        refs = tuple(sorted(runtime.corridor.intake.source.list("", "processed/price_data/")))
+        plan = BatchPlan(runtime.datasets[0], refs)
+        run = partial(fleet._run, plan)
+        shares = [*cut(refs, partitions, surveyed(plan, partitions, fleet.divider, fleet.open_bench, run))]
+        assert sum(1 for share in shares if share.portion) == {1: 0, 2: 2, 17: 3}[partitions]
+    assert heavy.load(f"spark{partitions}", spark(session, partitions)) == heavy_alone
+    assert heavy.staging == []
 
 
 @needs_shared_data
@@ -234,7 +270,6 @@ def test_while_one_batch_is_committed_the_next_one_is_read(session, tmp_path: Pa
         with fleet.cleaned(first) as batch:
             assert len(list(batch.results)) == 1
             (following,) = fleet._jobs.values()  # no more than one ahead
-            assert following.shares[0].objects == (refs[1],)
-            assert len(following.told.result(60)) == 1
+            assert [of for of, _ in following.told.result(60)] == [refs[1]]
             assert len({path.parent for path in site.staging}) >= 2
     assert site.staging == []

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from etl_daemon.adapters.decode import ObjectDecoder
+from etl_daemon.adapters.decode import ObjectDecoder, Sizes
 from etl_daemon.adapters.destination.destination import SqlDestination
 from etl_daemon.adapters.duckdb.session import DuckDBFile
 from etl_daemon.adapters.memory.source import MemorySource
@@ -60,7 +60,7 @@ class House:
 
     def __post_init__(self) -> None:
         self.file = DuckDBFile(self.path, DATABASE, wait_seconds=5)
-        self.decoder = ObjectDecoder(slice_rows=self.slice_rows)
+        self.decoder = ObjectDecoder(sizes=Sizes(slice_rows=self.slice_rows))
         self.daemon = self.restarted()
 
     def restarted(self) -> Daemon:

@@ -19,14 +19,16 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from etl_daemon.adapters.spark.gathering import Direct, gathered
+from etl_daemon.adapters.spark.jobs import Work, surveyed, told
 from etl_daemon.adapters.spark.task import Task
 from etl_daemon.bootstrap.runtime import Runtime, build
 from etl_daemon.bootstrap.spark import Recipe, depot, on_spark, settings_of_executors
 from etl_daemon.config import settings_from
 from etl_daemon.core.events import Event
 from etl_daemon.core.model import BatchPlan, CleanBatch
-from etl_daemon.core.planning.shares import Report, cut
+from etl_daemon.core.planning.shares import cut
 from etl_daemon.operations.backfill import Span, backfill
+from etl_daemon.pipeline import Dividing
 from tests.support.corridor import ndjson
 from tests.support.rows import NOW, price
 
@@ -211,15 +213,21 @@ class Hands:
     @contextmanager
     def cleaned(self, plan: BatchPlan) -> Iterator[CleanBatch]:
         settings = self.runtime.settings
-        shares = tuple(replace(plan, objects=share) for share in cut(plan.objects, self.most))
         recipe, name = Recipe(settings_of_executors(settings)), f"{plan.dataset.name}/{plan.batch_id}"
-        task = Task(recipe, shares, name, shown=bool(self.direct))
-        numbers = iter([pa.RecordBatch.from_pydict({"id": [*range(len(shares))]})])
-        told = [row for batch in task(numbers) for row in batch.to_pylist()]
-        reports = [(row["share"], row["object"], Report.of(row["report"])) for row in told]
+        divider = Dividing(self.runtime.corridor.intake)
+        shares = tuple(cut(plan.objects, self.most, surveyed(plan, self.most, divider, recipe, in_turn)))
+        task = Task(recipe, plan.dataset, shares, name, shown=bool(self.direct))
         lying = depot(settings, lambda _: None, Signal())
-        yield CleanBatch(plan, gathered(shares, reports, lying, self.direct))
+        yield CleanBatch(plan, gathered(plan.dataset, told(task, divider, in_turn), lying, self.direct))
         lying.clear(task.folder)
+
+
+def in_turn(work: Work, count: int, columns: str) -> list[dict[str, Any]]:
+    """A job without Spark."""
+    numbers = (pa.RecordBatch.from_pydict({"id": [number]}) for number in range(count))
+    rows = [row for batch in work(numbers) for row in batch.to_pylist()]
+    assert all(list(row) == [column.split()[0] for column in columns.split(", ")] for row in rows)
+    return rows
 
 
 def hands(most: int, direct: Direct | None = None) -> Engine:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from etl_daemon.adapters.decode import ObjectDecoder
+from etl_daemon.adapters.decode import ObjectDecoder, Sizes
 from etl_daemon.core.model import ObjectRef
 from etl_daemon.core.policy import ReadLimits
 from tests.unit.test_decode_support import PRICES, decode, gathered, raws, refusal
@@ -200,7 +200,7 @@ def test_parquet_columns_are_matched() -> None:
 
 
 def test_many_callers_share_a_decoder_one_after_another() -> None:
-    decoder = ObjectDecoder(chunk_bytes=200)
+    decoder = ObjectDecoder(sizes=Sizes(chunk_bytes=200))
     ref = ObjectRef(datetime(2026, 1, 1, tzinfo=UTC), "k", "1")
     first = decoder.decode(ref, memoryview(NDJSON * 50), PRICES)
     other = list(decoder.decode(ref, memoryview(CSV), PRICES))

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from etl_daemon.adapters.decode import ObjectDecoder
+from etl_daemon.adapters.decode import ObjectDecoder, Sizes
 from etl_daemon.adapters.decode.pieces import join
 from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.model import SLICE_ROWS, ObjectRef, RawSlice
@@ -40,7 +40,7 @@ def decode(
 @cache
 def _decoder(limits: ReadLimits, slice_rows: int, chunk_bytes: int) -> ObjectDecoder:
     """One for all tests: its connections take longer to open than a test takes."""
-    return ObjectDecoder(limits, slice_rows=slice_rows, chunk_bytes=chunk_bytes)
+    return ObjectDecoder(limits, sizes=Sizes(slice_rows, chunk_bytes))
 
 
 def gathered(slices: Sequence[RawSlice]) -> tuple[pa.Table, list[int], list[int]]:

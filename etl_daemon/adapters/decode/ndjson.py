@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,19 +41,15 @@ class JsonLines:
         self._max_record_bytes = max_record_bytes
         self._sampled = False
 
-    def pieces(self, chunks: Iterable[Block]) -> Iterator[Piece]:
-        """The rows of chunks that end at line ends."""
-        return self._workshop.in_order(self._piece, self._prepared(chunks))
+    def look(self, chunk: Block) -> None:
+        """Learn what the first rows tell, from chunk after chunk until there were some."""
+        if not self._sampled:
+            lines = Lines(_beginning(chunk), self._max_record_bytes)
+            self.keys.sample(lines.samples(np.arange(min(SAMPLE_FIRST, lines.rows))))
+            self._sampled = lines.rows > 0
 
-    def _prepared(self, chunks: Iterable[Block]) -> Iterator[Block]:
-        for chunk in chunks:
-            if not self._sampled:
-                lines = Lines(_beginning(chunk), self._max_record_bytes)
-                self.keys.sample(lines.samples(np.arange(min(SAMPLE_FIRST, lines.rows))))
-                self._sampled = lines.rows > 0
-            yield chunk
-
-    def _piece(self, chunk: Block) -> Piece:
+    def piece_of(self, chunk: Block) -> Piece:
+        """The rows of a chunk that ends at a line's end."""
         return self.piece(Lines(chunk, self._max_record_bytes))
 
     def piece(self, lines: Lines) -> Piece:

@@ -24,7 +24,7 @@ SLICE_BYTES = 64 * 2**20
 class Piece:
     """Some consecutive rows of an object; the fields are as in ``RawSlice``.
 
-    ``text_bytes``: how much text is kept for ``raw``.
+    ``text_bytes``: how much text is kept for ``raw``. ``begins``: a section of the object begins with it.
     """
 
     table: pa.Table
@@ -32,6 +32,7 @@ class Piece:
     raw: RawText
     extra: tuple[str, ...] = ()
     text_bytes: int = 0
+    begins: bool = False
 
     @property
     def size(self) -> int:
@@ -47,11 +48,14 @@ class Piece:
         return Piece(self.table.slice(start, stop - start), inside, lambda at: self.raw(at + start), self.extra, share)
 
 
-def regroup(ref: ObjectRef, pieces: Iterable[Piece], slice_rows: int) -> Iterator[RawSlice]:
-    """Slices of exactly ``slice_rows`` rows, except the last, and those whose rows are very wide."""
+def regroup(ref: ObjectRef, pieces: Iterable[Piece], slice_rows: int, first_row: int = 1) -> Iterator[RawSlice]:
+    """Slices of exactly ``slice_rows`` rows, except the last of a section, and those whose rows are very wide."""
     pending: list[Piece] = []
-    held, first_row = 0, 1
+    held = 0
     for piece in pieces:
+        if piece.begins and held:
+            yield _slice(ref, first_row, pending)
+            pending, held, first_row = [], 0, first_row + held
         start, rows = 0, piece.table.num_rows
         while held + rows - start >= slice_rows:
             stop = start + slice_rows - held

@@ -15,6 +15,7 @@ import orjson
 import pyarrow as pa
 
 from etl_daemon.core.datasets import QUANTITY, Dataset
+from etl_daemon.core.planning.sections import Traits
 from etl_daemon.core.rules.columns import ALIASES, Matching, match_columns, plain
 from etl_daemon.errors import DataError
 
@@ -153,6 +154,11 @@ class Keys:
     def extra(self) -> tuple[str, ...]:
         """Keys that no column matches, as far as seen."""
         return (*self.matching.extra, *self._extra)
+
+    @property
+    def traits(self) -> Traits:
+        """What they tell of the object as a whole."""
+        return Traits((*sorted(self._relevant), *self._extra), self.has_records)
 
     def add(self, names: Iterable[str]) -> None:
         """Take note of keys."""

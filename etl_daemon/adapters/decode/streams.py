@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 
 from etl_daemon.adapters.spool import let_go
+from etl_daemon.core.planning.sections import SECTION_BYTES
 from etl_daemon.core.policy import ReadLimits
 from etl_daemon.errors import DataError
 
@@ -20,10 +21,12 @@ RATIO_FREE_BYTES = 16 * 2**20
 BACKWARD_BYTES = 2**16
 
 
-def expand(body: memoryview, codec: str | None, limits: ReadLimits, block_bytes: int) -> Iterator[Block]:
+def expand(
+    body: memoryview, codec: str | None, limits: ReadLimits, block_bytes: int, section_bytes: int = SECTION_BYTES
+) -> Iterator[Block]:
     """The object's bytes, decompressed, in blocks of at most ``block_bytes``; concatenated streams are one.
 
-    Where nothing is compressed, blocks end at line ends if they can.
+    Where nothing is compressed, blocks end at line ends if they can, and begin anew with each section of lines.
 
     Raises:
         DataError: ``too_large``, ``decompression_bomb``, ``undecodable`` (truncated or corrupt stream).
@@ -31,7 +34,7 @@ def expand(body: memoryview, codec: str | None, limits: ReadLimits, block_bytes:
     if len(body) > limits.max_object_bytes:
         raise DataError("too_large", f"The object has {len(body)} bytes, more than {limits.max_object_bytes}.")
     if codec is None:
-        yield from _blocks(body, block_bytes)
+        yield from plain_blocks(body, block_bytes, section_bytes)
         return
     total = 0
     with pa.CompressedInputStream(pa.BufferReader(pa.py_buffer(body)), codec) as stream:
@@ -42,13 +45,45 @@ def expand(body: memoryview, codec: str | None, limits: ReadLimits, block_bytes:
             yield block
 
 
-def _blocks(body: memoryview, block_bytes: int) -> Iterator[Block]:
-    while body:
-        let_go(body)
-        block = body[:block_bytes]
-        end = last_newline(block) or len(block)
-        yield block[:end]
-        body = body[end:]
+def plain_blocks(body: memoryview, block_bytes: int, section_bytes: int, begin: int = 0) -> Iterator[Block]:
+    """The text in such blocks; it begins with a section, at byte ``begin`` of its object."""
+    for _, section in in_sections([body], section_bytes, begin):
+        while section:
+            let_go(body)
+            block = section[:block_bytes]
+            end = last_newline(block) or len(block)
+            yield block[:end]
+            section = section[end:]  # noqa: PLW2901 - what is left of it
+
+
+def in_sections(blocks: Iterable[Block], size: int, begin: int = 0) -> Iterator[tuple[int, Block]]:
+    """The same bytes, each block with the number of its section, of which it holds no more than one.
+
+    A section ends with the first line end at or behind the next multiple of ``size``; the first begins at ``begin``.
+    """
+    at, mark, number = begin, _mark(begin, size), 0
+    for block in blocks:
+        start = 0
+        while start < len(block):
+            end = line_end(block, start + max(mark - at, 0))
+            yield number, block[start : end or len(block)]
+            if not end:
+                at += len(block) - start
+                break
+            at, number = at + end - start, number + 1
+            start, mark = end, _mark(at, size)
+
+
+def _mark(at: int, size: int) -> int:
+    return max(-(-at // size), 1) * size
+
+
+def line_end(block: Block, at: int) -> int:
+    """The position after the first newline at or behind ``at``; 0 without one."""
+    if at >= len(block):
+        return 0
+    end = at + first_newline(block[at:])
+    return end if block[end - 1 : end] == b"\n" else 0
 
 
 def _read(stream: pa.NativeFile, codec: str, size: int) -> bytes:

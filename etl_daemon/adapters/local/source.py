@@ -61,6 +61,11 @@ class LocalSource:
         with self._opened(ref) as file:
             return self._read(ref, file)
 
+    def part(self, ref: ObjectRef, begin: int, end: int) -> memoryview:
+        """As the port says; large parts are copied as whole files are."""
+        with self._opened(ref) as file:
+            return self._read(ref, file, (begin, end))
+
     def peek(self, ref: ObjectRef) -> None:
         """As the port says."""
         with self._opened(ref) as file:
@@ -91,13 +96,15 @@ class LocalSource:
             raise ObjectChangedError(f"{ref.key} leads out of the folder.")
         _require_version(ref, file)
 
-    def _read(self, ref: ObjectRef, file: FileIO) -> memoryview:
+    def _read(self, ref: ObjectRef, file: FileIO, span: tuple[int, int] | None = None) -> memoryview:
         self._require_listed(ref, file)
-        chunks = _chunks(file, ref.size)
-        large = ref.size >= self._spool_from_bytes
+        begin, end = span or (0, ref.size)
+        file.seek(begin)
+        chunks = _chunks(file, end - begin)
+        large = end - begin >= self._spool_from_bytes
         body = spool(chunks, self._spool_directory) if large else memoryview(b"".join(chunks))
         _require_version(ref, file)
-        if len(body) != ref.size:
+        if len(body) != end - begin:
             raise ObjectChangedError(f"{ref.key} changed while it was read.")
         return body
 
@@ -131,10 +138,9 @@ def _open(path: str, flags: int) -> int:
 
 
 def _chunks(file: FileIO, limit: int) -> Iterator[bytes]:
-    """The contents, but hardly more than ``limit`` bytes: a writer that keeps appending must not keep us reading."""
-    taken = 0
-    while taken <= limit and (chunk := file.read(_CHUNK_BYTES)):
-        taken += len(chunk)
+    """What follows, up to ``limit`` bytes; a writer that keeps appending shows in the file's version."""
+    while limit > 0 and (chunk := file.read(min(limit, _CHUNK_BYTES))):
+        limit -= len(chunk)
         yield chunk
 
 

@@ -56,6 +56,10 @@ class MemorySource:
             raise ObjectChangedError(f"{ref.key} is no longer the version that was listed.")
         return memoryview(held[1])
 
+    def part(self, ref: ObjectRef, begin: int, end: int) -> memoryview:
+        """As the port says."""
+        return self.fetch(ref)[begin:end]
+
     def peek(self, ref: ObjectRef) -> None:
         """As the port says."""
         self.fetch(ref)

@@ -42,23 +42,24 @@ class Parts:
         self._large = large
         self._pool = ThreadPoolExecutor(large.at_once, "part")
 
-    def fetch(self, ref: ObjectRef) -> memoryview:
-        """The body, mapped from a file that lives as long as the view.
+    def fetch(self, ref: ObjectRef, span: Span) -> memoryview:
+        """The body from the one place up to the other, mapped from a file that lives as long as the view.
 
         Raises:
             NotAPartError: the store does not give parts.
             EtlError: as ``S3Source.fetch``, for the first part that cannot be had.
         """
-        return spool_parts(ref.size, partial(self._fill, ref), self._large.directory)
+        return spool_parts(span[1] - span[0], partial(self._fill, ref, span), self._large.directory)
 
     def close(self) -> None:
         """Begin no further part."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _fill(self, ref: ObjectRef, write: Write) -> None:
-        size = self._large.part_bytes
-        spans = [(begin, min(begin + size, ref.size)) for begin in range(0, ref.size, size)]
-        parts = [self._pool.submit(copy_context().run, self._part, ref, span, write) for span in spans]
+    def _fill(self, ref: ObjectRef, whole: Span, write: Write) -> None:
+        size, (first, end) = self._large.part_bytes, whole
+        spans = [(begin, min(begin + size, end)) for begin in range(first, end, size)]
+        here: Write = lambda at, some: write(at - first, some)  # noqa: E731 - where it belongs in the file
+        parts = [self._pool.submit(copy_context().run, self._part, ref, span, here) for span in spans]
         try:
             for part in as_completed(parts):
                 part.result()

@@ -14,9 +14,7 @@ SUCCESS = "_SUCCESS"
 """The file that says that all is there, as Hadoop's tools write and read it."""
 
 
-def moved(
-    plan: BatchPlan, shares: Sequence[BatchPlan], told: Iterable[tuple[int, int, Report]], depot: Depot
-) -> Delivered:
+def moved(plan: BatchPlan, told: Iterable[tuple[ObjectRef, Report]], depot: Depot) -> Delivered:
     """Put files of loaded objects in folders by dataset and kind of rows, and tell what became of each object.
 
     Raises:
@@ -27,8 +25,8 @@ def moved(
     deferrals: list[Deferral] = []
     reasons: Counter[str] = Counter()
     files: dict[str, str] = {}
-    for ref, found in groupby(told, lambda row: shares[row[0]].objects[row[1]]):
-        reports = [report for _, _, report in found]
+    for ref, found in groupby(told, lambda each: each[0]):
+        reports = [report for _, report in found]
         if reports[-1].kind == "deferral":
             deferrals.append(Deferral(ref, reports[-1].detail, reports[-1].changed))
         elif reports[-1].kind == "refusal":

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from etl_daemon.adapters.spark.delivery import SUCCESS, moved
 from etl_daemon.adapters.spark.gathering import Direct, gathered
+from etl_daemon.adapters.spark.jobs import Told, Work, surveyed, told
 from etl_daemon.adapters.spark.session import failures
-from etl_daemon.adapters.spark.task import COLUMNS, OpenBench, Task
+from etl_daemon.adapters.spark.task import OpenBench, Task
 from etl_daemon.core.events import Event, Retried
 from etl_daemon.core.model import BatchPlan, CleanBatch
-from etl_daemon.core.planning.shares import Report, cut, tasks
+from etl_daemon.core.planning.shares import cut, tasks
 from etl_daemon.errors import AbandonedError, EtlError
+from etl_daemon.ports import Divider
 from etl_daemon.ports.fleet import Delivered, Depot
 
 if TYPE_CHECKING:
@@ -29,15 +32,11 @@ LOOK_SECONDS = 0.5
 GROUP = "etl-daemon"
 """Our jobs, where a session has others too."""
 
-Told = list[tuple[int, int, Report]]
-"""Share, object within it, and what became of a part of that; in the order of the plan."""
-
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """A batch that the executors have in hand, or are done with."""
 
-    shares: tuple[BatchPlan, ...]
     folder: str
     told: Future[Told]
 
@@ -46,8 +45,9 @@ class Job:
 class SparkFleet:
     """Spreads batches over the executors of ``session``, which whoever made it stops.
 
-    ``open_bench`` is called by each task. ``depot`` is where the tasks' benches leave rows, as seen from here; what
-    lies there in a dataset's folder when its batches begin is of a run that is dead, or shut out by this one.
+    ``open_bench`` is called by each task; ``divider`` sees to objects that several of them read. ``depot`` is where the
+    tasks' benches leave rows, as seen from here; what lies there in a dataset's folder when its batches begin is of a
+    run that is dead, or shut out by this one.
     ``direct``: the destination takes rows from the depot itself.
     With ``under`` rows are for others, and lie there in the depot until they are in their place.
     ``partitions``: how many tasks a batch is cut into; 0: as its size suggests. Once ``enough`` says so, waiting ends.
@@ -55,6 +55,7 @@ class SparkFleet:
 
     session: SparkSession
     open_bench: OpenBench
+    divider: Divider
     depot: Depot
     partitions: int = 0
     direct: Direct | None = None
@@ -82,7 +83,7 @@ class SparkFleet:
         """As the port says."""
         job = self._jobs.pop(plan.batch_id, None) or self._begun(plan)
         try:
-            yield CleanBatch(plan, gathered(job.shares, self._awaited(job), self.depot, self.direct))
+            yield CleanBatch(plan, gathered(plan.dataset, self._awaited(job), self.depot, self.direct))
         finally:
             self._remove(job.folder)
 
@@ -90,7 +91,7 @@ class SparkFleet:
         """As the port ``Outlet`` says."""
         job = self._jobs.pop(plan.batch_id, None) or self._begun(plan)
         try:
-            return moved(plan, job.shares, self._awaited(job), self.depot)
+            return moved(plan, self._awaited(job), self.depot)
         finally:
             self._remove(job.folder)
 
@@ -124,20 +125,23 @@ class SparkFleet:
         self._jobs[plan.batch_id] = self._begun(plan)
 
     def _begun(self, plan: BatchPlan) -> Job:
-        count = self.partitions or tasks(plan.objects, self.session.sparkContext.defaultParallelism)
-        shares = tuple(replace(plan, objects=share, superseded=()) for share in cut(plan.objects, count))
         folder = f"{self.under}{plan.dataset.name}/{plan.batch_id}-{uuid4().hex[:8]}"
-        task = Task(self.open_bench, shares, folder, shown=bool(self.direct or self.under))
-        return Job(shares, folder, self._pool.submit(copy_context().run, self._run, task, plan))
+        return Job(folder, self._pool.submit(copy_context().run, self._told, plan, folder))
 
-    def _run(self, task: Task, plan: BatchPlan) -> Told:
-        """The job itself; a share that no task was successful with fails it."""
-        numbers = self.session.range(0, len(task.shares), 1, max(len(task.shares), 1))
+    def _told(self, plan: BatchPlan, folder: str) -> Told:
+        most = self.partitions or tasks(plan.objects, self.session.sparkContext.defaultParallelism)
+        run = partial(self._run, plan)
+        shares = tuple(cut(plan.objects, most, surveyed(plan, most, self.divider, self.open_bench, run)))
+        shown = bool(self.direct or self.under)
+        return told(Task(self.open_bench, plan.dataset, shares, folder, shown), self.divider, run)
+
+    def _run(self, plan: BatchPlan, work: Work, count: int, columns: str) -> Sequence[Any]:
+        """A job; a number that no task was successful with fails it."""
+        numbers = self.session.range(0, count, 1, max(count, 1))
         self.session.sparkContext.setJobGroup(GROUP, f"{plan.dataset.name}: batch {plan.batch_id}", True)
         with failures(f"The Spark job of batch {plan.batch_id} failed"):
-            rows = numbers.mapInArrow(task, COLUMNS).collect()
-        ordered = sorted(rows, key=lambda row: (row["share"], row["place"]))
-        return [(row["share"], row["object"], Report.of(row["report"])) for row in ordered]
+            rows: Sequence[Any] = numbers.mapInArrow(work, columns).collect()
+        return rows
 
     def _awaited(self, job: Job) -> Told:
         while True:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
 from etl_daemon.adapters.spark.sheaf import Reading
 from etl_daemon.core.datasets import SCHEMAS, TEXT, Dataset, Kind
-from etl_daemon.core.model import BatchPlan, CleanSlice, Deferral, ObjectRef, Refusal
+from etl_daemon.core.model import CleanSlice, Deferral, ObjectRef, Refusal
 from etl_daemon.core.planning.shares import Report
 from etl_daemon.core.rules.origin import OBJECT, VERSION
 from etl_daemon.ports.fleet import Depot
@@ -38,7 +38,7 @@ class Direct:
 
 
 def gathered(
-    shares: Sequence[BatchPlan], told: Iterable[tuple[int, int, Report]], depot: Depot, direct: Direct | None = None
+    dataset: Dataset, told: Iterable[tuple[ObjectRef, Report]], depot: Depot, direct: Direct | None = None
 ) -> Iterator[Result]:
     """The results of a batch in plan order; with ``direct`` no more columns are read than are needed here.
 
@@ -47,11 +47,11 @@ def gathered(
     Raises:
         TransientError: the depot did not answer.
     """
-    direct = direct if shares and shares[0].dataset.kind is not Kind.TABLE else None
-    only = {"accepted": direct.only(shares[0].dataset)} if direct else {}
+    direct = direct if dataset.kind is not Kind.TABLE else None
+    only = {"accepted": direct.only(dataset)} if direct else {}
     shelves = {kind: _Shelf(kind, depot, only.get(kind)) for kind in BESIDE}
-    for share, of, report in told:
-        result = _result(shares[share].objects[of], report, shelves)
+    for ref, report in told:
+        result = _result(ref, report, shelves)
         if direct and isinstance(result, CleanSlice):
             result = replace(result, file=direct.prefix + report.files["accepted"])
         yield result

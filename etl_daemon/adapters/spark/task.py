@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Self
 
 import pyarrow as pa
 
 from etl_daemon.adapters.spark.sheaf import Sheaf
-from etl_daemon.core.model import BatchPlan, CleanSlice, Deferral, Refusal
-from etl_daemon.core.planning.shares import Report, reported
+from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.model import BatchPlan, CleanSlice, Deferral, ObjectRef, Refusal
+from etl_daemon.core.planning.sections import Portion, Section, Traits
+from etl_daemon.core.planning.shares import Report, Share, reported
 from etl_daemon.core.rules.origin import with_object, with_version
 from etl_daemon.core.rules.target import widened
+from etl_daemon.errors import EtlError
 from etl_daemon.ports.fleet import Depot
 
 Result = CleanSlice | Refusal | Deferral
@@ -27,10 +30,14 @@ SCHEMA = pa.schema([("share", pa.int64()), ("place", pa.int64()), ("object", pa.
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What an executor works with: reading and rules for the objects of a plan, and where rows are left."""
+    """What an executor works with: reading and rules for the objects of a plan, and where rows are left.
 
-    results: Callable[[BatchPlan], Iterator[Result]]
+    Of one object ``results`` may be those of a portion, whose traits come last. ``section`` looks for one in an object.
+    """
+
+    results: Callable[[BatchPlan, Portion | None], Iterator[Result | Traits]]
     depot: Depot
+    section: Callable[[ObjectRef, int], Section | None]
 
 
 OpenBench = Callable[[], AbstractContextManager[Bench]]
@@ -42,7 +49,8 @@ class Task:
     """Reads the shares that it is given the numbers of; ``folder`` of the depot takes their rows, ``shown`` or not."""
 
     open: OpenBench
-    shares: tuple[BatchPlan, ...]
+    dataset: Dataset
+    shares: tuple[Share, ...]
     folder: str
     shown: bool = False
 
@@ -52,12 +60,13 @@ class Task:
             for number in batch.column(0).to_pylist():
                 yield self._told(number, list(self._done(self.shares[number])))
 
-    def _done(self, share: BatchPlan) -> Iterator[tuple[int, Report]]:
-        places = {ref: place for place, ref in enumerate(share.objects)}
+    def _done(self, share: Share) -> Iterator[tuple[int, Report]]:
+        places: dict[ObjectRef | None, int] = {ref: place for place, ref in enumerate(share.objects)}
         with self.open() as bench, Sheaves(bench.depot, self.folder, self.shown) as sheaves:
-            for ref, found in groupby(bench.results(share), lambda result: result.ref):
+            results = bench.results(BatchPlan(self.dataset, share.objects), share.portion)
+            for ref, found in groupby(results, lambda each: None if isinstance(each, Traits) else each.ref):
                 for result in sheaves.apart(found):
-                    yield places[ref], reported(result, sheaves.bound(result))
+                    yield places.get(ref, 0), reported(result, sheaves.bound(result))
                     del result  # or it would be held while the next is made
             sheaves.close()
 
@@ -69,6 +78,36 @@ class Task:
         return pa.RecordBatch.from_pylist(rows, SCHEMA)
 
 
+FOUND = "number bigint, readable boolean, begin bigint, end bigint, rows bigint"
+"""What a survey gives of each place that it looks at; nulls where no line begins."""
+
+FOUND_SCHEMA = pa.schema(
+    [("number", pa.int64()), ("readable", pa.bool_()), *[(name, pa.int64()) for name in ("begin", "end", "rows")]]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Looks for sections of objects, at the places that it is given the numbers of."""
+
+    open: OpenBench
+    places: tuple[tuple[ObjectRef, int], ...]
+
+    def __call__(self, numbers: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """For ``mapInArrow``."""
+        with self.open() as bench:
+            for batch in numbers:
+                found = [self._found(bench, number) for number in batch.column(0).to_pylist()]
+                yield pa.RecordBatch.from_pylist(found, FOUND_SCHEMA)
+
+    def _found(self, bench: Bench, number: int) -> dict[str, int | bool]:
+        try:
+            section = bench.section(*self.places[number])
+        except (EtlError, OSError, MemoryError):
+            return {"number": number, "readable": False}  # whoever reads the object as a whole says what is wrong
+        return {"number": number, "readable": True, **(asdict(section) if section else {})}
+
+
 class Sheaves:
     """The three kinds of rows of a share; a context manager that leaves no temporary file behind."""
 
@@ -76,7 +115,7 @@ class Sheaves:
         kinds = ("accepted", "quarantined", "anomalies")
         self._made = {kind: Sheaf(depot, f"{folder}/{kind}", shown) for kind in kinds}
 
-    def apart(self, found: Iterator[Result]) -> Iterator[Result]:
+    def apart(self, found: Iterator[Result | Traits]) -> Iterator[Result | Traits]:
         """An object's results; what it is refused for in the end must leave no row of it among those of others.
 
         So one slice waits until it is known that nothing follows, and an object of more has files of its own.
@@ -95,7 +134,7 @@ class Sheaves:
             yield from found
             self.close()
 
-    def bound(self, result: Result) -> dict[str, str]:
+    def bound(self, result: Result | Traits) -> dict[str, str]:
         """The names of the files that take a slice's rows; its columns are told even where there are no rows."""
         if not isinstance(result, CleanSlice):
             return {}

@@ -1,0 +1,62 @@
+"""Reading a part of an object as if all of it were read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.model import Counts, ObjectRef, RawSlice, Refusal
+from etl_daemon.core.planning.sections import Portion, Section, Traits
+
+Bytes = Callable[[int, int], memoryview]
+"""The object's bytes from the one place up to the other."""
+
+
+class PortionReading(Protocol):
+    """A portion of an object while it is read."""
+
+    def slices(self, ref: ObjectRef, body: memoryview) -> Iterator[RawSlice]:
+        """Those that decoding the whole object gives of the portion, whose bytes ``body`` is.
+
+        Raises:
+            DataError: the object cannot be read.
+        """
+
+    @property
+    def traits(self) -> Traits:
+        """What the portion, once it is read, tells of the object as a whole."""
+
+
+class Portions(Protocol):
+    """How objects are divided among those who read them."""
+
+    @property
+    def head_bytes(self) -> int:
+        """How much of an object tells whether it can be divided."""
+
+    def number(self, ref: ObjectRef, head: memoryview, dataset: Dataset) -> int:
+        """Of how many sections the object may be; 0: it can be read as a whole only."""
+
+    def section(self, ref: ObjectRef, number: int, fetch: Bytes) -> Section | None:
+        """One of them, from 0 on; None: no line begins there."""
+
+    def reading(self, dataset: Dataset, portion: Portion) -> PortionReading:
+        """The reading of a portion."""
+
+    def judge(self, traits: Traits, dataset: Dataset) -> None:
+        """Look at what all portions of an object have told.
+
+        Raises:
+            DataError: the object as a whole cannot be loaded.
+        """
+
+
+class Divider(Protocol):
+    """Who looks at objects as a whole, before and after others have read portions of them."""
+
+    def number(self, ref: ObjectRef, dataset: Dataset) -> int:
+        """Of how many sections the object may be; 0: it is to be read as a whole, and what is wrong shows then."""
+
+    def verdict(self, dataset: Dataset, ref: ObjectRef, traits: Traits, counts: Counts) -> Refusal | None:
+        """Why an object of which all portions were read is refused, if it is."""
