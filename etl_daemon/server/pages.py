@@ -13,11 +13,9 @@ from etl_daemon.core.pages.overview import overview
 from etl_daemon.core.pages.quarantine import quarantine_page
 from etl_daemon.core.status import health
 from etl_daemon.core.status.health import Reason
+from etl_daemon.server.openapi import HTML, JSON, description
 from etl_daemon.server.rendering import STATIC, rendered, static
 from etl_daemon.server.sight import Sight
-
-JSON = "application/json"
-HTML = "text/html; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +99,7 @@ def _for_machines(sight: Sight) -> Mapping[str, Page]:
         "/healthz": both,
         "/metrics": lambda _: Answer(200, sight.metrics(), sight.metrics_type),
         "/api/status": lambda _: in_json(200, health.status(sight.identity, sight.moment(), sight.patience)),
+        "/openapi.json": lambda _: in_json(200, description(sight.identity.version)),
     }
 
 
