@@ -102,9 +102,10 @@ test-glue: glue-bundle ## Install what is in build/glue as Glue does, and run a 
 chaos: setup ## Kill daemons before and after every step, half an hour long; PYTEST_ARGS='-k "FULL and rival"'
 	@$(PY) -m pytest --quiet --numprocesses $(WORKERS) --dist load -m chaos $(PYTEST_ARGS) tests/fault
 
-fuzz: setup ## Give decoders, rules, settings and documents a million strange inputs; FUZZ_RUNS=200000 for each of six targets
+fuzz: setup ## Give decoders, rules, settings, documents and the server a million strange inputs; FUZZ_RUNS=200000 for each target
 	@$(PY) -m pip install --quiet --require-hashes --requirement tests/fuzz/requirements.txt
 	@for target in $(FUZZ_TARGETS); do $(PY) -m tests.fuzz.run $$target $(FUZZ_RUNS) build/fuzz || exit 1; done
+	@$(PY) -m tests.fuzz.http $(FUZZ_RUNS) build/fuzz
 
 memory: setup ## Load 5 GB, 50,000 and 20 GB of objects within the default limit; needs 20 GB of disk
 	@$(PY) -m pytest --quiet --capture=no -m memory $(PYTEST_ARGS) tests/e2e/test_limits.py

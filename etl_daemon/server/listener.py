@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import create_server
+from waitress.utilities import Error
 
 from etl_daemon.errors import SetupError
 
@@ -26,11 +28,46 @@ REQUEST_BYTES = 16 * 1024
 CLOSE_SECONDS = 5.0
 
 
-class Connection(HTTPChannel):  # type: ignore[misc]  # Waitress has no types
+class ExpectationError(Error):  # type: ignore[misc]  # Waitress has no types
+    """Bodies are of no use here, so nobody is told to go on and send one."""
+
+    code = 417
+    reason = "Expectation Failed"
+
+
+class Request(HTTPRequestParser):  # type: ignore[misc]
+    """What a client sends. Some of it Waitress takes for a defect of its own, and logs it so; here it is refused."""
+
+    path = ""
+    """The log asks for it, also where nothing could be made of the request."""
+
+    expect_continue: bool = False
+    """Stays so: Waitress would say "100 Continue" from two threads, and also where it has refused the request."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Read the first line and the headers.
+
+        Raises:
+            ParsingError: they are no request.
+        """
+        try:
+            super().parse_header(header_plus)
+        except ValueError as error:  # a length of more digits than Python makes a number of
+            raise ParsingError("A number in the headers is too long") from error
+        finally:
+            expecting, self.expect_continue = self.expect_continue, False
+        if expecting:
+            self.error = ExpectationError("Send no body")
+            self.completed = True
+
+
+class Connection(HTTPChannel):  # type: ignore[misc]
     """A client's. Where there are too many, the oldest goes that has asked for nothing, or takes no answer.
 
     Were new ones made to wait instead, clients that never finish asking could shut out all others.
     """
+
+    parser_class = Request
 
     def __init__(self, server: Any, *given: Any, **more: Any) -> None:
         super().__init__(server, *given, **more)

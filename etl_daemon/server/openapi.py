@@ -86,6 +86,8 @@ DESCRIBED: Mapping[str, Described] = {
 
 ALWAYS: Mapping[int, Content] = {
     400: Content("The request is none, or its query has too many fields.", {JSON: ref("Error"), PLAIN: TEXT}),
+    413: Content("The body is too long.", {PLAIN: TEXT}),
+    417: Content("Bodies are of no use here, so nothing is to be continued.", {PLAIN: TEXT}),
     421: Content("The Host is none of ours: ETL_HTTP_NAMES.", {JSON: ref("Error")}),
     431: Content("The request is too long.", {PLAIN: TEXT}),
 }

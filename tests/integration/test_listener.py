@@ -10,10 +10,11 @@ from contextlib import ExitStack, suppress
 from http.client import HTTPConnection
 
 import pytest
+from waitress.adjustments import Adjustments
 
 from etl_daemon.errors import SetupError
 from etl_daemon.server import Answer, Listener, site
-from etl_daemon.server.listener import CONNECTIONS, REQUEST_BYTES, THREADS
+from etl_daemon.server.listener import CONNECTIONS, REQUEST_BYTES, THREADS, Request
 from tests.support.watching import free_port
 
 PATIENCE_SECONDS = 20.0
@@ -87,19 +88,34 @@ TWICE = b"0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
         (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n", [413]),
         (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", [400]),
         (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", [400]),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", [400]),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n", [417]),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: -1\r\n\r\n", [400]),
         (b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n" + TWICE, [501]),
         (b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\n\r\n" + TWICE, [400]),
         (b"GET / HTTP/1.1\r\nHost: x\r\nX: a\n b\r\n\r\n", [400]),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", [400]),
         (b"GET / HTTP/1.1\r\nHost: x\r\nRange: bytes=0-0\r\nConnection: close\r\n\r\n", [200]),
     ],
-    ids=["header", "path", "body", "negative", "lengths", "encodings", "blank", "newline", "tls", "range"],
+    ids=[
+        *("header", "path", "body", "negative", "lengths", "digits", "expected", "negative and expected"),
+        *("encodings", "blank", "newline", "tls", "range"),
+    ],
 )
-def test_what_no_browser_sends_is_answered_once_and_refused(request_, statuses):
+def test_what_no_browser_sends_is_answered_once_and_refused(request_, statuses, caplog):
     with listener() as serving:
         answer = said(serving.port, request_)
         assert [int(each) for each in re.findall(rb"HTTP/1\.[01] (\d{3}) ", answer)] == statuses
         assert ask(serving.port) == 200
+    assert caplog.text == "", "who sends it may not fill the log"
+
+
+def test_what_is_no_request_can_be_told_of():
+    """Where its client is gone meanwhile, Waitress names the path in the log."""
+    request = Request(Adjustments())
+    request.received(b"no request\r\n\r\n")
+    assert request.error.code == 400
+    assert request.path == ""
 
 
 def test_a_length_beside_chunks_smuggles_nothing():
