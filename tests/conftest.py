@@ -28,7 +28,8 @@ _LOOPBACK = ("127.", "::1", "localhost")
 
 def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.register_profile("here", deadline=None)  # a busy machine is no failure; pytest has a timeout
-    hypothesis.settings.load_profile("here")
+    hypothesis.settings.register_profile("few", deadline=None, derandomize=True, max_examples=25, database=None)
+    hypothesis.settings.load_profile(os.environ.get("ETL_HYPOTHESIS_PROFILE", "here"))
     config.addinivalue_line("markers", "xdist_group(name): tests that one worker runs, with --dist loadgroup")
 
 

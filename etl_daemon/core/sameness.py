@@ -21,13 +21,14 @@ def same(held: Any, loaded: Any) -> bool:
     return str(held) == str(loaded)
 
 
-def _number(value: Any) -> Decimal | None:
+def _number(value: Any) -> Decimal | str | None:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return None
     try:
-        return Decimal(str(value)).normalize()
+        number = Decimal(str(value)).normalize()
     except InvalidOperation:
         return None
+    return "NaN" if number.is_nan() else number  # which is the same as another one
 
 
 def _instant(value: Any) -> datetime | None:
