@@ -119,7 +119,7 @@ coverage: mutants-setup ## Measure what all tests but the long ones cover; fails
 		--cov-report=json:build/coverage/report.json $(PYTEST_ARGS) $(addprefix tests/,unit property contract integration e2e)
 	@$(PY) -m tests.mutants.bounds build/coverage/report.json
 
-mutants-setup: setup
+mutants-setup: setup ## Add to .venv what `make mutants` and `make coverage` need
 	@$(PY) -m pip install --quiet --require-hashes --requirement tests/mutants/requirements.txt
 
 memory: setup ## Load 5 GB, 50,000 and 20 GB of objects within the default limit; needs 20 GB of disk

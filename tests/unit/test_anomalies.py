@@ -62,14 +62,14 @@ def test_the_threshold_holds_on_prices(close, flagged):
 
     assert len(found) == flagged
     if flagged:
-        assert found[0] | {"TIMESTAMP": None, "DESCRIPTION": None} == {
+        assert found[0] | {"TIMESTAMP": None} == {
             "SYMBOL": "AAPL",
             "TIMESTAMP": None,
             "ANOMALY_TYPE": "extreme_price_movement",
             "SEVERITY": "low",
             "VALUE": Decimal(20) if close > 10 else Decimal(-20),
             "THRESHOLD": Decimal(20),
-            "DESCRIPTION": None,
+            "DESCRIPTION": f"extreme price movement: {20 if close > 10 else -20} is beyond 20",
             "DETECTED_BY": "etl_daemon:price_data",
             "_OBJECT_ROW": 1,
         }

@@ -70,6 +70,20 @@ def test_different_pairs_have_different_codes(first, second):
     assert len(set(codes.tolist())) == len(first)
 
 
+def test_a_product_that_does_not_fit_is_made_dense_first():
+    pairs = np.array([2**61 - 2, 0], np.int64), np.array([1, 0], np.int64)
+    assert dedupe.combine(*pairs).tolist() == [2 * (2**61 - 2) + 1, 0]
+    pairs[0][0] += 1
+    assert dedupe.combine(*pairs).tolist() == [3, 0]
+
+
+def test_codes_become_compact_where_there_are_four_times_as_many_as_rows():
+    few, many = np.array([7, 3], np.int64), np.array([8, 3], np.int64)
+    assert dedupe.compact(few) is few
+    assert dedupe.compact(many).tolist() == [1, 0]
+    assert dedupe.compact(few[:0]).tolist() == []
+
+
 def test_equal_pairs_have_equal_codes_of_any_integer_type():
     first, second = np.array([9, 4, 9], np.int64), np.array([3, 3, 3], np.int8)
     codes = dedupe.combine(first, second)

@@ -83,6 +83,7 @@ def test_texts_that_are_numbers(text, value):
         "-1-",
         "1e400",
         "-1e400",
+        "9" * 400,
         "\u0663",
         "1\u0663",
         "$5",
@@ -301,6 +302,8 @@ def test_quantities_that_do_not_fit():
     assert finer == [True, False, False, False, False]
     assert misfit == [True, True, True, True, False]
     numbers = parse_numbers(pa.array([999.99995, 999.9999, -1000.0]))
+    long, _, beyond = quantities(parse_numbers(pa.array([2e18, 5e17])), np.arange(2), pa.decimal128(18, 0))
+    assert (long.to_pylist(), beyond.tolist()) == ([None, Decimal(5 * 10**17)], [True, False])
     small, _, over = quantities(numbers, np.arange(3), pa.decimal128(7, 4))
     assert small.to_pylist() == [None, Decimal("999.9999"), None]
     assert over.tolist() == [True, False, True]

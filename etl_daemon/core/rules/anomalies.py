@@ -91,7 +91,7 @@ class _Groups:
 
     def __init__(self, codes: Ints) -> None:
         self.codes = codes
-        self.sizes = np.bincount(codes) if len(codes) else np.zeros(1, np.int64)
+        self.sizes = np.bincount(codes)
         self.starts = np.cumsum(self.sizes) - self.sizes
 
     def quantile(self, values: Floats, share: float) -> Floats:
