@@ -162,9 +162,12 @@ class Daemon:
         if plans and dataset.name in turn.wary:
             with Timed(self.corridor.tell, dataset.name, "recall"):  # no use reading for a destination that is down
                 self.corridor.destination.recall([dataset], self.corridor.bucket)
+        fleet, coming = self.corridor.fleet, iter(tuple(plans))
+        coming = fleet.ahead(coming) if fleet else coming
         with fetching(plans, self.corridor.intake) as fetched:
             while plans and not (stop and stop.is_set()) and not (receipts and self.elapsed() - began >= turn.seconds):
-                receipts.append(self._load(_held(plans.pop(0), receipts, look.known.cursor), look, fetched))
+                receipts.append(self._load(_held(next(coming), receipts, look.known.cursor), look, fetched))
+                plans.pop(0)
         left = [ref for plan in plans for ref in plan.objects]
         if look.listed:
             self._note(look, found, receipts)

@@ -1,8 +1,8 @@
 """A job of AWS Glue 5: what is new in SQL databases, into S3, and from there into Snowflake. docs/glue.md says how.
 
-It is ``etl-daemon extract sql --load`` with settings from the job's arguments. Glue copies ``etl-config.env`` and
-``datasets.toml`` here (``--extra-files``). Glue's bookmarks are of no use: the marks in the bucket and the ledger say
-what is done, and the next run completes what a killed one began.
+It is ``etl-daemon extract sql --load --engine spark``, in the session of Spark that Glue has, with settings from the
+job's arguments. Glue copies ``etl-config.env`` and ``datasets.toml`` here (``--extra-files``). Glue's bookmarks are of
+no use: the marks in the bucket and the ledger say what is done, and the next run completes what a killed one began.
 
     JOB_NAME                    as Glue gives it
     SNOWFLAKE                   path of the Snowflake connection in the Parameter Store, or none
@@ -38,7 +38,7 @@ def settings(arguments: Mapping[str, str]) -> dict[str, str]:
 def words(arguments: Mapping[str, str]) -> list[str]:
     """What etl_daemon is asked to do."""
     modes = [] if arguments["OBJ"] in NONE else ["--obj", arguments["OBJ"]]
-    return ["extract", "sql", "--load", *modes]
+    return ["extract", "sql", "--load", "--engine", "spark", *modes]
 
 
 def run() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from etl_daemon.adapters.spark.fleet import SparkFleet
 from etl_daemon.adapters.spark.gathering import Direct
-from etl_daemon.adapters.spark.session import open_session
+from etl_daemon.adapters.spark.session import open_session, running_session
 from etl_daemon.adapters.spark.task import Bench, Result
 from etl_daemon.bootstrap.bucket import folder
 from etl_daemon.bootstrap.machine import cores, limit_cores
@@ -38,11 +38,14 @@ UNDER = "_staging/"
 
 
 def spark_session(runtime: Runtime, master: str | None = None) -> SparkSession:
-    """A session on that master, or the one of the settings, stopped with the runtime.
+    """The session that there is already; or one on that master, or the one of the settings, stopped with the runtime.
 
     Raises:
         SetupError: there is no PySpark or no Java, or the master cannot be reached.
     """
+    there = running_session()
+    if there:
+        return there
     settings = runtime.settings
     where = master or settings.spark_master or f"local[{cores(settings)}]"
     session = open_session(where, f"etl-daemon {settings.etl_daemon_name}")
@@ -128,7 +131,7 @@ def results(dividing: Dividing, plan: BatchPlan, portion: Portion | None) -> Ite
     if portion is None:
         yield from transform(read(plan, taking), taking).results
         return
-    part = dividing.part(plan.dataset, portion)
+    part = dividing.part(plan.objects[0], portion, plan.dataset)
     taking = dividing.intake_of(part)
     with dividing.fetching(plan.objects[0], portion) as coming:
         yield from transform(read(plan, taking, coming), taking).results

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import typer
@@ -13,7 +14,8 @@ from etl_daemon.bootstrap.runtime import Runtime
 from etl_daemon.bootstrap.sql_upstream import sql_upstream
 from etl_daemon.bootstrap.upstreams import Extracting, fed
 from etl_daemon.cli import outcome
-from etl_daemon.cli.options.bring import ExtractOptions
+from etl_daemon.cli.options.bring import ExtractOptions, SqlExtractOptions
+from etl_daemon.cli.options.operate import Engine
 from etl_daemon.cli.orders import stopping
 from etl_daemon.cli.printing import console, emit, table
 from etl_daemon.cli.progress import Far, Show, bar
@@ -22,12 +24,15 @@ from etl_daemon.cli.start import chosen, in_other_modes, working_runtime
 from etl_daemon.core import configure
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.events import DatasetFailed, Event, ObjectExtracted
+from etl_daemon.daemon import DatasetReport
 from etl_daemon.errors import ConfigError, EtlError, LeaseLostError
 from etl_daemon.extraction import Put
 from etl_daemon.leasing import LeaseKeeper
 from etl_daemon.vault import load_settings
 
 Kind = Callable[[Runtime, LeaseKeeper | None], Extracting | None]
+Engaged = Callable[[Runtime], Runtime]
+"""The runtime with another engine, or as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +56,26 @@ class Line:
         }
 
 
-def extract_sql(options: ExtractOptions, obj: str | None) -> None:
-    """Extract from databases; ``obj`` has other modes and tables for this run. Errors are those of ``_extract``."""
-    _extract(sql_upstream, "docs/extract.md has examples of [datasets.NAME.sql]", options, obj)
+def extract_sql(options: SqlExtractOptions) -> None:
+    """Extract from databases; with ``load`` perhaps by the executors of Spark.
+
+    Raises:
+        typer.BadParameter: an engine is named, and nothing is to be loaded. Others are those of ``_extract``.
+    """
+    if options.engine is Engine.SPARK and not options.load:
+        raise typer.BadParameter("It is for loading: give --load too.", param_hint="--engine")
+    engine = _here if options.engine is Engine.LOCAL else partial(_on_spark, options.master)
+    _extract(sql_upstream, "docs/extract.md has examples of [datasets.NAME.sql]", options, options.obj, engine)
+
+
+def _here(runtime: Runtime) -> Runtime:
+    return runtime
+
+
+def _on_spark(master: str | None, runtime: Runtime) -> Runtime:
+    from etl_daemon.bootstrap.spark import on_spark, spark_session  # PySpark is an extra
+
+    return on_spark(runtime, spark_session(runtime, master))
 
 
 def extract_api(options: ExtractOptions) -> None:
@@ -61,8 +83,10 @@ def extract_api(options: ExtractOptions) -> None:
     _extract(api_upstream, "docs/api.md has examples of [datasets.NAME.api]", options)
 
 
-def _extract(kind: Kind, examples: str, options: ExtractOptions, obj: str | None = None) -> None:
-    """Extract, and tell what was put; with ``--load``, load it.
+def _extract(
+    kind: Kind, examples: str, options: ExtractOptions, obj: str | None = None, engine: Engaged = _here
+) -> None:
+    """Extract, and tell what was put; with ``--load``, load it by that engine.
 
     Raises:
         typer.Exit: with 1 where a dataset failed.
@@ -81,8 +105,7 @@ def _extract(kind: Kind, examples: str, options: ExtractOptions, obj: str | None
             source.lease.take(runtime.stop)
         with bar("rows", as_json=options.json) as way.show:
             lines = _lines(runtime, source, way, anew=options.full)
-        daemon = runtime.daemon(lease=source.lease)
-        reports = fed(daemon, runtime, extracting=False).cycle(runtime.stop) if options.load else []
+        reports = _loaded(engine(runtime), source) if options.load else []
     loaded = [outcome.document(report, tally) for report in reports]
     failed = any(line.error for line in lines) or any(report.failed for report in reports)
     if options.json:
@@ -91,6 +114,10 @@ def _extract(kind: Kind, examples: str, options: ExtractOptions, obj: str | None
         _show(lines, loaded)
     if failed:
         raise typer.Exit(1)
+
+
+def _loaded(runtime: Runtime, source: Extracting) -> list[DatasetReport]:
+    return fed(runtime.daemon(lease=source.lease), runtime, extracting=False).cycle(runtime.stop)
 
 
 def _chosen(whole: Runtime, source: Extracting, names: Sequence[str] | None, obj: str | None) -> Runtime:

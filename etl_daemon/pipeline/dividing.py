@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.model import Counts, ObjectRef, RawSlice, Refusal
@@ -12,6 +13,7 @@ from etl_daemon.errors import DataError, EtlError
 from etl_daemon.pipeline.fetching import Fetching, Room
 from etl_daemon.pipeline.intake import Intake, Tolerance, above_tolerance
 from etl_daemon.ports import PortionReading, Portions
+from etl_daemon.ports.dividing import Bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,9 @@ class Dividing:
     def number(self, ref: ObjectRef, dataset: Dataset) -> int:
         """Of how many sections the object may be; 0: it is to be read as a whole, and what is wrong shows then."""
         try:
-            head = self.intake.source.part(ref, 0, min(self.portions.head_bytes, ref.size))
+            return self.portions.number(ref, self._bytes_of(ref), dataset)
         except (EtlError, OSError):
             return 0
-        return self.portions.number(ref, head, dataset)
 
     def section(self, ref: ObjectRef, number: int) -> Section | None:
         """One of them; None: no line begins there.
@@ -39,25 +40,28 @@ class Dividing:
         Raises:
             EtlError, OSError: as reading the object.
         """
-        return self.portions.section(ref, number, lambda begin, end: self.intake.source.part(ref, begin, end))
+        return self.portions.section(ref, number, self._bytes_of(ref))
 
     def intake_of(self, part: Part) -> Intake:
         """What reads a portion; whether too many rows are unfit is a matter of all of them."""
         return replace(self.intake, decoder=part, tolerance=Tolerance())
 
-    def part(self, dataset: Dataset, portion: Portion) -> Part:
+    def part(self, ref: ObjectRef, portion: Portion, dataset: Dataset) -> Part:
         """What decodes a portion."""
-        return Part(self.portions, self.portions.reading(dataset, portion))
+        return Part(self.portions, self.portions.reading(portion, self._bytes_of(ref), dataset))
 
     def fetching(self, ref: ObjectRef, portion: Portion) -> Fetching:
         """Its bytes, on the way."""
-        fetch = lambda ref: self.intake.source.part(ref, portion.begin, portion.end)  # noqa: E731
+        fetch = lambda of: self.intake.source.part(of, portion.begin, portion.end)  # noqa: E731
         return Fetching([ref], fetch, Room(1, self.intake.ahead_bytes))
+
+    def _bytes_of(self, ref: ObjectRef) -> Bytes:
+        return partial(self.intake.source.part, ref)
 
     def verdict(self, dataset: Dataset, ref: ObjectRef, traits: Traits, counts: Counts) -> Refusal | None:
         """Why an object of which all portions were read is refused as a whole, if it is."""
         try:
-            self.portions.judge(traits, dataset)
+            self.portions.judge(ref, traits, dataset)
         except DataError as error:
             return Refusal(ref, error.reason, str(error))
         return next(above_tolerance(ref, counts, self.intake.tolerance), None)

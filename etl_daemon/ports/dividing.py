@@ -31,20 +31,16 @@ class PortionReading(Protocol):
 class Portions(Protocol):
     """How objects are divided among those who read them."""
 
-    @property
-    def head_bytes(self) -> int:
-        """How much of an object tells whether it can be divided."""
-
-    def number(self, ref: ObjectRef, head: memoryview, dataset: Dataset) -> int:
+    def number(self, ref: ObjectRef, fetch: Bytes, dataset: Dataset) -> int:
         """Of how many sections the object may be; 0: it can be read as a whole only."""
 
     def section(self, ref: ObjectRef, number: int, fetch: Bytes) -> Section | None:
         """One of them, from 0 on; None: no line begins there."""
 
-    def reading(self, dataset: Dataset, portion: Portion) -> PortionReading:
-        """The reading of a portion."""
+    def reading(self, portion: Portion, fetch: Bytes, dataset: Dataset) -> PortionReading:
+        """The reading of a portion, for which more than its bytes may have to be fetched."""
 
-    def judge(self, traits: Traits, dataset: Dataset) -> None:
+    def judge(self, ref: ObjectRef, traits: Traits, dataset: Dataset) -> None:
         """Look at what all portions of an object have told.
 
         Raises:

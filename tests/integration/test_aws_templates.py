@@ -249,6 +249,7 @@ FORBIDDEN = {
     "GlueRole": [
         Call("s3:PutObject", f"{BUCKET}/glue/job.zip"),
         Call("s3:DeleteObject", f"{BUCKET}/sql/a"),
+        Call("s3:DeleteObject", f"{BUCKET}/_etl_daemon/lease/etl-daemon.json"),
         Call("logs:PutLogEvents", "log-group:/aws/lambda/x"),
     ],
     "GlueExtractorRole": [
@@ -272,6 +273,13 @@ def test_a_role_may_not_do_what_is_not_its_own(moto: str, role: str) -> None:
     granted = policies(moto, role)
     assert granted
     assert [call for call in FORBIDDEN[role] if allows(granted, call)] == []
+
+
+@pytest.mark.usefixtures("outputs")
+def test_a_job_of_glue_leaves_rows_and_takes_them_away(moto: str) -> None:
+    granted = policies(moto, "GlueRole")
+    rows = f"{BUCKET}/_etl_daemon/staging/etl-daemon/price_data/x/accepted/1.arrow"
+    assert all(allows(granted, Call(f"s3:{name}Object", rows)) for name in ("Get", "Put", "Delete"))
 
 
 def test_snowflake_reads_what_is_loaded(moto: str, outputs: dict[str, str]) -> None:

@@ -33,7 +33,7 @@ from etl_daemon.pipeline import Dividing, Intake, Tolerance
 from etl_daemon.pipeline.intake import SMALL_BYTES
 from tests.support.corridor import ndjson
 from tests.support.rows import PRICES, price, ref
-from tests.support.spark import Site, csv, dirty, fill, in_turn, long_object
+from tests.support.spark import Site, csv, dirty, fill, in_turn, long_object, parquet_of
 
 TABLES = ("accepted", "quarantined", "anomalies")
 
@@ -121,12 +121,14 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """Objects of more than a share: one to load, others that are refused for this or that."""
     made = Site(tmp_path_factory.mktemp("large"))
     made.put("a.ndjson", long_object(3_000) + b"\n\n{\n" + ndjson(dirty(2_000, 1)), 0)
-    lacking = [{name: value for name, value in row.items() if name != "volume"} for row in dirty(1_500, 2)]
+    lacking = [{name: value for name, value in row.items() if name != "volume"} for row in dirty(2_200, 2)]
     made.put("b-lacks-volume.ndjson", ndjson(lacking), 1)
     made.put("c-unfit.ndjson", ndjson([price(), *[price("bad one")] * 2_000]), 2)
     made.put("d-lacks-volume-at-first.ndjson", ndjson([*lacking, *dirty(700, 6)]), 3)
     made.put("e.ndjson", ndjson(dirty(5, 3)), 4)
     made.put("f.csv", csv(dirty(2_000, 4)), 5)
+    plain_pages = {"compression": "none", "use_dictionary": False, "row_group_size": 250}
+    made.put("h.parquet", parquet_of(dirty(6_000, 7), **plain_pages), 7)
     made.put("g.ndjson.gz", gzip.compress(ndjson(dirty(2_000, 5)), 0), 6)
     return made
 
@@ -147,16 +149,17 @@ def test_objects_of_more_than_a_share_are_divided_and_give_the_same(large: Site,
     assert plain(kept(shared(planned(large), large, most, **CUT))) == undivided
 
 
-def test_only_plain_lines_of_more_than_a_share_are_divided(large: Site) -> None:
+def test_only_plain_lines_and_parquet_of_more_than_a_share_are_divided(large: Site) -> None:
     plan = planned(large)
     with dividing(large, section_bytes=50_000) as whole:
         bench = Bench(lambda *_: iter(()), LocalDepot(large.folder), whole.section)
         sections = surveyed(plan, 17, whole, lambda: nullcontext(bench), in_turn)
-        assert {each.key.rpartition("/")[2][0] for each in sections} == {"a", "b", "c", "d"}
+        assert {each.key.rpartition("/")[2][0] for each in sections} == {"a", "b", "c", "d", "h"}
         portions = [share.portion for share in cut(plan.objects, 17, sections) if share.portion]
     assert len(portions) > 12
     for of, found in sections.items():
-        assert sum(each.end - each.begin for each in found) == of.size
+        parquet_mark = 4 if of.key.endswith(".parquet") else 0
+        assert sum(each.end - each.begin for each in found) == of.size - parquet_mark
 
 
 def test_an_object_that_is_gone_when_it_is_divided_is_put_off_as_a_whole(tmp_path: Path) -> None:

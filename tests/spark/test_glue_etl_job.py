@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -60,7 +62,21 @@ class Site:
     def job(self, *datasets: str) -> GlueJob:
         settings = f"S3_BUCKET={self.bucket}\nCLOUDWATCH_NAMESPACE={NAMESPACE}\nETL_DATASETS_FILE=datasets.toml\n"
         files = {"etl-config.env": settings, "datasets.toml": "\n".join([QUIET, *datasets])}
-        return GlueJob("glue_etl_job.py", self.folder, files, {**spark_environment(), "AWS_ENDPOINT_URL": self.aws})
+        around = spark_environment()
+        logged = f"--conf spark.eventLog.enabled=true --conf spark.eventLog.dir=file://{self.spark_log} "
+        submit = logged + "--conf spark.eventLog.compress=false " + around["PYSPARK_SUBMIT_ARGS"]
+        self.spark_log.mkdir(exist_ok=True)
+        given = {**around, "PYSPARK_SUBMIT_ARGS": submit, "AWS_ENDPOINT_URL": self.aws}
+        return GlueJob("glue_etl_job.py", self.folder, files, given)
+
+    @property
+    def spark_log(self) -> Path:
+        return self.folder / "spark-log"
+
+    def batches(self) -> Counter[str]:
+        """How many batches of each dataset executors have read."""
+        text = "".join(path.read_text("utf-8", "replace") for path in self.spark_log.rglob("*") if path.is_file())
+        return Counter(name for name, _ in set(re.findall(r'"spark.job.description":"(\w+): batch (\w+)', text)))
 
     @property
     def bucket(self) -> str:
@@ -74,8 +90,8 @@ class Site:
     def rows(self, table: str, columns: str = "ID, V") -> list[tuple[Any, ...]]:
         return self.snowflake.run(f"SELECT {columns} FROM {self.database}.SALES.{table} ORDER BY ID")
 
-    def objects(self) -> list[str]:
-        found = s3_client(self.aws).list_objects_v2(Bucket=self.bucket, Prefix="sql/").get("Contents", [])
+    def objects(self, prefix: str = "sql/") -> list[str]:
+        found = s3_client(self.aws).list_objects_v2(Bucket=self.bucket, Prefix=prefix).get("Contents", [])
         return [each["Key"] for each in found]
 
 
@@ -162,6 +178,8 @@ def test_each_mode_does_what_it_means_and_a_failing_table_costs_itself_only(site
     assert failed["dataset"] == "broken"
     assert "not_there" in failed["detail"]
     assert {name: site.rows(name.upper()) for name in names} == dict.fromkeys(names, FIRST)
+    assert site.batches() == dict.fromkeys(names, 1)
+    assert site.objects("_etl_daemon/staging/") == []
     assert counts(site.aws, "MERGED")["SourceRecordCount"] == 3
     assert counts(site.aws, "BROKEN")["Errors"] >= 1
 

@@ -161,10 +161,10 @@ def csv(rows: list[dict[str, object]]) -> bytes:
     return "\n".join([head, *lines[: len(lines) // 2], head, "AAPL,short", *lines[len(lines) // 2 :], ""]).encode()
 
 
-def parquet_of(rows: list[dict[str, object]]) -> bytes:
+def parquet_of(rows: list[dict[str, object]], **how: Any) -> bytes:
     sink = pa.BufferOutputStream()
     fit = [row for row in rows if not isinstance(row["open"], str)]
-    parquet.write_table(pa.Table.from_pylist(fit), sink, row_group_size=100)
+    parquet.write_table(pa.Table.from_pylist(fit), sink, **{"row_group_size": 100, **how})
     return sink.getvalue().to_pybytes()
 
 

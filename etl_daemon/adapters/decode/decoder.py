@@ -14,7 +14,7 @@ from etl_daemon.adapters.decode.key_symbol import with_symbol
 from etl_daemon.adapters.decode.parquet import parquet_pieces
 from etl_daemon.adapters.decode.pieces import Piece, regroup
 from etl_daemon.adapters.decode.plan import require
-from etl_daemon.adapters.decode.portions import LinePortions
+from etl_daemon.adapters.decode.portions import ObjectPortions
 from etl_daemon.adapters.decode.raw_lines import RawLines
 from etl_daemon.adapters.decode.scratch import Workshop
 from etl_daemon.adapters.decode.sections import LineSections, judge
@@ -55,7 +55,7 @@ class ObjectDecoder:
         self._timezone = timezone
         self._sizes = sizes
         self._workshop = Workshop(threads)
-        self.portions = LinePortions(self._workshop, limits, sizes)
+        self.portions = ObjectPortions(self._workshop, limits, sizes)
 
     def decode(self, ref: ObjectRef, body: memoryview, dataset: Dataset) -> Iterator[RawSlice]:
         """The object's rows in order, in slices; an object without rows has none.
@@ -89,7 +89,7 @@ class ObjectDecoder:
             if dataset.raw:
                 raise DataError("unsupported_format", "A raw table takes JSON, and the object is Parquet.")
             whole = body if codec is None else b"".join(blocks)
-            return parquet_pieces(whole, dataset, self._limits)
+            return parquet_pieces(whole, dataset, self._limits, self._sizes.section_bytes)
         if dataset.kind is Kind.TABLE:
             forms = TextForms(self._timezone, dataset.timestamp_formats, dataset.thousands_separators)
             held_bytes = self._limits.typed_bytes

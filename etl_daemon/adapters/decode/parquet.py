@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,44 +22,67 @@ from etl_daemon.core.rules.columns import match_columns
 from etl_daemon.errors import DataError
 
 
-def parquet_pieces(body: memoryview | bytes, dataset: Dataset, limits: ReadLimits) -> Iterator[Piece]:
+def parquet_pieces(
+    body: memoryview | bytes, dataset: Dataset, limits: ReadLimits, section_bytes: int
+) -> Iterator[Piece]:
     """The rows of a Parquet file; only matched columns are read. Those of the kind ``table`` keep their types.
 
     Raises:
         DataError: ``undecodable``, ``too_large``, ``decompression_bomb``, ``missing_columns``, ``ambiguous_columns``.
     """
-    try:
-        for piece in _pieces(ParquetBatches(body, limits), dataset):
+    with readable_file():
+        file = ParquetBatches(body, limits)
+        for piece in pieces_of(file, dataset, file.sections(section_bytes)):
             yield piece
             let_go(memoryview(body))
+
+
+@contextmanager
+def readable_file() -> Iterator[None]:
+    """What is wrong with a file as an error of the object.
+
+    Raises:
+        DataError: ``undecodable``.
+    """
+    try:
+        yield
     except (OSError, pa.ArrowException) as error:
         raise DataError(
             "undecodable", f"The Parquet file is broken: {error}.", hint="upload the object again"
         ) from error
 
 
-def _pieces(file: ParquetBatches, dataset: Dataset) -> Iterator[Piece]:
+def pieces_of(file: ParquetBatches, dataset: Dataset, sections: Sequence[range]) -> Iterator[Piece]:
+    """The rows of these sections. Errors are those of ``parquet_pieces``."""
     file.check()
     if not file.metadata.num_rows:
         return
     schema = file.schema
     whole = dataset.kind is Kind.TABLE
-    flat = [field.name for field in schema if whole or not pa.types.is_nested(field.type)]
+    sources, extra = _matched(schema, dataset)
+    numeric = {column.name for column in dataset.schema.columns if pa.types.is_decimal(column.type)}
+    for section in sections:
+        begins = True
+        for batch in file.read(list(sources.values()), section):
+            read = pa.Table.from_batches([batch])
+            columns = {
+                name: read[source] if whole else _deliverable(read[source], name in numeric)
+                for name, source in sources.items()
+            }
+            yield Piece(pa.table(columns), NONE, _raw_of(read), extra, begins=begins)
+            begins = False
+
+
+def _matched(schema: pa.Schema, dataset: Dataset) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Which column of the file each of the dataset is, and the names of the others."""
+    flat = [field.name for field in schema if dataset.kind is Kind.TABLE or not pa.types.is_nested(field.type)]
     doubled = sorted({name for name in flat if flat.count(name) > 1})
     matching = match_columns(flat, dataset)
     if any(name in doubled for names in matching.found.values() for name in names):
         raise DataError("ambiguous_columns", f"Columns {', '.join(map(repr, doubled))} come more than once.")
     require(matching, schema.names)
     sources = {name: names[0] for name, names in matching.found.items()}
-    extra = tuple(name for name in schema.names if name not in sources.values())
-    numeric = {column.name for column in dataset.schema.columns if pa.types.is_decimal(column.type)}
-    for batch in file.read(list(sources.values())):
-        read = pa.Table.from_batches([batch])
-        columns = {
-            name: read[source] if whole else _deliverable(read[source], name in numeric)
-            for name, source in sources.items()
-        }
-        yield Piece(pa.table(columns), NONE, _raw_of(read), extra)
+    return sources, tuple(name for name in schema.names if name not in sources.values())
 
 
 def _deliverable(column: pa.ChunkedArray, numeric: bool) -> pa.ChunkedArray:

@@ -5,8 +5,9 @@ Text stays a dictionary until it is known how much it comes to; a batch that com
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from etl_daemon.adapters.decode.streams import check_expansion
+from etl_daemon.adapters.decode.window import Window
 from etl_daemon.core import arrow
 from etl_daemon.core.policy import ReadLimits
 
@@ -41,13 +43,15 @@ class _Leaf:
 class ParquetBatches:
     """The rows of a Parquet file in batches with the types of ``schema``, the columns that are asked for.
 
+    ``said`` is how large it unpacks by what it says of itself, ``found`` what long texts came to beyond that (bytes).
+
     Raises:
         OSError, pyarrow.ArrowException: the file is broken.
     """
 
-    def __init__(self, body: memoryview | bytes, limits: ReadLimits) -> None:
-        self._body, self._limits = pa.py_buffer(body), limits
-        plain = pq.ParquetFile(pa.BufferReader(self._body))
+    def __init__(self, body: memoryview | bytes | Window, limits: ReadLimits) -> None:
+        self._body, self._size, self._limits = body, len(body), limits
+        plain = pq.ParquetFile(self._opened())
         self.schema: pa.Schema = plain.schema_arrow
         self.metadata: pq.FileMetaData = plain.metadata
         owners = [field.name for field in self.schema for _ in range(_leaves(field.type))]
@@ -55,7 +59,7 @@ class ParquetBatches:
             raise pa.ArrowInvalid("its columns are not those of its schema")
         self._leaves = [_leaf(plain.schema, index, owner) for index, owner in enumerate(owners)]
         self._groups = [self.metadata.row_group(index) for index in range(self.metadata.num_row_groups)]
-        self._unpacked = 0
+        self.said = self.found = 0
 
     def check(self) -> None:
         """Refuse a file that says of itself that it unpacks to too much.
@@ -63,9 +67,11 @@ class ParquetBatches:
         Raises:
             DataError: ``too_large``, ``decompression_bomb``.
         """
+        if sum(group.num_rows for group in self._groups) != self.metadata.num_rows:
+            raise pa.ArrowInvalid(f"its row groups do not have the {self.metadata.num_rows} rows that it says it has")
         repeated = [leaf.index for leaf in self._leaves if leaf.repeated]
         wide = [leaf for leaf in self._leaves if leaf.width > SHORT_BYTES and not leaf.is_text]
-        self._unpacked = sum(
+        self.said = sum(
             group.total_byte_size
             + sum(NUMBER_BYTES * group.column(index).num_values for index in repeated)
             + sum(leaf.width * group.column(leaf.index).num_values for leaf in wide)
@@ -73,23 +79,50 @@ class ParquetBatches:
         )
         self._spend(0)
 
-    def read(self, columns: Collection[str]) -> Iterator[pa.RecordBatch]:
-        """The rows, these columns of them.
+    def sections(self, size: int) -> list[range]:
+        """Row groups that are read together: so many that they come to ``size`` bytes, unpacked."""
+        ends, held = [0], 0
+        for at, group in enumerate(self._groups):
+            held += group.total_byte_size
+            if held >= size or at + 1 == len(self._groups):
+                ends.append(at + 1)
+                held = 0
+        return [range(*bounds) for bounds in pairwise(ends)]
+
+    def places(self, sections: Sequence[range]) -> list[tuple[int, int]]:
+        """Where the bytes of these sections, of all row groups, begin and end; nothing, where they lie disorderly."""
+        begins = [_begin(self._groups[section[0]]) for section in sections]
+        bounds = list(pairwise([*begins, self._size]))
+        return bounds if all(begin < end for begin, end in bounds) else []
+
+    def rows(self, groups: range) -> int:
+        """How many rows these row groups have."""
+        return sum(self._groups[at].num_rows for at in groups)
+
+    def read(self, columns: Collection[str], groups: range | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows of these row groups, or all of them; these columns.
 
         Raises:
             DataError: ``too_large``, ``decompression_bomb``.
         """
+        groups = range(len(self._groups)) if groups is None else groups
         wanted = [leaf for leaf in self._leaves if leaf.column in columns]
         texts = [leaf.path for leaf in wanted if leaf.is_text]
-        file = pq.ParquetFile(pa.BufferReader(self._body), metadata=self.metadata, read_dictionary=texts)
-        rows = 0
-        for batch in file.iter_batches(batch_size=self._rows(wanted), columns=list(columns)):
+        file = pq.ParquetFile(self._opened(), metadata=self.metadata, read_dictionary=texts)
+        expected, rows = self.rows(groups), 0
+        batches = file.iter_batches(batch_size=self._rows(wanted), row_groups=list(groups), columns=list(columns))
+        for batch in batches:
             rows += batch.num_rows
             self._spend(_weight(batch))
             for part in _parts(batch):
                 yield self._typed(part)
-        if rows != self.metadata.num_rows:
-            raise pa.ArrowInvalid(f"it has {rows} rows, and says that it has {self.metadata.num_rows}")
+        if rows != expected:
+            raise pa.ArrowInvalid(f"it has {rows} rows, and says that it has {expected}")
+
+    def _opened(self) -> pa.NativeFile:
+        if isinstance(self._body, Window):
+            return pa.PythonFile(self._body, "r")
+        return pa.BufferReader(pa.py_buffer(self._body))
 
     def _rows(self, wanted: Collection[_Leaf]) -> int:
         """So many that a batch is not too large, if the rows of a group are alike."""
@@ -99,8 +132,8 @@ class ParquetBatches:
         return int(min(BATCH_ROWS, max(BATCH_BYTES / max(per_row, default=1.0), 1)))
 
     def _spend(self, more: int) -> None:
-        self._unpacked += more
-        check_expansion(self._unpacked, self._body.size, self._limits)
+        self.found += more
+        check_expansion(self.said + self.found, self._size, self._limits)
 
     def _typed(self, part: pa.RecordBatch) -> pa.RecordBatch:
         fields = [self.schema.field(name) for name in part.schema.names]
@@ -117,6 +150,13 @@ def _leaves(type_: pa.DataType) -> int:
     if pa.types.is_struct(type_):
         return sum(_leaves(field.type) for field in type_)
     return _leaves(type_.value_type) if pa.types.is_nested(type_) else 1
+
+
+def _begin(group: pq.RowGroupMetaData) -> int:
+    """Where its first column begins; not all writers say where a dictionary does."""
+    chunks = [group.column(at) for at in range(group.num_columns)]
+    offsets = [offset for chunk in chunks for offset in (chunk.dictionary_page_offset, chunk.data_page_offset)]
+    return int(min(filter(None, offsets), default=0))
 
 
 def _leaf(schema: pq.ParquetSchema, index: int, owner: str) -> _Leaf:

@@ -1,106 +1,54 @@
-"""JSON lines in portions: plain text can be cut at any line's end, once its lines are counted."""
+"""Objects in portions, by what they are: JSON lines can be cut at any line's end, Parquet between row groups."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from etl_daemon.adapters.decode import sniff
-from etl_daemon.adapters.decode.key_symbol import with_symbol
-from etl_daemon.adapters.decode.lines import Lines
-from etl_daemon.adapters.decode.pieces import regroup
+from etl_daemon.adapters.decode.line_portions import LinePortions
+from etl_daemon.adapters.decode.parquet_portions import ParquetPortions
 from etl_daemon.adapters.decode.scratch import Workshop
-from etl_daemon.adapters.decode.sections import LineSections, judge
+from etl_daemon.adapters.decode.sections import judge
 from etl_daemon.adapters.decode.sizes import Sizes
-from etl_daemon.adapters.decode.sniff import Format
-from etl_daemon.adapters.decode.streams import cut_lines, line_end, plain_blocks
-from etl_daemon.core.datasets import Dataset, Kind
-from etl_daemon.core.model import ObjectRef, RawSlice
+from etl_daemon.adapters.decode.streams import check_expansion
+from etl_daemon.core.datasets import Dataset
+from etl_daemon.core.model import ObjectRef
 from etl_daemon.core.planning.sections import Portion, Section, Traits
 from etl_daemon.core.policy import ReadLimits
-from etl_daemon.errors import DataError
-from etl_daemon.ports.dividing import Bytes
-
-TAIL_BYTES = 2**16
-"""Looked at behind a section for the end of its last line."""
+from etl_daemon.ports.dividing import Bytes, PortionReading
 
 
 @dataclass(frozen=True, slots=True)
-class LinePortions:
-    """Divides uncompressed JSON lines of the built-in kinds. Types of other datasets hold for an object as a whole."""
+class ObjectPortions:
+    """As the port says. What is compressed, CSV, or a document is read as a whole."""
 
     workshop: Workshop
     limits: ReadLimits
     sizes: Sizes
 
-    @property
-    def head_bytes(self) -> int:
+    def number(self, ref: ObjectRef, fetch: Bytes, dataset: Dataset) -> int:
         """As the port says."""
-        return sniff.HEAD_BYTES + 1
-
-    def number(self, ref: ObjectRef, head: memoryview, dataset: Dataset) -> int:
-        """As the port says; by the same look at the beginning that decoding takes."""
-        typed = dataset.kind is Kind.TABLE or bool(dataset.records_path)
-        if typed or not len(head) == self.head_bytes <= ref.size <= self.limits.max_object_bytes:
+        if not 4 < ref.size <= self.limits.max_object_bytes:
             return 0
-        text = bytes(head)
-        if sniff.codec(text[:4]) or text.startswith((b"PAR1", sniff.BOM)) or not text.strip():
-            return 0
-        try:
-            sniff.refuse_foreign(text)
-        except DataError:
-            return 0
-        is_lines = sniff.text_format(text[: sniff.HEAD_BYTES], ref.key, whole=False) is Format.LINES
-        return -(-ref.size // self.sizes.section_bytes) if is_lines else 0
+        return self._kind(fetch).number(ref, fetch, dataset)
 
     def section(self, ref: ObjectRef, number: int, fetch: Bytes) -> Section | None:
         """As the port says."""
-        size, tail = self.sizes.section_bytes, TAIL_BYTES
-        begin, body, stop = number * size, memoryview(b""), 0
-        while not stop and begin + len(body) < ref.size:
-            body = fetch(begin, min(begin + size + tail, ref.size))
-            stop, tail = line_end(body, size), tail * 16
-        start, stop = (line_end(body, 0) if number else 0), stop or len(body)
-        if start >= stop or (number and not 0 < start <= size):
-            return None
-        text, longest = body[start:stop], self.limits.max_record_bytes
-        blocks = plain_blocks(text, self.sizes.chunk_bytes, size, begin + start)
-        rows = sum(Lines(chunk, longest).rows for chunk in cut_lines(blocks, longest))
-        return Section(begin + start, begin + stop, rows)
+        return self._kind(fetch).section(ref, number, fetch)
 
-    def reading(self, dataset: Dataset, portion: Portion) -> LineReading:
+    def reading(self, portion: Portion, fetch: Bytes, dataset: Dataset) -> PortionReading:
         """As the port says."""
-        sizes = self.sizes
-        longest = self.limits.max_record_bytes
-        sections = LineSections(dataset, self.workshop, longest, sizes.section_bytes, portion.begin)
-        return LineReading(sections, portion, sizes)
+        return self._kind(fetch).reading(portion, fetch, dataset)
 
-    def judge(self, traits: Traits, dataset: Dataset) -> None:
+    def judge(self, ref: ObjectRef, traits: Traits, dataset: Dataset) -> None:
         """As the port says.
 
         Raises:
-            DataError: ``missing_columns``, ``ambiguous_columns``.
+            DataError: ``missing_columns``, ``ambiguous_columns``, ``too_large``, ``decompression_bomb``.
         """
         judge(traits, dataset)
+        check_expansion(traits.unpacked, ref.size, self.limits)
 
-
-@dataclass(frozen=True, slots=True)
-class LineReading:
-    """A portion of an object's lines."""
-
-    sections: LineSections
-    portion: Portion
-    sizes: Sizes
-
-    def slices(self, ref: ObjectRef, body: memoryview) -> Iterator[RawSlice]:
-        """As the port says."""
-        sizes, sections = self.sizes, self.sections
-        blocks = plain_blocks(body, sizes.chunk_bytes, sizes.section_bytes, self.portion.begin)
-        for part in regroup(ref, sections.pieces(blocks), sizes.slice_rows, self.portion.first_row):
-            yield with_symbol(sections.dataset, part)
-            del part
-
-    @property
-    def traits(self) -> Traits:
-        """As the port says."""
-        return self.sections.traits
+    def _kind(self, fetch: Bytes) -> LinePortions | ParquetPortions:
+        if bytes(fetch(0, 4)) == b"PAR1":
+            return ParquetPortions(self.limits, self.sizes)
+        return LinePortions(self.workshop, self.limits, self.sizes)

@@ -14,7 +14,7 @@ from etl_daemon.errors import EtlError, SetupError, TransientError
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-__all__ = ["SparkSession", "failures", "open_session"]
+__all__ = ["SparkSession", "failures", "open_session", "running_session"]
 
 OF_THIS_MACHINE = {
     "spark.ui.enabled": "false",
@@ -33,7 +33,7 @@ OURS = {
 
 
 def open_session(master: str, name: str) -> SparkSession:
-    """A session on that master, or the one that this process has already; what spark-submit says comes first.
+    """A session on that master; what spark-submit says comes first.
 
     Raises:
         SetupError: there is no PySpark or no Java, or the master cannot be reached.
@@ -53,6 +53,15 @@ def open_session(master: str, name: str) -> SparkSession:
         return building.getOrCreate()
     except Exception as error:  # py4j's, Java's and PySpark's have nothing in common
         raise SetupError(f"No Spark session on {master}: {_first_line(error)}", hint=INSTALL) from error
+
+
+def running_session() -> SparkSession | None:
+    """The session that this process has already, as a job of Glue has: whoever made it stops it."""
+    if "pyspark" not in sys.modules:
+        return None
+    from pyspark.sql import SparkSession
+
+    return SparkSession.getActiveSession()
 
 
 @contextmanager

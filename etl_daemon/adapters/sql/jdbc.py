@@ -185,7 +185,7 @@ def spark_session() -> Any:
     try:
         from pyspark.sql import SparkSession
     except ModuleNotFoundError as error:
-        hint = "pip install 'etl_daemon[spark]', or take postgresql:// or mysql://, which need none"
+        hint = "pip install 'etl-daemon[spark]', or take postgresql:// or mysql://, which need none"
         raise SetupError("Addresses of JDBC are read by Spark, and there is no PySpark.", hint=hint) from error
     with _understood():
         return SparkSession.builder.getOrCreate()

@@ -9,6 +9,7 @@ import typer
 
 from etl_daemon.cli import completion
 from etl_daemon.cli.options import Json
+from etl_daemon.cli.options.operate import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,4 +34,10 @@ class SqlExtractOptions(ExtractOptions):
     obj: Annotated[
         str | None,
         typer.Option(metavar="JSON", help='Other modes for this run: {"SCHEMA.TABLE": "MODE"} or "MODE;TABLE_SUFFIX".'),
+    ] = None
+    engine: Annotated[
+        Engine, typer.Option(help="With --load: what reads and applies the rules, this machine or executors of Spark.")
+    ] = Engine.LOCAL
+    master: Annotated[
+        str | None, typer.Option(metavar="URL", help="Spark's master. [default: SPARK_MASTER, or this machine's cores]")
     ] = None

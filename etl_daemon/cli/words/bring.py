@@ -12,7 +12,7 @@ def _sql(options: SqlExtractOptions) -> None:
     """Put what is new in databases into the bucket, once."""
     from etl_daemon.cli.extract import extract_sql
 
-    extract_sql(options, options.obj)
+    extract_sql(options)
 
 
 def _api(options: ExtractOptions) -> None:

@@ -30,15 +30,20 @@ class Portion:
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """Of some sections: the names that columns have in their records, and whether there is any record."""
+    """Of some sections: the names that columns have in their records, and whether there is any record.
+
+    ``unpacked`` is what is known of how large their object is once it is unpacked (bytes).
+    """
 
     names: tuple[str, ...] = ()
     has_records: bool = False
+    unpacked: int = 0
 
     def __add__(self, other: Traits) -> Traits:
-        return Traits((*dict.fromkeys((*self.names, *other.names)),), self.has_records or other.has_records)
+        names = (*dict.fromkeys((*self.names, *other.names)),)
+        return Traits(names, self.has_records or other.has_records, self.unpacked + other.unpacked)
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> Traits:
         """What ``dataclasses.asdict`` made of them, perhaps by way of JSON."""
-        return cls(tuple(told["names"]), told["has_records"])
+        return cls(**{**told, "names": tuple(told["names"])})
