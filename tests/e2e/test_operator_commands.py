@@ -157,6 +157,12 @@ def test_without_pyspark_the_engine_says_what_to_install(shell: Shell) -> None:
     assert not (shell.folder / "etl.duckdb").exists()
 
 
+def test_an_engine_is_for_loading(shell: Shell) -> None:
+    ended = shell.run("extract", "sql", "--engine", "spark")
+    assert ended.code == 2
+    assert "--load" in ended.err
+
+
 @pytest.mark.parametrize("words", [("--output", "parquet"), ("--to", "out"), ("--output", "parquet", "--to", "out")])
 def test_files_need_a_place_and_spark(shell: Shell, words: tuple[str, ...]) -> None:
     ended = shell.run("backfill", "--dataset", "price_data", "--since", "1d", "--until", "0m", *words)

@@ -33,7 +33,7 @@ from etl_daemon.pipeline import Dividing, Intake, Tolerance
 from etl_daemon.pipeline.intake import SMALL_BYTES
 from tests.support.corridor import ndjson
 from tests.support.rows import PRICES, price, ref
-from tests.support.spark import Site, csv, dirty, fill, in_turn, long_object, parquet_of
+from tests.support.spark import Site, csv, dirty, fill, hands, here, in_turn, long_object, parquet_of
 
 TABLES = ("accepted", "quarantined", "anomalies")
 
@@ -188,6 +188,20 @@ def test_behind_the_first_fault_of_a_divided_object_is_nothing_more() -> None:
         ("a", "slice"), ("a", "refusal"), ("b", "slice"), ("b", "slice"), ("b", "refusal"), ("c", "slice"),
     ]  # fmt: skip
     assert asked == [(other, Traits(("x", "y"), True), Counts(4, 2, 2))]
+
+
+def test_a_cycle_by_a_fleet_loads_what_one_without_it_does(tmp_path: Path) -> None:
+    site = Site(tmp_path, {"PRICE_DATA_WINDOW": 87_600, "ETL_BATCH_SIZE": 200})
+    for number in range(4):
+        site.put(f"{number}.ndjson", ndjson(dirty(120, number)), number)
+    for name, engine in (("alone", here), ("fleet", hands(2))):
+        with site.runtime(name, engine) as runtime:
+            runtime.corridor.destination.prepare(runtime.datasets)
+            reports = runtime.daemon().cycle()
+            assert [report.settled for report in reports] == [4, 0, 0]
+            assert len(reports[0].receipts) > 1
+    assert site.contents("fleet") == site.contents("alone")
+    assert site.staging == []
 
 
 def planned(site: Site) -> BatchPlan:

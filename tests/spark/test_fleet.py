@@ -97,7 +97,7 @@ def test_one_object_that_several_executors_read_gives_the_same(session, heavy, h
 
 
 def test_a_parquet_file_that_several_executors_read_gives_the_same(session, tmp_path: Path) -> None:
-    site, at = Site(tmp_path), np.arange(1_500_000)
+    site, at = Site(tmp_path), np.arange(1_100_000)
     instants = pa.array(at // 26 % 500 * 60_000_000 + 1_767_225_600_000_000).cast(pa.timestamp("us"))
     prices = {name: 9.0 + at % 7 * step for name, step in [("open", 0.1), ("low", 0.01), ("high", 0.3), ("close", 0.2)]}
     symbols = pa.array([chr(65 + number) * 3 for number in range(26)]).take(pa.array(at % 26))
@@ -107,7 +107,7 @@ def test_a_parquet_file_that_several_executors_read_gives_the_same(session, tmp_
         table, site.bucket / "processed/price_data/long.parquet", row_group_size=100_000, use_dictionary=False
     )
     alone = site.load("alone")
-    assert len(alone["quarantine"]) == 1_500 * 3
+    assert len(alone["quarantine"]) == 1_100 * 3
     with site.runtime("none", spark(session, 2)) as runtime:
         refs = tuple(runtime.corridor.intake.source.list("", "processed/price_data/"))
         assert runtime.corridor.fleet.divider.number(refs[0], runtime.datasets[0]) == 2

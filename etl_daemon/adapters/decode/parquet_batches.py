@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from etl_daemon.adapters.decode.streams import check_expansion
 from etl_daemon.adapters.decode.window import Window
 from etl_daemon.core import arrow
+from etl_daemon.core.planning.sections import SECTION_ROWS
 from etl_daemon.core.policy import ReadLimits
 
 BATCH_ROWS = 2**17
@@ -80,13 +81,13 @@ class ParquetBatches:
         self._spend(0)
 
     def sections(self, size: int) -> list[range]:
-        """Row groups that are read together: so many that they come to ``size`` bytes, unpacked."""
-        ends, held = [0], 0
+        """Row groups that are read together: so many that they come to ``size`` bytes, unpacked, or to many rows."""
+        ends, held, rows = [0], 0, 0
         for at, group in enumerate(self._groups):
-            held += group.total_byte_size
-            if held >= size or at + 1 == len(self._groups):
+            held, rows = held + group.total_byte_size, rows + group.num_rows
+            if held >= size or rows >= SECTION_ROWS or at + 1 == len(self._groups):
                 ends.append(at + 1)
-                held = 0
+                held = rows = 0
         return [range(*bounds) for bounds in pairwise(ends)]
 
     def places(self, sections: Sequence[range]) -> list[tuple[int, int]]:

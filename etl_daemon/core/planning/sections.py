@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 SECTION_BYTES = 2**26
-"""Text from which a section ends, at the next line's end."""
+"""Text from which a section ends, at the next line's end, or columns, with their row group."""
+
+SECTION_ROWS = 2**19
+"""Rows from which it does in files that say how many rows a group has; their bytes say little of what is to be done."""
 
 
 @dataclass(frozen=True, slots=True)
