@@ -63,6 +63,9 @@ def open_source(settings: Settings, tell: Callable[[Event], None], stop: Signal)
 def decoder(settings: Settings) -> ObjectDecoder:
     """The decoder alone, for commands that read local files; close it after use."""
     from etl_daemon.adapters.decode import ObjectDecoder
+    from etl_daemon.adapters.decode.sizes import Sizes
 
-    limits = replace(configure.read_limits(settings), typed_bytes=budget(settings).typed)
-    return ObjectDecoder(limits, threads=parsers(settings), timezone=settings.source_timezone)
+    shares = budget(settings)
+    limits = replace(configure.read_limits(settings), typed_bytes=shares.typed)
+    sizes = Sizes(chunk_bytes=shares.chunk)
+    return ObjectDecoder(limits, threads=parsers(settings), sizes=sizes, timezone=settings.source_timezone)

@@ -6,6 +6,8 @@ import pytest
 
 from etl_daemon.core.budget import (
     AHEAD_BYTES,
+    CHUNK_BYTES,
+    LARGE_CHUNKS_BYTES,
     LEAST_MB,
     MIB,
     PARSER_BYTES,
@@ -24,7 +26,7 @@ def test_the_shares_of_each_step_fit_the_limit(limit_mb: int, cores: int) -> Non
     shares = divided(limit_mb, cores)
     always = PROCESS_BYTES + shares.staged
     ahead = AHEAD_BYTES if shares.decode_ahead else 0
-    parsers = (shares.parsers - 2) * PARSER_BYTES
+    parsers = (shares.parsers - 2) * PARSER_BYTES + (LARGE_CHUNKS_BYTES if shares.chunk > CHUNK_BYTES else 0)
     assert always + SLICE_BYTES + ahead + parsers + shares.fetched + shares.typed <= limit_mb * MIB, "reading"
     assert always + shares.engine <= limit_mb * MIB, "the commit"
     assert min(shares.fetched, shares.typed, shares.staged) > 0
@@ -44,3 +46,8 @@ def test_workers_follow_the_cores_as_far_as_memory_goes() -> None:
     assert not divided(65_536, 1).decode_ahead, "nobody else is there to do it"
     assert not divided(LEAST_MB, 8).decode_ahead
     assert divided(1024, 2).decode_ahead
+
+
+def test_chunks_are_large_where_there_is_room() -> None:
+    assert divided(LEAST_MB, 2).chunk == CHUNK_BYTES
+    assert divided(1024, 2).chunk == 2 * CHUNK_BYTES

@@ -56,6 +56,11 @@ class Lines:
         found: list[bytes] = self._parsed.array().take(self._lines(rows)).to_pylist()
         return found
 
+    def braced(self, rows: Positions) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Which of these rows begin and end as an object does."""
+        ends = ((line.lstrip()[:1], line.rstrip()[-1:]) for line in self.samples(rows))
+        return np.fromiter((pair == (b"{", b"}") for pair in ends), np.bool_, len(rows))
+
     def text(self, rows: Positions) -> pa.StringArray:
         r"""The lines of these rows without their line ends; what is not UTF-8 stays visible as ``\xNN``."""
         lines = self.binary(rows)

@@ -106,6 +106,7 @@ class JsonLines:
             self.keys.add(scratch.table(keys_sql(sheet.path, lines.longest))["key"].to_pylist())
         objects = arrow.values(table["_object"], False).copy()
         unknown = np.flatnonzero(arrow.values(table["_object"].is_null()))
+        unknown = unknown[lines.braced(rows[unknown])]  # the others are cut, or no objects anyway
         if len(unknown):
             sheet.load(lines.pick(rows[unknown]))
             objects[unknown] = arrow.values(scratch.table(objects_sql(sheet.path, lines.longest))["object"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from etl_daemon.adapters.decode.streams import CHUNK_BYTES
+from etl_daemon.core.budget import CHUNK_BYTES
 from etl_daemon.core.model import SLICE_ROWS
 from etl_daemon.core.planning.sections import SECTION_BYTES
 

@@ -13,9 +13,6 @@ from etl_daemon.errors import DataError
 
 Block = bytes | memoryview
 
-CHUNK_BYTES = 4 * 2**20
-"""So much is parsed at a time, decompressed."""
-
 RATIO_FREE_BYTES = 16 * 2**20
 """Small objects of blanks or zeros compress better than any limit and harm nobody."""
 BACKWARD_BYTES = 2**16

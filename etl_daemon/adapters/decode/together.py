@@ -15,7 +15,7 @@ from etl_daemon.adapters.decode.pieces import Piece
 from etl_daemon.adapters.decode.plan import Keys, names_of
 from etl_daemon.adapters.decode.scratch import Workshop
 from etl_daemon.adapters.decode.sniff import Format
-from etl_daemon.adapters.decode.streams import CHUNK_BYTES
+from etl_daemon.core.budget import CHUNK_BYTES
 from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.model import ObjectRef
 
