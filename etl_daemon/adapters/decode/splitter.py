@@ -16,7 +16,8 @@ QUOTE, BACKSLASH, COMMA, NEWLINE, RETURN, SPACE = 34, 92, 44, 10, 13, 32
 INVALID = 1
 """A control character: where a raw line end stands within a string, it keeps the text as invalid as it was."""
 OPENING, CLOSING = b"[{", b"]}"
-TOKENS = np.isin(np.arange(256), np.frombuffer(b'[]{},"\r\n', np.uint8))
+BRACKET_BITS, ALL_BITS = 0x26, 0x7F
+"""With these bits set, a bracket of either kind is this; so are Y, y, _ and DEL, which change no depth."""
 DELTA = np.zeros(256, np.int8)
 DELTA[list(OPENING)], DELTA[list(CLOSING)] = 1, -1
 MAX_BACKSLASHES = 2**20
@@ -77,21 +78,19 @@ class Splitter:
         if self._closed:
             self._check_rest(data)
             return b""
-        at = np.flatnonzero(TOKENS[data])
+        inside = _inside_strings(data, self._quoted)
+        self._quoted = bool(inside[-1])
+        at = np.flatnonzero((((data | BRACKET_BITS) == ALL_BITS) | (data == COMMA)) & ~inside)
         kinds = data[at]
-        quotes = (kinds == QUOTE) & ~escaped(data, at)
-        parity = np.cumsum(quotes, dtype=np.uint8) & 1  # the sum may wrap, its parity holds
-        quoted = parity != self._quoted
-        depths = self._depth + np.cumsum(DELTA[kinds] * ~quoted, dtype=np.int32)
+        depths = self._depth + np.cumsum(DELTA[kinds], dtype=np.int32)
+        self._depth = int(depths[-1]) if len(at) else self._depth
         self._check_depth(depths)
-        line_ends = (kinds == NEWLINE) | (kinds == RETURN)
-        data[at[line_ends]] = np.where(quoted[line_ends], INVALID, SPACE)
+        line_ends = np.flatnonzero((data == NEWLINE) | (data == RETURN))
+        data[line_ends] = np.where(inside[line_ends], INVALID, SPACE)
         if self._members:
-            commas = at[(kinds == COMMA) & ~quoted & (depths == 1)]
+            commas = at[(kinds == COMMA) & (depths == 1)]
             self._commas += len(commas)
             data[commas] = NEWLINE
-        self._quoted = bool(quoted[-1]) if len(at) else self._quoted
-        self._depth = int(depths[-1]) if len(at) else self._depth
         return self._bounded(data, at, depths)
 
     def _check_depth(self, depths: Depths) -> None:
@@ -122,6 +121,26 @@ class Splitter:
     def _check_rest(self, data: Bytes) -> None:
         if not SPACES[data].all():
             raise DataError("undecodable", "Text follows after the end of the JSON document.")
+
+
+def _inside_strings(data: Bytes, quoted: bool) -> Bools:
+    """Which bytes are inside strings, opening quotes too, if the text begins inside one or not.
+
+    That is whether an odd number of quotes stands before a byte, for 64 bytes at once: shifts spread a quote's bit over
+    all that follow it in its word, and a word turns around where the one before it ends inside a string.
+    """
+    quotes = data == QUOTE
+    if BACKSLASH in data:
+        at = np.flatnonzero(quotes)
+        quotes[at[escaped(data, at)]] = False
+    words = np.zeros(len(data) // 64 + 1, "<u8")
+    packed = np.packbits(quotes, bitorder="little")
+    words.view(np.uint8)[: len(packed)] = packed
+    for shift in (1, 2, 4, 8, 16, 32):
+        words ^= words << np.uint64(shift)
+    odd = np.concatenate([[np.uint64(quoted)], words[:-1] >> np.uint64(63)])
+    words ^= np.uint64(0) - np.bitwise_xor.accumulate(odd)
+    return np.unpackbits(words.view(np.uint8), count=len(data), bitorder="little").view(np.bool_)
 
 
 def escaped(data: Bytes, at: Positions) -> Bools:
