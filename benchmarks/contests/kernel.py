@@ -16,6 +16,7 @@ from benchmarks.data import write_prices
 from benchmarks.race import OURS, Bound, Contender, Given, Heat
 from benchmarks.statement import over_arrow
 from etl_daemon.adapters.decode import ObjectDecoder
+from etl_daemon.adapters.observers.memory import keep_freed
 from etl_daemon.config import Settings
 from etl_daemon.core import configure
 from etl_daemon.core.datasets import Dataset
@@ -37,6 +38,7 @@ BOUNDS = {"minutes": 4.5, "distinct": 2.5}
 
 def heats(given: Given) -> Iterator[Heat]:
     """Timestamps that many rows share, then all of them distinct."""
+    keep_freed()  # as every command does that loads
     rows = min(given.size(SLICE_ROWS, 2**18), SLICE_ROWS)
     for instants, bound in BOUNDS.items():
         with duckdb.connect(config={"threads": given.threads}) as connection:
