@@ -114,3 +114,15 @@ def test_decimals_are_written_in_full() -> None:
         "2026-01-02 03:04:05",
         "2026-01-02 03:04:05.5",
     ]
+
+
+def test_extension_types_within_a_structure_are_what_they_are_stored_as() -> None:
+    uuid = pa.array([b"\x00\xff" * 8, None], pa.uuid())
+    words = pa.array(["a", None]).dictionary_encode()
+    structure = pa.StructArray.from_arrays(
+        [pa.array(['{"x": 1}', None], JSON), uuid, words, pa.nulls(2)], names=["json", "id", "word", "nothing"]
+    )
+    assert json_text(structure).to_pylist() == [
+        '{"json":{"x": 1},"id":"' + "00ff" * 8 + '","word":"a","nothing":null}',
+        '{"json":null,"id":null,"word":null,"nothing":null}',
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from etl_daemon.core.sql.dialect import DUCKDB, SNOWFLAKE, ZONED, arrow_type, length_limit
+from etl_daemon.core.sql.dialect import DIALECTS, DUCKDB, SNOWFLAKE, ZONED, arrow_type, length_limit
 
 JSON, TIME, MICROS = pa.json_(), pa.time64("us"), pa.timestamp("us")
 
@@ -80,3 +80,81 @@ def test_a_table_is_described() -> None:
     assert [length_limit(field) for field in schema] == [None, None, 8, None]
     assert SNOWFLAKE.described([("F", "FLOAT"), ("T", "VARCHAR(16777216)")]).types == [pa.float64(), pa.string()]
     assert length_limit(SNOWFLAKE.described([("T", "VARCHAR(16777216)")]).field(0)) is None
+
+
+COLUMNS = pa.schema([("BATCH_ID", pa.string()), ("AT", MICROS)])
+
+
+def test_a_json_list_becomes_rows() -> None:
+    assert DUCKDB.listed(COLUMNS) == (
+        """SELECT unnest(from_json(?, '[{"BATCH_ID": "VARCHAR", "AT": "TIMESTAMP"}]'), max_depth := 2)"""
+    )
+    assert SNOWFLAKE.listed(COLUMNS) == (
+        "SELECT f.value:BATCH_ID::VARCHAR AS BATCH_ID, f.value:AT::TIMESTAMP_NTZ AS AT "
+        "FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f"
+    )
+
+
+def test_json_is_parsed_where_it_is_staged_as_text() -> None:
+    assert SNOWFLAKE.staged("v", JSON) == "COALESCE(TRY_PARSE_JSON(v), TO_VARIANT(v))"
+    assert SNOWFLAKE.staged("v", pa.string()) == DUCKDB.staged("v", JSON) == "v"
+
+
+@pytest.mark.parametrize(
+    ("type_", "duckdb", "snowflake"),
+    [
+        (pa.string(), "v", "v"),
+        (pa.int64(), "CAST(v AS VARCHAR)", "CAST(v AS VARCHAR)"),
+        (pa.binary(), "hex(v)", "TO_VARCHAR(v, 'HEX')"),
+        (pa.date32(), "CAST(v AS VARCHAR)", "TO_VARCHAR(v, 'YYYY-MM-DD')"),
+        (TIME, "CAST(v AS VARCHAR)", "TO_VARCHAR(v, 'HH24:MI:SS.FF9')"),
+        (JSON, "CAST(v AS VARCHAR)", "TO_JSON(v)"),
+        (MICROS, "CAST(v AS VARCHAR)", "TO_VARCHAR(v, 'YYYY-MM-DD HH24:MI:SS.FF9')"),
+        (
+            ZONED,
+            "CAST(v AS VARCHAR)",
+            "TO_VARCHAR(CONVERT_TIMEZONE('UTC', v), 'YYYY-MM-DD HH24:MI:SS.FF9')",
+        ),
+    ],
+)
+def test_values_as_text_whatever_the_session_says(type_: pa.DataType, duckdb: str, snowflake: str) -> None:
+    assert (DUCKDB.text("v", type_), SNOWFLAKE.text("v", type_)) == (duckdb, snowflake)
+
+
+@pytest.mark.parametrize(
+    ("type_", "duckdb", "snowflake"),
+    [
+        (pa.string(), "", ""),
+        (pa.int64(), "", ""),
+        (MICROS, "v", "v"),
+        (pa.date32(), "CAST(v AS TIMESTAMP)", "CAST(v AS TIMESTAMP_NTZ)"),
+        (pa.timestamp("ns"), "CAST(v AS TIMESTAMP)", "CAST(v AS TIMESTAMP_NTZ)"),
+        (ZONED, "CAST(v AS TIMESTAMP)", "CAST(CONVERT_TIMEZONE('UTC', v) AS TIMESTAMP_NTZ)"),
+    ],
+)
+def test_instants_in_utc(type_: pa.DataType, duckdb: str, snowflake: str) -> None:
+    assert (DUCKDB.instant("v", type_), SNOWFLAKE.instant("v", type_)) == (duckdb, snowflake)
+
+
+def test_days_of_an_exchange() -> None:
+    assert DUCKDB.day("t") == SNOWFLAKE.day("t") == "CAST(t AS DATE)"
+    assert SNOWFLAKE.day("t", "America/New_York") == (
+        "CAST(CASE WHEN t = DATE_TRUNC('day', t) THEN t "
+        "ELSE CONVERT_TIMEZONE('UTC', 'America/New_York', t) END AS DATE)"
+    )
+    assert DUCKDB.day("t", "UTC", 90) == (
+        "CAST(CASE WHEN t = DATE_TRUNC('day', t) THEN t "
+        "ELSE (t AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' + INTERVAL '90 minutes' END AS DATE)"
+    )
+
+
+def test_temporary_tables_of_duckdb_are_in_no_database() -> None:
+    assert (DUCKDB.shelf("D", "N"), SNOWFLAKE.shelf("D", "N")) == ("N", "D.ETL_CONTROL.N")
+    assert DIALECTS == {"duckdb": DUCKDB, "snowflake": SNOWFLAKE}
+
+
+def test_long_texts_and_long_numbers() -> None:
+    assert length_limit(SNOWFLAKE.described([("T", "VARCHAR(16777215)")]).field(0)) == 16_777_215
+    assert SNOWFLAKE.described([("N", "NUMBER(38,4)")]).field(0).metadata is None
+    assert arrow_type("NUMBER(1,1)") == pa.decimal128(1, 1)
+    assert arrow_type("DECIMAL(38,38)") == pa.decimal128(38, 38)

@@ -3,7 +3,18 @@ from datetime import UTC, date, datetime, timedelta
 
 from etl_daemon.core.datasets import Kind
 from etl_daemon.core.quality.documents import COLUMNS, document, lines
-from etl_daemon.core.quality.facts import Anomalies, Curve, Facts, FlaggedDay, Totals, Volume
+from etl_daemon.core.quality.facts import (
+    Anomalies,
+    Curve,
+    Facts,
+    FlaggedDay,
+    Lag,
+    Rejected,
+    Repeated,
+    Restatements,
+    Totals,
+    Volume,
+)
 from etl_daemon.core.quality.plots import MOST_POINTS, plots
 from etl_daemon.core.quality.report import Report, verdict
 from etl_daemon.core.quality.sessions import Day, Span
@@ -79,3 +90,32 @@ def test_documents_say_the_same():
     assert values["volumes", "read", "2026-01-06"] == 9
     assert ("freshness", "latest", "") not in values, "what is not known has no line"
     assert Day(day(6), 10, 10) in facts.days
+
+
+def test_figures_that_are_known_have_lines():
+    facts = replace(
+        FACTS, rows=50, latest=datetime(2026, 1, 16, 21, tzinfo=UTC), lag=Lag(1.0, 2.0, 3.0), rejected=(Rejected(("ohlc_relation",), 3, 2, 1, 0),),
+        repeated=Repeated(4, 9), restatements=Restatements(1, 2, 3, 4), anomalies=Anomalies((FlaggedDay(day(6), "high", 2),)),
+        volumes=(Volume(day(6), Totals(read=30, loaded=27, rejected=3)),),
+    )  # fmt: skip
+    report = Report("here", SPAN, SPAN.until, (verdict(facts, SPAN, CALENDAR),))
+    found = {(section, figure, name, on): value for _, section, figure, name, on, value in lines(report)}
+
+    assert found["table", "rows", "", ""] == 50
+    assert found["freshness", "latest", "", ""] == "2026-01-16T21:00:00+00:00"
+    assert [found["freshness", "lag_seconds", name, ""] for name in ("median", "p95", "most")] == [1.0, 2.0, 3.0]
+    assert found["rejects", "rows", "ohlc_relation", ""] == 3
+    assert found["rejects", "share", "ohlc_relation", ""] == 0.1
+    assert (found["duplicates", "keys", "", ""], found["duplicates", "rows", "", ""]) == (4, 9)
+    assert [found["restatements", each, "", ""] for each in ("objects", "versions", "rows", "replaced")] == [1, 2, 3, 4]
+    assert found["anomalies", "rows", "high", "2026-01-06"] == 2
+    assert found["completeness", "missing_sessions", "until 2026-01-05", "2026-01-05"] == 1
+    told = document(report)["datasets"]["prices"]
+    assert told["freshness"]["lag_seconds"] == {"median": 1.0, "p95": 2.0, "most": 3.0}
+    assert told["duplicates"]["repeated"] == {"keys": 4, "rows": 9}
+
+
+def test_a_dataset_without_days_has_no_completeness():
+    report = Report("here", SPAN, SPAN.until, (verdict(replace(FACTS, days=None), SPAN, CALENDAR),))
+    assert not [section for _, section, *_ in lines(report) if section == "completeness"]
+    assert document(report)["datasets"]["prices"]["completeness"] is None
