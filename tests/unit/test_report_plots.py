@@ -94,10 +94,16 @@ def test_documents_say_the_same():
 
 def test_figures_that_are_known_have_lines():
     facts = replace(
-        FACTS, rows=50, latest=datetime(2026, 1, 16, 21, tzinfo=UTC), lag=Lag(1.0, 2.0, 3.0), rejected=(Rejected(("ohlc_relation",), 3, 2, 1, 0),),
-        repeated=Repeated(4, 9), restatements=Restatements(1, 2, 3, 4), anomalies=Anomalies((FlaggedDay(day(6), "high", 2),)),
+        FACTS,
+        rows=50,
+        latest=datetime(2026, 1, 16, 21, tzinfo=UTC),
+        lag=Lag(1.0, 2.0, 3.0),
+        rejected=(Rejected(("ohlc_relation",), 3, 2, 1, 0),),
+        repeated=Repeated(4, 9),
+        restatements=Restatements(1, 2, 3, 4),
+        anomalies=Anomalies((FlaggedDay(day(6), "high", 2),)),
         volumes=(Volume(day(6), Totals(read=30, loaded=27, rejected=3)),),
-    )  # fmt: skip
+    )
     report = Report("here", SPAN, SPAN.until, (verdict(facts, SPAN, CALENDAR),))
     found = {(section, figure, name, on): value for _, section, figure, name, on, value in lines(report)}
 

@@ -12,6 +12,7 @@ from etl_daemon.core.tables.plaintext import is_json, plain_text
 
 _CONTROL = r"[\x00-\x1f]"
 _NUMBERS = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_decimal, pa.types.is_floating)
+_BINARY = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
 
 
 def json_text(array: pa.Array) -> pa.StringArray:
@@ -45,7 +46,7 @@ def _is_list(type_: pa.DataType) -> bool:
 def _scalar(array: pa.Array) -> pa.StringArray:
     if is_json(array.type):
         text = array.cast(pa.string())
-    elif pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type):
+    elif any(check(array.type) for check in _BINARY):
         text = quoted(readable(array))
     elif any(check(array.type) for check in _NUMBERS):
         text = _number(array)
