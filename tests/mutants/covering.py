@@ -15,7 +15,9 @@ from pathlib import Path
 from coverage import CoverageData
 
 CORE = Path("etl_daemon/core")
-TESTS = ("tests/unit", "tests/property", "tests/contract", "tests/integration/test_silver.py")
+WORKING = ("silver", "operations", "table_datasets", "plan", "verify", "shares")
+"""What is tested at work only: as a whole, in this process."""
+TESTS = ("tests/unit", "tests/property", "tests/contract", *(f"tests/integration/test_{each}.py" for each in WORKING))
 QUICK = ["-k", "not snowflake and not dbt", *TESTS]
 """Nothing that needs a server or a process: what runs there is not what was changed here."""
 FEW_EXAMPLES = {"ETL_HYPOTHESIS_PROFILE": "few"}

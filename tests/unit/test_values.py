@@ -25,3 +25,5 @@ def test_values_are_frozen_and_small(name):
             assert value.__dataclass_params__.frozen, value
             keeps = any(isinstance(each, cached_property) for each in vars(value).values())
             assert "__slots__" in vars(value) or keeps, f"{value} takes a dictionary for each of its values"
+        elif not issubclass(value, tuple):
+            assert not vars(value).get("__annotations__"), f"{value} has fields, and is no dataclass"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -56,14 +57,11 @@ def _python(value: Any) -> Any:
 
 def _of_objects(values: list[Any]) -> pa.Array:
     kinds = frozenset(type(value) for value in values if value is not None)
-    try:
+    with suppress(TypeError, ValueError, OverflowError):  # what Arrow's type does not hold is text or JSON
         if kinds in _WHOLE:
             return _whole(values, kinds)
         if kinds in _ONE_KIND or kinds <= _SPANS or (kinds <= _MOMENTS and len(_awareness(values)) < 2):
             return pa.array(values)
-    except (TypeError, ValueError, OverflowError):
-        if len(kinds) == 1:
-            return _texts(values)
     if len(kinds) == 1 and not issubclass(next(iter(kinds)), Mapping | list | tuple | set | np.ndarray):
         return _texts(values)
     return pa.array([None if value is None else _json(value) for value in values], pa.string()).cast(JSON)
