@@ -1,6 +1,8 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
+
 from etl_daemon.core.datasets import Kind
 from etl_daemon.core.quality.documents import COLUMNS, document, lines
 from etl_daemon.core.quality.facts import (
@@ -125,3 +127,10 @@ def test_a_dataset_without_days_has_no_completeness():
     report = Report("here", SPAN, SPAN.until, (verdict(replace(FACTS, days=None), SPAN, CALENDAR),))
     assert not [section for _, section, *_ in lines(report) if section == "completeness"]
     assert document(report)["datasets"]["prices"]["completeness"] is None
+
+
+@pytest.mark.parametrize(("days", "shown"), [(1, 1), (100, 100), (101, 51), (200, 100), (201, 67)])
+def test_there_are_a_hundred_bars_at_most(days, shown):
+    span = Span(SPAN.since, SPAN.since + timedelta(days=days))
+    volumes = tuple(Volume(SPAN.since.date() + timedelta(days=n), Totals(loaded=1)) for n in range(days))
+    assert len(drawn(replace(FACTS, volumes=volumes), span).volumes.bars) == shown
