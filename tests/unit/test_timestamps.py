@@ -194,7 +194,13 @@ def test_epochs_and_eight_digits_in_text(text, expected):
         20261301,
         -20261101,
         1010101,
-        10**11,
+        *(
+            sign * (10**power - less)
+            for power in (11, 14, 16, 17)
+            for less in (0, 1)
+            for sign in (1, -1)
+            if less == 0 or power < 16
+        ),
     ],
 )
 def test_numbers_are_read_as_their_text_is(value):
@@ -202,6 +208,24 @@ def test_numbers_are_read_as_their_text_is(value):
     assert one(value, pa.int64()) == expected
     assert one(float(value)) == expected
     assert one(Decimal(value)) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (10**11 - 1, (10**11 - 1) * 10**6),
+        (10**11, 10**14),
+        (10**14 - 1, (10**14 - 1) * 10**3),
+        (10**14, 10**14),
+        (10**17 - 1, 10**17 - 1),
+        (10**17, 10**14),
+        (-(10**17) + 1, "invalid"),
+        (-(10**17), -(10**14)),
+    ],
+)
+def test_the_size_of_an_epoch_says_what_it_counts(value, expected):
+    assert one(value, pa.int64()) == expected
+    assert one(str(value)) == expected
 
 
 def test_small_and_unsigned_integers():

@@ -224,8 +224,10 @@ def _epoch_floats(values: npt.NDArray[np.float64]) -> Parsed:
     # Division is correctly rounded: the quotient is the double that the decimal with these digits parses to.
     quotient = nearest * divisor / factor
     micros = (nearest - (quotient > values)).astype(np.int64)
-    dates = np.where((size < 1e8) & (values % 1 == 0), values, 0.0).astype(np.int64)
-    return Parsed(_or_dates(dates, micros), flagged(valid, quotient != values))
+    # microseconds beyond the year 2255 have more digits than a double carries
+    whole = (values == np.rint(values)) & (size < 2.0**53)
+    exact = _epoch_integers(np.where(whole, values, 0.0).astype(np.int64)).micros
+    return Parsed(np.where(whole, exact, micros), flagged(valid, ~whole & (quotient != values)))
 
 
 def _or_dates(counts: Ints, micros: Ints) -> Ints:
