@@ -32,6 +32,8 @@ SECONDS_OF_TESTS = 10.0
 """So much of tests, by what they took, is given to a mutant; what would have found it later counts for nothing."""
 FIRST = 25
 """Tests of those are collected and run apart: most mutants get no further."""
+PATIENCE_SECONDS = 30.0
+"""Beside five times what the tests took: a busy machine is not what kills."""
 VALUES = "tests/unit/test_values.py::test_values_are_frozen_and_small"
 """Holds for every module."""
 LEAST = 0.85
@@ -122,7 +124,7 @@ def tried(drawn: list[Mutant], known: Covering, workers: int) -> Iterator[tuple[
         if not pid:
             run_tests(mutant, code, tests)
         os.setpgid(pid, pid)
-        running[pid] = mutant, time.monotonic() + 10 + 5 * seconds
+        running[pid] = mutant, time.monotonic() + PATIENCE_SECONDS + 5 * seconds
     while running:
         yield from ended(running)
 
