@@ -18,7 +18,7 @@ CORE = Path("etl_daemon/core")
 WORKING = ("silver", "operations", "table_datasets", "plan", "verify", "shares")
 """What is tested at work only: as a whole, in this process."""
 TESTS = ("tests/unit", "tests/property", "tests/contract", *(f"tests/integration/test_{each}.py" for each in WORKING))
-QUICK = ["-k", "not snowflake and not dbt", *TESTS]
+QUICK = ["-k", "not snowflake and not dbt and not quickly", *TESTS]
 """Nothing that needs a server or a process: what runs there is not what was changed here."""
 FEW_EXAMPLES = {"ETL_HYPOTHESIS_PROFILE": "few"}
 
