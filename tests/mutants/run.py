@@ -32,8 +32,8 @@ SECONDS_OF_TESTS = 10.0
 """So much of tests, by what they took, is given to a mutant; what would have found it later counts for nothing."""
 FIRST = 25
 """Tests of those are collected and run apart: most mutants get no further."""
-PATIENCE_SECONDS = 30.0
-"""Beside five times what the tests took: a busy machine is not what kills."""
+PATIENCE_SECONDS = 20
+"""Of a core, beside five times what the tests took: a busy machine kills nothing. By the clock it is ten times that."""
 VALUES = "tests/unit/test_values.py::test_values_are_frozen_and_small"
 """Holds for every module."""
 LEAST = 0.85
@@ -120,13 +120,14 @@ def tried(drawn: list[Mutant], known: Covering, workers: int) -> Iterator[tuple[
         if code is None:
             continue
         tests, seconds = given(mutant, known)
+        patience = PATIENCE_SECONDS + int(5 * seconds)
         while len(running) == workers:
             yield from ended(running)
         pid = os.fork()
         if not pid:
-            run_tests(mutant, code, tests)
+            run_tests(mutant, code, tests, patience)
         os.setpgid(pid, pid)
-        running[pid] = mutant, time.monotonic() + PATIENCE_SECONDS + 5 * seconds
+        running[pid] = mutant, time.monotonic() + 10 * patience
     while running:
         yield from ended(running)
 
@@ -153,14 +154,17 @@ def ended(running: dict[int, tuple[Mutant, float]]) -> Iterator[tuple[Mutant, st
             os.killpg(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
         del running[pid]
-        yield mutant, "timeout" if not done else "killed" if status else "survived"
+        late = not done or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU)
+        yield mutant, "timeout" if late else "killed" if status else "survived"
 
 
-def run_tests(mutant: Mutant, code: str, tests: list[str]) -> NoReturn:
+def run_tests(mutant: Mutant, code: str, tests: list[str], seconds: int) -> NoReturn:
     """In the fork: 0 where all pass."""
     status = 1
     try:
         resource.setrlimit(resource.RLIMIT_DATA, (BYTES, BYTES))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
