@@ -18,6 +18,8 @@ from botocore.exceptions import (
     PartialCredentialsError,
     ProfileNotFound,
 )
+from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError
 
 from etl_daemon.errors import ConfigError, EtlError, SetupError, TransientError
 
@@ -25,6 +27,9 @@ NO_CREDENTIALS = "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
 NO_REGION = "set AWS_DEFAULT_REGION, or S3_REGION"
 NETWORK = "check the network, the VPC endpoint and AWS_ENDPOINT_URL"
 RENEW = "renew the AWS credentials, then try again"
+
+NO_ANSWER = (BotoCoreError, HTTPError, ResponseParserError)
+"""What the SDK raises where no answer came, or not the whole of one: the last two for answers that break off."""
 
 _HINTS = {
     "InvalidClientTokenId": NO_CREDENTIALS,
@@ -86,7 +91,7 @@ def translated(what: str, grant: str = "") -> Iterator[None]:
         raise ConfigError(f"{what}: {error}.", hint=NO_REGION) from error
     except ParamValidationError as error:
         raise ConfigError(f"{what}: {' '.join(str(error).split())}.", hint="correct the name") from error
-    except BotoCoreError as error:
+    except NO_ANSWER as error:
         raise TransientError(f"{what}: {error}.", hint=NETWORK) from error
     except ValueError as error:  # an endpoint that is no URL
         raise ConfigError(f"{what}: {error}.", hint="correct AWS_ENDPOINT_URL") from error

@@ -100,6 +100,18 @@ def test_a_renewal_that_differs_in_nothing_else_has_another_tag(opened: Opener) 
     assert leaser.read().tag != seen.tag
 
 
+@pytest.mark.parametrize("bytes_sent", [0, 40])
+@pytest.mark.parametrize(("status", "code"), [(404, "NoSuchKey"), (412, "PreconditionFailed"), (503, "")])
+def test_an_answer_that_breaks_off_is_a_passing_matter(
+    through: S3Leaser, proxy: FaultProxy, bytes_sent: int, status: int, code: str
+) -> None:
+    proxy.faults += [Fault(f"^{word} .*json", 1, status, code, cut_after=bytes_sent) for word in ("PUT", "GET")]
+    with pytest.raises(TransientError):
+        through.write(document("a"), None)
+    with pytest.raises(TransientError):
+        through.read()
+
+
 @pytest.mark.parametrize("there", [False, True])
 def test_a_probe_changes_nothing(opened: Opener, there: bool) -> None:
     leaser = opened()

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from botocore.exceptions import (
-    BotoCoreError,
     ClientError,
     InvalidRegionError,
     NoCredentialsError,
@@ -18,6 +17,7 @@ from botocore.exceptions import (
 )
 from obstore.exceptions import BaseError
 
+from etl_daemon.adapters.aws import NO_ANSWER
 from etl_daemon.config import shown
 from etl_daemon.errors import ConfigError, DataError, EtlError, ObjectChangedError, SetupError, TransientError
 
@@ -71,7 +71,7 @@ def translated(what: str) -> Iterator[None]:
         raise SetupError(f"{what}: {shown('', error)}.", hint=NO_CREDENTIALS_HINT) from error
     except tuple(_CONFIG_HINTS) as error:
         raise ConfigError(f"{what}: {shown('', error)}.", hint=_CONFIG_HINTS[type(error)]) from error
-    except BotoCoreError as error:
+    except NO_ANSWER as error:
         hint = _TRUST if isinstance(error, SSLError) else ""
         raise TransientError(f"{what}: {shown('', error)}.", hint=hint) from error
     except FileNotFoundError as error:  # obstore's 404, a missing bucket included

@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import ClientError, NoCredentialsError, PartialCredentialsError
 
+from etl_daemon.adapters.aws import NO_ANSWER
 from etl_daemon.adapters.s3.clients import AWS_STANDARD, Endpoint, connect
 from etl_daemon.adapters.s3.failures import NO_CREDENTIALS_HINT, translated
 from etl_daemon.config.redact import shown
@@ -43,7 +43,7 @@ class S3Probe:
             said = f"STS refuses: {error.response.get('Error', {}).get('Code') or error}."
             refused = Finding(IDENTITY, State.FAIL, said, NO_CREDENTIALS_HINT)
             return refused if _at_aws(store) else Finding(IDENTITY, State.WARN, said, _NO_STS)
-        except (BotoCoreError, ResponseParserError, KeyError, ValueError) as error:  # the parser's on what is no answer
+        except (*NO_ANSWER, KeyError, ValueError) as error:
             said = shown("AWS_ENDPOINT_URL", error).partition("\n")[0]
             return Finding(IDENTITY, State.WARN, f"STS cannot be asked: {said}.", _NO_STS)
 

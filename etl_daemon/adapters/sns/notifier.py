@@ -8,8 +8,9 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError, ProfileNotFound
+from botocore.exceptions import ClientError, NoCredentialsError, PartialCredentialsError, ProfileNotFound
 
+from etl_daemon.adapters.aws import NO_ANSWER
 from etl_daemon.core.alerting.alert import Alert
 from etl_daemon.core.alerting.words import body, cut, subject
 from etl_daemon.errors import EtlError, SetupError, TransientError
@@ -45,7 +46,7 @@ class SnsNotifier:
             raise SetupError(f"{self.channel}: {error}.", hint=hint) from error
         except ClientError as error:
             raise self._meaning(error) from error
-        except (BotoCoreError, ValueError) as error:
+        except (*NO_ANSWER, ValueError) as error:
             hint = "check the network, AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_SNS"
             raise TransientError(f"{self.channel}: {error}.", hint=hint) from error
 
