@@ -104,7 +104,7 @@ glue-bundle: setup ## Make build/glue, what a Glue job is started from: wheels f
 test-glue: glue-bundle ## Install what is in build/glue as Glue does, and run a job from there
 	@$(PY) -m pytest -m glue $(PYTEST_ARGS) tests/e2e/test_glue_bundle.py
 
-chaos: setup ## Kill daemons before and after every step, half an hour long; PYTEST_ARGS='-k "FULL and rival"'
+chaos: setup ## Kill daemons at every step, then four storms, below an hour; STORM_SEED=1 PYTEST_ARGS='-k "FULL and rival"'
 	@$(PY) -m pytest --quiet --numprocesses $(WORKERS) --dist load -m chaos $(PYTEST_ARGS) tests/fault
 
 fuzz: setup ## Give decoders, rules, settings, documents and the server a million strange inputs; FUZZ_RUNS=200000 for each target
@@ -128,8 +128,8 @@ mutants-setup: setup ## Add to .venv what `make mutants` and `make coverage` nee
 memory: setup ## Load 5 GB, 50,000 and 20 GB of objects within the default limit; needs 20 GB of disk
 	@$(PY) -m pytest --quiet --capture=no -m memory $(PYTEST_ARGS) tests/e2e/test_limits.py
 
-soak: setup ## Let daemons idle and wait for a dead destination; SOAK_MINUTES=20
-	@$(PY) -m pytest --quiet --capture=no -m soak $(PYTEST_ARGS) tests/e2e/test_endurance.py
+soak: setup ## Let daemons idle, wait for a dead destination, and work in long storms; SOAK_MINUTES=20 STORM_SEED=1
+	@$(PY) -m pytest --quiet --capture=no -m soak $(PYTEST_ARGS) tests/e2e/test_endurance.py tests/fault/test_storm.py
 
 check: setup ## Check style, types, layers, shell scripts, template and docs
 	@$(PY) -m ruff check .

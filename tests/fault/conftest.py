@@ -63,10 +63,10 @@ def line(case: Case, outcome: str, seconds: float) -> str:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """A line per kill or pair of daemons, and how many kills there were."""
+    """A line per kill or pair of daemons, how many kills there were, and the report of each storm."""
     reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
     properties = [each for report in reports for each in report.user_properties]
-    for title in (KILL, "hammer"):
+    for title in (KILL, "hammer", "storm"):
         if lines := sorted(value for name, value in properties if name == title):
             terminalreporter.section(title)
             terminalreporter.write_line("\n".join(lines))

@@ -6,8 +6,9 @@ import re
 import socket
 import struct
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,7 +29,8 @@ class Fault:
     once that many bytes of the body went out; ``short_by`` leaves bytes out of an answer that looks whole; ``silent``
     never answers; with ``lost`` the server does what was asked, and the answer does not arrive;
     ``careless`` lists beginnings of headers that neither it nor we hear of, such as ``if-``. With ``short_by`` below 0
-    the body goes on behind its end.
+    the body goes on behind its end. All that, or nothing more, comes ``delay_seconds`` late. ``kind`` is what it is
+    counted as.
     """
 
     match: str = r"^GET "
@@ -40,15 +42,27 @@ class Fault:
     silent: bool = False
     lost: bool = False
     careless: tuple[str, ...] = ()
+    delay_seconds: float = 0
+    kind: str = ""
+
+
+def _as_it_is(_line: str, content: bytes) -> bytes:
+    return content
 
 
 @dataclass
 class FaultProxy:
-    """``faults`` are used up in order; ``requests`` has the line of every request that came."""
+    """``faults`` are used up in order; ``requests`` has the line of every request that came.
+
+    ``befallen`` counts requests by the kind of their fault. ``edit`` is given line and body of each good answer and
+    says what goes out instead.
+    """
 
     url: str = ""
     faults: list[Fault] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    befallen: Counter[str] = field(default_factory=Counter)
+    edit: Callable[[str, bytes], bytes] = _as_it_is
     lock: threading.Lock = field(default_factory=threading.Lock)
     closing: threading.Event = field(default_factory=threading.Event)
 
@@ -59,6 +73,7 @@ class FaultProxy:
             for fault in self.faults:
                 if fault.times > 0 and re.search(fault.match, line):
                     fault.times -= 1
+                    self.befallen[fault.kind] += 1
                     return fault
         return Fault()
 
@@ -88,10 +103,16 @@ class _Handler(BaseHTTPRequestHandler):
     faults: FaultProxy
     server_address: str
 
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # a client that gave up, or was killed
+            super().handle()
+
     def _handle(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         target = self.headers.get("X-Amz-Target") or self.headers.get("Range", "")
-        fault = self.faults.next_fault(f"{self.command} {self.path} {target}".rstrip())
+        line = f"{self.command} {self.path} {target}".rstrip()
+        fault = self.faults.next_fault(line)
+        self.faults.closing.wait(fault.delay_seconds)
         if fault.silent:
             self.faults.closing.wait()
             self.close_connection = True
@@ -105,6 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
             kept = _without(answer.getheaders(), fault.careless)
             length = answer.getheader("Content-Length")
             content = answer.read()
+            content = self.faults.edit(line, content) if answer.status == 200 else content
             self._answer(answer.status, kept, content, fault, length if self.command == "HEAD" else None)
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _handle  # noqa: N815 - names of the standard library

@@ -1,6 +1,7 @@
 """``python -m tests.support.chaos.kills DEATH WORD...``: etl-daemon WORD..., which dies by kill -9 at a step.
 
 DEATH is the JSON of a ``Death``, or ``null`` for a process that lives. CHAOS_HOST names the host it believes to be on.
+Where libfaketime sets its clock, it sleeps without ``time.sleep``, which that breaks.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
-from threading import Timer
+from threading import Event, Timer
 from typing import Any
 
 DUCKDB, SNOWFLAKE = "duckdb", "snowflake"
@@ -230,6 +232,8 @@ def main() -> None:
     death = json.loads(sys.argv.pop(1))
     if host := os.environ.pop("CHAOS_HOST", ""):
         socket.gethostname = lambda: host
+    if "FAKETIME_TIMESTAMP_FILE" in os.environ:
+        time.sleep = lambda seconds: Event().wait(seconds) and None
     if death:
         Death(**death).arm()
     from etl_daemon.cli import main as etl_daemon
