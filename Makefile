@@ -9,6 +9,7 @@ AUDIT_ARGS ?=
 DBT_ARGS ?=
 # of two cores: at any time some test waits for a process, a lock or a clock
 WORKERS ?= 3
+LOAD_ARGS ?=
 FUZZ_RUNS ?= 200000
 # under coverage it takes longer than it may
 UNTIMED := --deselect tests/unit/test_decode_bombs.py::test_millions_of_keys_are_looked_through_quickly
@@ -130,6 +131,9 @@ memory: setup ## Load 5 GB, 50,000 and 20 GB of objects within the default limit
 
 soak: setup ## Let daemons idle, wait for a dead destination, and work in long storms; SOAK_MINUTES=20 STORM_SEED=1
 	@$(PY) -m pytest --quiet --capture=no -m soak $(PYTEST_ARGS) tests/e2e/test_endurance.py tests/fault/test_storm.py
+
+load: setup ## Load 50 objects a second, of 100 datasets over a ledger of 1,000,000, for an hour; LOAD_ARGS='--minutes 5'
+	@$(PY) -m tests.load $(LOAD_ARGS)
 
 check: setup ## Check style, types, layers, shell scripts, template and docs
 	@$(PY) -m ruff check .
