@@ -27,7 +27,7 @@ SPARK_SETUPS := $(SPARKS:%=.venv-%/.setup)
 DEMO := build/demo
 # tests of the house itself: documents, layers, pictures
 HOUSE := $(addprefix tests/test_,architecture.py diagrams.py docs.py documents.py security_doc.py settings_reference.py)
-FUZZ_TARGETS := queue modes documents timestamps settings objects
+FUZZ_TARGETS := queue modes documents timestamps settings objects words
 TABLES := deploy/snowflake/04_tables.sql
 LOCK := $(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --quiet --custom-compile-command "make lock" $(LOCK_ARGS)
@@ -108,7 +108,7 @@ test-glue: glue-bundle ## Install what is in build/glue as Glue does, and run a 
 chaos: setup ## Kill daemons at every step, then four storms, below an hour; STORM_SEED=1 PYTEST_ARGS='-k "FULL and rival"'
 	@$(PY) -m pytest --quiet --numprocesses $(WORKERS) --dist load -m chaos $(PYTEST_ARGS) tests/fault
 
-fuzz: setup ## Give decoders, rules, settings, documents and the server a million strange inputs; FUZZ_RUNS=200000 for each target
+fuzz: setup ## Give decoders, rules, settings, documents, words and the server a million strange inputs; FUZZ_RUNS=200000 for each target
 	@$(PY) -m pip install --quiet --require-hashes --requirement tests/fuzz/requirements.txt
 	@for target in $(FUZZ_TARGETS); do $(PY) -m tests.fuzz.run $$target $(FUZZ_RUNS) build/fuzz || exit 1; done
 	@$(PY) -m tests.fuzz.http $(FUZZ_RUNS) build/fuzz

@@ -24,6 +24,7 @@ from etl_daemon.core.rules.timestamps import Instants, parse_timestamps
 from etl_daemon.core.web import notes
 from etl_daemon.errors import ConfigError, EtlError
 from etl_daemon.pipeline import Intake, Tolerance, read, transform
+from tests.fuzz.words import words
 from tests.support.rows import INDICATORS, NOW, PRICES
 
 ANY = Dataset("orders", Kind.TABLE, "p", "A.B.ORDERS", primary_key=("id",))
@@ -147,7 +148,7 @@ def documents(data: bytes) -> None:
 
 HELD = lease.Lease(lease.Claim("etl", "a", "host", 1, "lock", 30.0), 3, NOW, "nonce")
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
-    each.__name__: each for each in (objects, timestamps, settings, queue, modes, documents)
+    each.__name__: each for each in (objects, timestamps, settings, queue, modes, documents, words)
 }
 
 SEEDS: Mapping[str, tuple[bytes, ...]] = {
@@ -167,6 +168,17 @@ SEEDS: Mapping[str, tuple[bytes, ...]] = {
         b'{"detail-type":"Object Created","detail":{"bucket":{"name":"b"},"object":{"key":"k","size":3}}}',
     ),
     "modes": (b'{"price_data":"FULL;_X","technical_indicators":"APPEND"}',),
+    "words": (
+        b"\0prices.ndjson\n--dataset\nprice_data\n--map\nticker=symbol\n--rejects\nout.csv",
+        b"\1ohlc_relation\n--json",
+        b'\2--obj\n{"MARKET_DATA.PRICE_DATA":"APPEND;_X"}\n--since\n48',
+        b"\3--since\n14d\n--limit\n5",
+        b"\4a",
+        b"\5out.parquet\n--reason\nprice_range",
+        b"\6--all\n--yes",
+        b"\7--dry-run",
+        b"\x08backfill\n--since\n2026-01-02\n--engine\nspark",
+    ),
     "documents": (
         lease.to_text(HELD).encode(),
         notes.to_text(notes.Notes("2026-01-02T00:00:00+00:00")).encode(),
