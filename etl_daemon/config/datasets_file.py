@@ -70,7 +70,9 @@ class DatasetOptions(BaseModel):
     )
     prefix: PrefixTemplate | None = Field(None, description="Key prefix; may hold {year} {month} {day} {hour}.")
     table: TableName | None = Field(None, description="DATABASE.SCHEMA.TABLE.")
-    window_hours: Hours | None = Field(None, description="How far back a first start looks (hours).")
+    window_hours: Hours | None = Field(
+        None, description="How far back a first start looks, and each listing at least (hours)."
+    )
     fresh_hours: Hours | None = Field(
         None, description="Older last rows are an error to `etl-daemon monitor` (hours); left out: what is usual."
     )

@@ -54,11 +54,15 @@ class Settings(EndpointSettings):
         "ANALYTICS.TECHNICAL_INDICATORS", description="Table of indicators: DATABASE.SCHEMA.TABLE."
     )
     anomalies_table: TableName = Field("ANALYTICS.ANOMALIES", description="Table of anomalies: DATABASE.SCHEMA.TABLE.")
-    price_data_window: Hours = Field(1, description="How far back a first start looks for prices (hours).")
-    technical_indicators_window: Hours = Field(
-        2, description="How far back a first start looks for indicators (hours)."
+    price_data_window: Hours = Field(
+        1, description="How far back a first start looks for prices, and each listing at least (hours)."
     )
-    anomalies_window: Hours = Field(24, description="How far back a first start looks for anomalies (hours).")
+    technical_indicators_window: Hours = Field(
+        2, description="How far back a first start looks for indicators, and each listing at least (hours)."
+    )
+    anomalies_window: Hours = Field(
+        24, description="How far back a first start looks for anomalies, and each listing at least (hours)."
+    )
     price_data_mode: Mode = Field("UPSERT", description=f"How prices meet the table: {MODES}.")
     technical_indicators_mode: Mode = Field("UPSERT", description=f"How indicators meet the table: {MODES}.")
     anomalies_mode: Mode = Field("UPSERT", description=f"How anomalies meet the table: {MODES}.")
