@@ -20,7 +20,7 @@ def objects(*sizes: int) -> list:
 
 
 def sizes(shares) -> list[list[int]]:
-    return [[each.size for each in share] for share in shares]
+    return [[each.size for each in share.objects] for share in shares]
 
 
 @pytest.mark.parametrize(

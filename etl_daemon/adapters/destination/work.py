@@ -16,7 +16,7 @@ from etl_daemon.adapters.destination.session import Marks, Session
 from etl_daemon.core import arrow
 from etl_daemon.core.datasets import INSTANT, SYSTEM_COLUMNS, Dataset
 from etl_daemon.core.model import CleanSlice, ObjectRef, StagedBatch
-from etl_daemon.core.rules.origin import with_version
+from etl_daemon.core.rules.origin import VERSION
 from etl_daemon.core.sql.dialect import Dialect
 from etl_daemon.core.sql.ledger import LedgerSql
 
@@ -80,8 +80,8 @@ def staged_rows(batch: StagedBatch) -> tuple[pa.Table, Marks | None]:
 
 def staged_findings(batch: StagedBatch) -> pa.Table | None:
     """Rejected rows (they have ``REASONS``) and anomalies (they have ``ANOMALY_TYPE``) in one table."""
-    rejected = [with_version(part.quarantined, part.ref) for part in batch.slices if part.quarantined.num_rows]
     constants = _Constants(batch.slices)
+    rejected = [constants.version(part.quarantined, part.ref) for part in batch.slices if part.quarantined.num_rows]
     flagged = [constants.beside(part.anomalies, part.ref) for part in batch.slices if part.anomalies.num_rows]
     parts = [pa.concat_tables(some) for some in (rejected, flagged) if some]
     return pa.concat_tables(parts, promote_options="default") if parts else None
@@ -93,7 +93,8 @@ class _Constants:
     def __init__(self, slices: Sequence[CleanSlice]) -> None:
         self._rows: Counter[ObjectRef] = Counter()
         for part in slices:
-            self._rows[part.ref] = max(self._rows[part.ref], part.accepted.num_rows, part.anomalies.num_rows)
+            own = (part.accepted.num_rows, part.quarantined.num_rows, part.anomalies.num_rows)
+            self._rows[part.ref] = max(self._rows[part.ref], *own)
         self._zeros = arrow.array(np.zeros(max(self._rows.values(), default=0), np.int32))
         self._made: dict[ObjectRef, tuple[pa.Array, pa.Array]] = {}
 
@@ -104,6 +105,14 @@ class _Constants:
             moments = arrow.array(np.full(self._rows[ref], micros)).view(INSTANT)
             self._made[ref] = arrow.texts([ref.key]), moments
         key, moments = self._made[ref]
-        keys = pa.DictionaryArray.from_arrays(self._zeros.slice(0, table.num_rows), key)
         moments = moments.slice(0, table.num_rows)
-        return table.append_column("_OBJECT_KEY", keys).append_column("_OBJECT_MODIFIED", moments)
+        return self._with(table, "_OBJECT_KEY", key).append_column("_OBJECT_MODIFIED", moments)
+
+    def version(self, table: pa.Table, ref: ObjectRef) -> pa.Table:
+        """Rejected rows with the version of the object that they come from."""
+        for name, text in zip(VERSION, (ref.key, ref.version), strict=True):
+            table = self._with(table, name, arrow.texts([text]))
+        return table
+
+    def _with(self, table: pa.Table, name: str, text: pa.Array) -> pa.Table:
+        return table.append_column(name, pa.DictionaryArray.from_arrays(self._zeros.slice(0, table.num_rows), text))

@@ -28,7 +28,8 @@ def mixed_numbers(series: pd.Series[Any], *, thousands_separators: bool) -> pa.A
         return None
     read = parse_numbers(texts, thousands_separators=thousands_separators)
     numbers, missing = arrow.values(given, np.nan), arrow.values(given.is_null())
-    truths = any(isinstance(value, bool) for value in objects[numbers * numbers == numbers])  # which Arrow takes for 1
+    units = objects[(numbers == 0) | (numbers == 1)]
+    truths = any(isinstance(value, bool) for value in units)  # which Arrow takes for numbers
     if not len(text) or read.exact is not None or truths:
         return None
     numbers[text], missing[text] = read.values, read.missing

@@ -115,7 +115,7 @@ def cut(
     Objects whose ``sections`` are known are divided where a share ends, and have shares of their own: there may be two
     more for each of them.
     """
-    items = [(ref, section) for ref in objects for section in (sections or {}).get(ref, (None,))]
+    items = [(ref, section) for ref in objects for section in (sections or {}).get(ref) or (None,)]
     weights = [_weight(ref) if section is None else section.end - section.begin for ref, section in items]
     whole, places, before = max(sum(weights), 1), [], 0
     for weight in weights:
