@@ -49,7 +49,7 @@ def take_fence(work: Work, fence: Fence) -> Earlier:
     versions = listed({"KEY": ref.key, "VERSION": ref.version} for ref in entered)
     lookup = work.sql.holder(work.rows, work.anomalies.table)
     bucket = work.batch.plan.bucket
-    found = work.session.rows(lookup, work.dataset.detector, versions, *work.target, bucket, cursor)
+    found = work.session.rows(lookup, work.dataset.detector, *work.target, bucket, versions, cursor)
     if not found:
         raise SetupError(f"Dataset {work.dataset.name} has no cursor {cursor}.", hint="run `etl-daemon init`")
     accepted(found[0][2])

@@ -50,7 +50,8 @@ class Dialect:
     """A destination's SQL.
 
     ``timestamp`` is its type for instants without zone; ``json_rows`` how it makes rows of a JSON list: by ``unnest``
-    or by ``flatten``. ``staging`` is how many statements it takes to stage a table of one file.
+    or by ``flatten``. ``staging`` is how many statements it takes to stage a table of one file. ``made_first`` has a
+    query that is named be made before what reads it, as a planner may not find best by itself.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Dialect:
     real: pa.DataType
     json_rows: str
     staging: int
+    made_first: str = ""
 
     def listed(self, columns: pa.Schema) -> str:
         """A query that turns one bound text, a JSON list of objects, into rows with these columns."""
@@ -158,7 +160,9 @@ class Dialect:
         return pa.field(name, type_, metadata={LENGTH: length[1]})
 
 
-DUCKDB = Dialect("duckdb", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "JSON", "BLOB", pa.float32(), "unnest", 0)
+DUCKDB = Dialect(
+    "duckdb", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "JSON", "BLOB", pa.float32(), "unnest", 0, "MATERIALIZED"
+)
 SNOWFLAKE = Dialect("snowflake", "TIMESTAMP_NTZ", "TIMESTAMP_TZ", "VARIANT", "BINARY", pa.float64(), "flatten", 4)
 
 DIALECTS: Mapping[str, Dialect] = {each.name: each for each in (DUCKDB, SNOWFLAKE)}

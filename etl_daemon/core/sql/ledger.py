@@ -38,10 +38,11 @@ class LedgerSql:
     def holder(self, staged: str, anomalies: str) -> str:
         """Who holds a cursor, the tables' version, what the ledger has of the batch's keys, and what is staged.
 
-        Bound: detector, JSON list of keys and versions, dataset, target, bucket, cursor. Rows of (generation, holder,
+        Bound: detector, dataset, target, bucket, JSON list of keys and versions, cursor. Rows of (generation, holder,
         version, rows staged, 1 if there are anomalies of the detector, key, its latest version, that one's outcome,
         time of its commit, its rows in the target, rows that were rejected when the listed version was read before);
-        the last six are null where the ledger has none of the keys.
+        the last six are null where the ledger has none of the keys. The dataset's own lines are taken first: DuckDB
+        would go by the keys, and read those of all datasets.
         """
         count = f"(SELECT COUNT(*) FROM {staged})" if staged else "0"
         found = f"(SELECT COUNT(*) FROM (SELECT 1 FROM {anomalies} WHERE DETECTED_BY = ? LIMIT 1) AS f)"
@@ -49,12 +50,15 @@ class LedgerSql:
             SELECT c.LEASE_GENERATION, c.HOLDER, {self.schema_version}, {count}, {found},
                    e.KEY, e.LATEST, e.OUTCOME, e.ENTERED_AT, e.PRESENT, e.REJECTED
             FROM {self.cursors} AS c LEFT JOIN (
+                WITH mine AS {self.dialect.made_first} (
+                    SELECT KEY, VERSION, OUTCOME, COMMITTED_AT, ROWS_LOADED, ROWS_REPLACED, ROWS_QUARANTINED
+                    FROM {self.objects} WHERE {MINE} AND BUCKET = ?
+                )
                 SELECT o.KEY AS KEY, MAX_BY(o.VERSION, o.COMMITTED_AT) AS LATEST,
                        MAX_BY(o.OUTCOME, o.COMMITTED_AT) AS OUTCOME, MAX(o.COMMITTED_AT) AS ENTERED_AT,
                        SUM(o.ROWS_LOADED - o.ROWS_REPLACED) AS PRESENT,
                        SUM(CASE WHEN o.VERSION = l.VERSION THEN o.ROWS_QUARANTINED ELSE 0 END) AS REJECTED
-                FROM {self.objects} AS o JOIN ({self.dialect.listed(VERSIONS)}) AS l ON o.KEY = l.KEY
-                WHERE {MINE} AND BUCKET = ? GROUP BY o.KEY
+                FROM mine AS o JOIN ({self.dialect.listed(VERSIONS)}) AS l ON o.KEY = l.KEY GROUP BY o.KEY
             ) AS e ON TRUE
             WHERE c.DATASET = ?
         """
