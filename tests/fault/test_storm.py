@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tests.storm.voyage import Storm, sail
+from tests.storm.run import Storm, play
 
 SEED = int(os.environ.get("STORM_SEED", "1"))
 STORES, DESTINATIONS = ("moto", "rados"), ("duckdb", "snowflake")
@@ -31,6 +31,6 @@ PATIENCE_SECONDS = 1500
     ],
 )
 def test_after_a_storm_each_row_is_there_once_and_as_written(tmp_path, record_property, destination, store, minutes):
-    report = sail(Storm(destination, store, minutes * 60, SEED), tmp_path)
+    report = play(Storm(destination, store, minutes * 60, SEED), tmp_path)
     print(f"\n{report}")
     record_property("storm", report)

@@ -1,6 +1,6 @@
 """A storm: daemons, one-shots and a writer at work while stores, destinations, clocks and processes fail.
 
-``script`` says from a seed what happens when; ``weather`` has the store fail, ``shores`` the destinations, ``crew`` are
-the processes, ``writer`` is who writes; ``voyage`` puts it all together. Afterwards ``checker``, a program of its own,
-judges.
+``script`` says from a seed what happens when; ``store_faults`` has the store fail, ``destinations`` are such as fail,
+``workers`` are the processes, ``writer`` is who writes; ``run`` puts it all together. Afterwards ``checker``, a program
+of its own, judges.
 """

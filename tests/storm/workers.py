@@ -21,20 +21,20 @@ FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 RESTART_SECONDS = 1.0
 ORDERLY_SECONDS = 60.0
 DEFECT = (b"Traceback", b"please report it")
-"""What no log line says, whatever the weather."""
+"""What no log line says, whatever befell it."""
 
 _SHARED_MEMORY = Path("/dev/shm")
 
 
 @dataclass
-class Sailor:
+class Worker:
     """``etl-daemon WORD`` on a host of its own: one process after the other. Its log goes to a file."""
 
     shell: Shell
     host: str
     word: str
     ends: Counter[str]
-    """What becomes of all sailors: how they ended by themselves."""
+    """What becomes of all workers: how they ended by themselves."""
 
     process: subprocess.Popen[bytes] | None = None
     crashes: list[str] = field(default_factory=list)

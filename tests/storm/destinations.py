@@ -18,7 +18,7 @@ LONGEST_SECONDS = 15.0
 Undo = Callable[[], object]
 
 
-class Shore(Protocol):
+class Destination(Protocol):
     """A destination, and what may befall it: ``every_seconds`` by kind."""
 
     every_seconds: Mapping[str, float]
@@ -29,8 +29,8 @@ class Shore(Protocol):
     def address(self) -> Mapping[str, Any]:
         """Where the checker finds it."""
 
-    def strike(self, act: Act, crew: Iterable[int]) -> Undo | None:
-        """Let it be befallen, the processes of the crew being those that use it; what ends that, if it has to be ended.
+    def strike(self, act: Act, users: Iterable[int]) -> Undo | None:
+        """Let it be befallen, ``users`` being the processes that use it; what ends that, if it has to be ended.
 
         Raises:
             BlockingIOError: not now, it is in use.
@@ -43,7 +43,7 @@ class Shore(Protocol):
         """End what was started."""
 
 
-class DuckDBShore:
+class FailingDuckDB:
     """A file that somebody else has open at times, on a disk that is full at times."""
 
     every_seconds: Mapping[str, float] = {"file held": 40.0, "disk full": 40.0}
@@ -57,14 +57,14 @@ class DuckDBShore:
     def address(self) -> Mapping[str, Any]:
         return {"duckdb": str(self.path)}
 
-    def strike(self, act: Act, crew: Iterable[int]) -> Undo | None:
+    def strike(self, act: Act, users: Iterable[int]) -> Undo | None:
         if act.kind == "file held":
             try:
                 return duckdb.connect(str(self.path), read_only=True).close
             except duckdb.Error as error:
                 raise BlockingIOError(str(error)) from error
         most = self.path.stat().st_size // 2 + int(act.amount * 2**16)
-        struck = [number for number in crew if _may_write(number, most)]
+        struck = [number for number in users if _may_write(number, most)]
         return lambda: [_may_write(number, resource.RLIM_INFINITY) for number in struck]
 
     def cease(self) -> None:
@@ -104,7 +104,7 @@ _STATEMENTS: dict[str, tuple[str, dict[str, Any]]] = {
 KILLED = "server killed"
 
 
-class SnowflakeShore:
+class FailingSnowflake:
     """A stand-in for Snowflake that keeps its databases in files, so that it can be killed."""
 
     every_seconds: Mapping[str, float] = {
@@ -126,8 +126,8 @@ class SnowflakeShore:
     def address(self) -> Mapping[str, Any]:
         return {"snowflake": self.emulator.connect_arguments(database=DATABASE)}
 
-    def strike(self, act: Act, crew: Iterable[int]) -> Undo | None:
-        del crew
+    def strike(self, act: Act, users: Iterable[int]) -> Undo | None:
+        del users
         if self._down:
             raise BlockingIOError("it is down")
         if act.kind == KILLED:
@@ -152,4 +152,7 @@ class SnowflakeShore:
         self.emulator.kill()
 
 
-SHORES: Mapping[str, type[DuckDBShore | SnowflakeShore]] = {"duckdb": DuckDBShore, "snowflake": SnowflakeShore}
+DESTINATIONS: Mapping[str, type[FailingDuckDB | FailingSnowflake]] = {
+    "duckdb": FailingDuckDB,
+    "snowflake": FailingSnowflake,
+}

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from tests.storm import script, weather
-from tests.storm.crew import Sailor
+from tests.storm import script, store_faults
+from tests.storm.destinations import DESTINATIONS, LONGEST_SECONDS, Destination
 from tests.storm.script import Act
-from tests.storm.shores import LONGEST_SECONDS, SHORES, Shore
-from tests.storm.weather import Weather
+from tests.storm.store_faults import StoreFaults
+from tests.storm.workers import Worker
 from tests.storm.writer import Writer
 from tests.support.command import Shell
 from tests.support.faultproxy import fault_proxy
@@ -34,7 +34,7 @@ MOST_CLOCK_SECONDS = 600
 """Stores refuse what is signed with a clock that is 15 minutes off."""
 
 KILL, STOP, CLOCK, ONCE, RESTART = "kill -9", "SIGSTOP", "clock set", "once", "SIGTERM"
-CREW_EVERY_SECONDS = {KILL: 40.0, STOP: 50.0, CLOCK: 30.0, ONCE: 30.0, RESTART: 100.0}
+WORKERS_EVERY_SECONDS = {KILL: 40.0, STOP: 50.0, CLOCK: 30.0, ONCE: 30.0, RESTART: 100.0}
 DATASETS = """
 [datasets.technical_indicators]
 enabled = false
@@ -81,16 +81,16 @@ class Storm:
 
 
 @dataclass
-class Voyage:
+class Run:
     """All who take part. What is to happen lies in ``_agenda``."""
 
     storm: Storm
     folder: Path
-    shore: Shore
-    weather: Weather
+    destination: Destination
+    store_faults: StoreFaults
     writer: Writer
-    sailors: list[Sailor]
-    cron: Sailor
+    workers: list[Worker]
+    cron: Worker
     done: Counter[str] = field(default_factory=Counter)
     _agenda: list[tuple[float, int, Callable[[], object]]] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=count)
@@ -103,13 +103,13 @@ class Voyage:
             AssertionError: it is not there in the end, or a process did not behave.
         """
         self._write_down()
-        self._sail(self.storm.seconds)
+        self._play(self.storm.seconds)
         self._cease()
         self._drain()
-        for each in self.sailors:
+        for each in self.workers:
             each.end()
         code, report = self._judge()
-        crashes = [line for each in (*self.sailors, self.cron) for line in each.crashes]
+        crashes = [line for each in (*self.workers, self.cron) for line in each.crashes]
         assert not code, report
         assert not crashes, "\n".join([report, *crashes])
         return report
@@ -125,53 +125,53 @@ class Voyage:
         for delivery in script.deliveries(seed, seconds, DELIVERY_EVERY_SECONDS):
             self.later(delivery.at_seconds, lambda delivery=delivery: self.writer.write(delivery))
         for kinds, do in (
-            (weather.EVERY_SECONDS, self._weather),
-            (self.shore.every_seconds, self._shore),
-            (CREW_EVERY_SECONDS, self._crew),
+            (store_faults.EVERY_SECONDS, self._store),
+            (self.destination.every_seconds, self._destination),
+            (WORKERS_EVERY_SECONDS, self._workers),
         ):
             for act in script.acts(seed, seconds, kinds):
                 self.later(act.at_seconds, lambda act=act, do=do: do(act))
 
-    def _sail(self, seconds: float) -> None:
+    def _play(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             while self._agenda and self._agenda[0][0] <= time.monotonic():
                 heapq.heappop(self._agenda)[2]()
-            for each in self.sailors:
+            for each in self.workers:
                 each.look()
             self.cron.note()
             self._pause.wait(0.05)
 
-    def _weather(self, act: Act) -> None:
-        self.weather.strike(act)
-        if act.kind == weather.OUTAGE:
-            self.later(5 + act.amount * 2 * LONGEST_SECONDS, self.weather.recover)
+    def _store(self, act: Act) -> None:
+        self.store_faults.strike(act)
+        if act.kind == store_faults.OUTAGE:
+            self.later(5 + act.amount * 2 * LONGEST_SECONDS, self.store_faults.recover)
 
-    def _shore(self, act: Act) -> None:
+    def _destination(self, act: Act) -> None:
         try:
-            undo = self.shore.strike(act, [each.pid for each in (*self.sailors, self.cron) if each.pid])
+            undo = self.destination.strike(act, [each.pid for each in (*self.workers, self.cron) if each.pid])
         except BlockingIOError:
-            self.later(0.2, lambda: self._shore(act))
+            self.later(0.2, lambda: self._destination(act))
             return
         self.done[f"{act.kind} (destination)"] += 1
         if undo:
             self.later(1 + act.amount * LONGEST_SECONDS, undo)
 
-    def _crew(self, act: Act) -> None:
-        sailor = self.sailors[act.actor]
+    def _workers(self, act: Act) -> None:
+        worker = self.workers[act.actor]
         self.done[act.kind] += 1
         if act.kind == ONCE:
             if not self.cron.process:
                 self.cron.start()
         elif act.kind == KILL:
-            sailor.kill()
+            worker.kill()
         elif act.kind == STOP:
-            sailor.send(signal.SIGSTOP)
-            self.later(1 + act.amount * LONGEST_SECONDS, lambda: sailor.send(signal.SIGCONT))
+            worker.send(signal.SIGSTOP)
+            self.later(1 + act.amount * LONGEST_SECONDS, lambda: worker.send(signal.SIGCONT))
         elif act.kind == CLOCK:
-            sailor.set_clock(int((2 * act.amount - 1) * MOST_CLOCK_SECONDS))
+            worker.set_clock(int((2 * act.amount - 1) * MOST_CLOCK_SECONDS))
         else:
-            sailor.send(signal.SIGTERM)
+            worker.send(signal.SIGTERM)
 
     # ------------------------------------------------------------ the calm
 
@@ -179,23 +179,23 @@ class Voyage:
         """Undo what is to be undone, and let everybody work."""
         while self._agenda:
             heapq.heappop(self._agenda)[2]()
-        self.weather.cease()
-        self.shore.cease()
-        for each in (*self.sailors, self.cron):
+        self.store_faults.cease()
+        self.destination.cease()
+        for each in (*self.workers, self.cron):
             each.set_clock(0)
             each.send(signal.SIGCONT)
 
     def _drain(self) -> None:
         end = time.monotonic() + DRAIN_SECONDS
         while time.monotonic() < end:
-            self._sail(LOOK_EVERY_SECONDS)
+            self._play(LOOK_EVERY_SECONDS)
             if not self.cron.process and not self._judge()[0]:
                 return
 
     def _judge(self) -> tuple[int, str]:
         """What the checker says."""
         manifest, *documents = self.writer.manifest, self.folder / "destination.json", self.folder / "story.json"
-        for path, document in zip(documents, (self.shore.address(), self._story()), strict=True):
+        for path, document in zip(documents, (self.destination.address(), self._story()), strict=True):
             path.write_text(json.dumps(document))
         told = subprocess.run(
             [sys.executable, CHECKER, manifest, *documents], capture_output=True, text=True, timeout=300, check=False
@@ -208,7 +208,7 @@ class Voyage:
             "seed": self.storm.seed,
             "seconds": self.storm.seconds,
             "counts": {
-                "requests": self.weather.proxy.befallen,
+                "requests": self.store_faults.proxy.befallen,
                 "acts": self.done,
                 "ends": self.cron.ends,
                 "versions": self.writer.counts,
@@ -216,7 +216,7 @@ class Voyage:
         }
 
 
-def sail(storm: Storm, folder: Path) -> str:
+def play(storm: Storm, folder: Path) -> str:
     """Play a storm, all of it below ``folder``; the report.
 
     Raises:
@@ -226,26 +226,26 @@ def sail(storm: Storm, folder: Path) -> str:
         store = moto_server() if storm.store == "moto" else ceph_gateway(folder / "ceph")
         url = stack.enter_context(store)
         proxy = stack.enter_context(fault_proxy(url))
-        shore: Shore = SHORES[storm.destination](folder)
-        stack.callback(shore.close)
+        destination: Destination = DESTINATIONS[storm.destination](folder)
+        stack.callback(destination.close)
         (folder / "datasets.toml").write_text(DATASETS)
-        settings = {**SETTINGS, **shore.settings(), "ETL_DATASETS_FILE": folder / "datasets.toml"}
+        settings = {**SETTINGS, **destination.settings(), "ETL_DATASETS_FILE": folder / "datasets.toml"}
         shell = Shell(folder, {**settings, "AWS_ENDPOINT_URL": proxy.url})
         writer = Writer(url, BUCKET, folder / "manifest.jsonl")
-        with _crew(shell) as (*sailors, cron):
-            return Voyage(storm, folder, shore, Weather(proxy), writer, sailors, cron).go()
+        with _workers(shell) as (*workers, cron):
+            return Run(storm, folder, destination, StoreFaults(proxy), writer, workers, cron).go()
 
 
 @contextmanager
-def _crew(shell: Shell) -> Iterator[list[Sailor]]:
+def _workers(shell: Shell) -> Iterator[list[Worker]]:
     """Two daemons and cron; the tables are there already."""
     begun = shell.run("init")
     assert not begun.code, begun.err
     ends: Counter[str] = Counter()
-    crew = [Sailor(shell, f"{name}.example", "run", ends) for name in ("one", "two")]
-    crew.append(Sailor(shell, "cron.example", "once", ends))
+    workers = [Worker(shell, f"{name}.example", "run", ends) for name in ("one", "two")]
+    workers.append(Worker(shell, "cron.example", "once", ends))
     try:
-        yield crew
+        yield workers
     finally:
-        for each in crew:
+        for each in workers:
             each.kill()

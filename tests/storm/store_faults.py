@@ -45,7 +45,7 @@ EVERY_SECONDS = {**dict.fromkeys(FAULTS, 60.0), "answer lost": 30.0, STALE: 20.0
 
 
 @dataclass
-class Weather:
+class StoreFaults:
     """Has requests through a proxy befallen by faults until it ceases."""
 
     proxy: FaultProxy
