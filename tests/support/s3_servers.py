@@ -198,6 +198,7 @@ pid file = {self.folder}/run/$name.pid
 keyring = {self.folder}/keyring
 [mon.a]
 mon data = {self.folder}/mon
+mon data avail crit = 1
 [osd.0]
 osd data = {self.folder}/osd
 osd objectstore = memstore
