@@ -81,6 +81,21 @@ def test_reasons_come_with_what_they_mean_and_a_row_of_their_own_dataset():
     assert all(each.meaning.endswith(".") for each in rejected)
 
 
+def test_a_panel_has_what_came_of_its_own_dataset():
+    own = [CyclePlanned(name, 0, 0, 0, None, False) for name in ("p", "q", "r")]
+    periods = (minute(0, 5, 1), replace(minute(0, 7), dataset="q"), minute(1, 6))
+    p, q, r = page(*own, recent=Recent(periods, periods[:2])).panels
+    assert [each.charts[0].words.split(" in ")[0] for each in (p, q, r)] == [
+        "11 rows loaded and 1 rejected",
+        "7 rows loaded and 0 rejected",
+        "Nothing came",
+    ]
+    assert [each.charts[1].words.split(" in ")[0] for each in (p, q)] == [
+        "5 rows loaded and 1 rejected",
+        "7 rows loaded and 0 rejected",
+    ]
+
+
 def test_bars_stand_at_their_minute_and_add_up():
     drawn = chart([minute(0, 50, 50), minute(0, 20), minute(59, 10), minute(60, 999)], HOUR, NOW)
     first, last = drawn.bars

@@ -94,12 +94,14 @@ def sparkline(periods: Iterable[Period], span: Span, now: datetime, steps: int =
 def chart(periods: Iterable[Period], span: Span, now: datetime) -> Chart:
     """Rows of one dataset per minute or hour; ``periods`` may hold others', they are added up."""
     seen: dict[datetime, Counter[str]] = {at: Counter() for at in span.starts(now)}
+    all_of: Counter[str] = Counter()
     for period in periods:
         if period.at in seen:
-            seen[period.at].update(loaded=period.tally.loaded, rejected=period.tally.quarantined)
-    all_of = sum(seen.values(), Counter())
+            came = {"loaded": period.tally.loaded, "rejected": period.tally.quarantined}
+            seen[period.at].update(came)
+            all_of.update(came)
     words = f"Nothing came in {span.name}."
-    if all_of:
+    if all_of.total():
         most = max(each.total() for each in seen.values())
         words = (
             f"{all_of['loaded']:,} rows loaded and {all_of['rejected']:,} rejected in {span.name}, "

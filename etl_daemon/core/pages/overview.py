@@ -38,7 +38,8 @@ _WORDS = {
 def overview(identity: Identity, moment: Moment, patience: Patience, recent: Recent) -> Overview:
     """The page at a moment."""
     progress, now = moment.progress, moment.now
-    panels = tuple(panel(name, of, recent, now) for name, of in progress.datasets.items())
+    own = recent.by_dataset()
+    panels = tuple(panel(name, of, own.get(name, Recent()), now) for name, of in progress.datasets.items())
     lease = "held, generation " + str(progress.generation) if progress.generation is not None else "not held"
     down = [name for name, up in progress.up.items() if not up]
     facts = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,6 +29,21 @@ class Recent:
     failures: tuple[FailureLine, ...] = ()
     examples: tuple[ExampleLine, ...] = ()
     unread: str = ""
+
+    def by_dataset(self) -> dict[str, Recent]:
+        """Periods and rejected rows of each dataset, told apart once: there may be a hundred panels."""
+        own: defaultdict[str, tuple[list[Period], list[Period], list[ExampleLine]]]
+        own = defaultdict(lambda: ([], [], []))
+        for minute in self.minutes:
+            own[minute.dataset][0].append(minute)
+        for hour in self.hours:
+            own[hour.dataset][1].append(hour)
+        for example in self.examples:
+            own[example.dataset][2].append(example)
+        return {
+            name: Recent(tuple(minutes), tuple(hours), examples=tuple(examples))
+            for name, (minutes, hours, examples) in own.items()
+        }
 
 
 @dataclass(frozen=True, slots=True)
