@@ -67,6 +67,18 @@ def test_a_backlog_of_all_kinds_stays_within_the_limit(tmp_path: Path) -> None:
     assert done["rows"]["loaded"] - done["rows"]["replaced"] == kept(shell) == fit + 300 * 40
 
 
+@pytest.mark.memory
+def test_millions_of_rows_that_are_none_stay_within_the_limit(tmp_path: Path) -> None:
+    """Three bytes each of the object; what is kept of them is a multiple of that."""
+    shell = Shell.embedded(tmp_path, MEMORY_LIMIT_MB=512)
+    rows = 5_000_000
+    (tmp_path / "bucket/processed/price_data/0.json").write_bytes(b"[" + b"[]," * (rows - 1) + b"[]]")
+    done, took = work(shell)
+
+    assert took["peak_mib"] <= 512
+    assert done["rows"]["quarantined"] == done["rows"]["read"] == rows
+
+
 LONG = [
     pytest.param("one", id="one object of 5 GB"),
     pytest.param("small", id="50,000 objects of 4 KB"),

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from etl_daemon.adapters.decode.scratch import MAX_QUERIES, Scratch
-from etl_daemon.adapters.decode.streams import cut_lines, expand
+from etl_daemon.adapters.decode.streams import CHUNK_LINES, cut_lines, expand
 from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.policy import ReadLimits
 from etl_daemon.errors import DataError
@@ -208,6 +208,14 @@ def test_a_plain_body_comes_in_whole_lines_where_they_fit() -> None:
     blocks = [bytes(block) for block in expand(memoryview(body), None, ReadLimits(), 5)]
     assert blocks == [b"aa\n", b"bbb\n", b"ccccc", b"cc\n", b"d"]
     assert [bytes(chunk) for chunk in cut_lines(blocks, 100)] == [b"aa\n", b"bbb\n", b"c" * 7 + b"\n", b"d"]
+
+
+def test_a_block_of_very_many_lines_is_read_in_parts():
+    """Each line takes memory of its own, however short it is."""
+    block = b"[]\n" * (2 * CHUNK_LINES + 1)
+    parts = [bytes(part) for part in cut_lines([block[:-5], block[-5:]], 100)]
+    assert b"".join(parts) == block
+    assert max(part.count(b"\n") for part in parts) == CHUNK_LINES
 
 
 def test_a_query_is_kept_for_new_content_and_few_are_kept() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
+import numpy as np
 import pyarrow as pa
 
 from etl_daemon.adapters.spool import let_go
@@ -12,6 +14,11 @@ from etl_daemon.core.policy import ReadLimits
 from etl_daemon.errors import DataError
 
 Block = bytes | memoryview
+
+CHUNK_LINES = 2**16
+"""So many lines are parsed at a time: each takes memory of its own, and a block may hold millions of a few bytes."""
+
+NEWLINE = 10
 
 RATIO_FREE_BYTES = 16 * 2**20
 """Small objects of blanks or zeros compress better than any limit and harm nobody."""
@@ -104,10 +111,25 @@ def check_expansion(total: int, compressed: int, limits: ReadLimits) -> None:
 
 
 def cut_lines(blocks: Iterable[Block], max_line_bytes: int) -> Iterator[Block]:
-    """The same bytes, each block ending at a line's end.
+    """The same bytes, each block ending at a line's end, and of ``CHUNK_LINES`` at most.
 
     Of a line much longer than ``max_line_bytes`` only the beginning is kept, so that memory stays bounded.
     """
+    for block in _whole_lines(blocks, max_line_bytes):
+        yield from _fewer_lines(block)
+
+
+def _fewer_lines(block: Block) -> Iterator[Block]:
+    ends = np.frombuffer(block, np.uint8) == NEWLINE
+    if np.count_nonzero(ends) <= CHUNK_LINES:
+        yield block
+        return
+    cuts = np.flatnonzero(ends)[CHUNK_LINES - 1 :: CHUNK_LINES] + 1
+    for start, end in pairwise(dict.fromkeys([0, *cuts.tolist(), len(block)])):
+        yield block[start:end]
+
+
+def _whole_lines(blocks: Iterable[Block], max_line_bytes: int) -> Iterator[Block]:
     carry: list[Block] = []
     carried = 0
     for block in blocks:
