@@ -15,7 +15,7 @@ from etl_daemon.errors import DataError
 
 Block = bytes | memoryview
 
-CHUNK_LINES = 2**16
+CHUNK_LINES = 2**17
 """So many lines are parsed at a time: each takes memory of its own, and a block may hold millions of a few bytes."""
 
 NEWLINE = 10
