@@ -13,7 +13,7 @@ from etl_daemon.errors import DataError, EtlError
 from etl_daemon.pipeline.fetching import Fetching, Room
 from etl_daemon.pipeline.intake import Intake, Tolerance, above_tolerance
 from etl_daemon.ports import PortionReading, Portions
-from etl_daemon.ports.dividing import Bytes
+from etl_daemon.ports.dividing import Bytes, Sections
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +27,15 @@ class Dividing:
         """What the decoder knows of it."""
         return self.intake.decoder.portions
 
-    def number(self, ref: ObjectRef, dataset: Dataset) -> int:
-        """Of how many sections the object may be; 0: it is to be read as a whole, and what is wrong shows then."""
+    def sections(self, ref: ObjectRef, dataset: Dataset) -> Sections:
+        """As the port says."""
         try:
-            return self.portions.number(ref, self._bytes_of(ref), dataset)
+            return self.portions.sections(ref, self._bytes_of(ref), dataset)
         except (EtlError, OSError):
-            return 0
+            return ()
 
     def section(self, ref: ObjectRef, number: int) -> Section | None:
-        """One of them; None: no line begins there.
+        """One that was left open; None: no line begins there.
 
         Raises:
             EtlError, OSError: as reading the object.
@@ -52,8 +52,8 @@ class Dividing:
 
     def fetching(self, ref: ObjectRef, portion: Portion) -> Fetching:
         """Its bytes, on the way."""
-        fetch = lambda of: self.intake.source.part(of, portion.begin, portion.end)  # noqa: E731
-        return Fetching([ref], fetch, Room(1, self.intake.ahead_bytes))
+        part = self.intake.source.part
+        return Fetching([ref], lambda of: part(of, portion.begin, portion.end), Room(1, self.intake.ahead_bytes))
 
     def _bytes_of(self, ref: ObjectRef) -> Bytes:
         return partial(self.intake.source.part, ref)

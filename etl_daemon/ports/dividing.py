@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from etl_daemon.core.datasets import Dataset
@@ -28,14 +28,18 @@ class PortionReading(Protocol):
         """What the portion, once it is read, tells of the object as a whole."""
 
 
+Sections = Sequence[Section | None]
+"""Of how many sections an object may be; None: somebody has to look at the text to tell where one lies."""
+
+
 class Portions(Protocol):
     """How objects are divided among those who read them."""
 
-    def number(self, ref: ObjectRef, fetch: Bytes, dataset: Dataset) -> int:
-        """Of how many sections the object may be; 0: it can be read as a whole only."""
+    def sections(self, ref: ObjectRef, fetch: Bytes, dataset: Dataset) -> Sections:
+        """What can be told of the object's sections at once; none: it can be read as a whole only."""
 
     def section(self, ref: ObjectRef, number: int, fetch: Bytes) -> Section | None:
-        """One of them, from 0 on; None: no line begins there."""
+        """One that ``sections`` left open, from 0 on, by the text; None: no line begins there."""
 
     def reading(self, portion: Portion, fetch: Bytes, dataset: Dataset) -> PortionReading:
         """The reading of a portion, for which more than its bytes may have to be fetched."""
@@ -51,8 +55,8 @@ class Portions(Protocol):
 class Divider(Protocol):
     """Who looks at objects as a whole, before and after others have read portions of them."""
 
-    def number(self, ref: ObjectRef, dataset: Dataset) -> int:
-        """Of how many sections the object may be; 0: it is to be read as a whole, and what is wrong shows then."""
+    def sections(self, ref: ObjectRef, dataset: Dataset) -> Sections:
+        """What can be told of the object's sections at once; none: it is read as a whole, and faults show then."""
 
     def verdict(self, dataset: Dataset, ref: ObjectRef, traits: Traits, counts: Counts) -> Refusal | None:
         """Why an object of which all portions were read is refused, if it is."""

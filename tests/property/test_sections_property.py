@@ -69,8 +69,9 @@ def fetch_of(body: bytes) -> Bytes:
 
 def found(decoder: ObjectDecoder, ref: ObjectRef, body: bytes, size: int) -> list[Section]:
     parquets = body.startswith(b"PAR1")
-    number = decoder.portions.number(ref, fetch_of(body), PRICES) if parquets else -(-len(body) // size)
-    each = [decoder.portions.section(ref, at, fetch_of(body)) for at in range(number)]
+    if parquets:
+        return [section for section in decoder.portions.sections(ref, fetch_of(body), PRICES) if section]
+    each = [decoder.portions.section(ref, at, fetch_of(body)) for at in range(-(-len(body) // size))]
     return [section for section in each if section]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import mmap
+import re
 import tarfile
 from pathlib import Path
 
@@ -208,6 +210,24 @@ def test_a_plain_body_comes_in_whole_lines_where_they_fit() -> None:
     blocks = [bytes(block) for block in expand(memoryview(body), None, ReadLimits(), 5)]
     assert blocks == [b"aa\n", b"bbb\n", b"ccccc", b"cc\n", b"d"]
     assert [bytes(chunk) for chunk in cut_lines(blocks, 100)] == [b"aa\n", b"bbb\n", b"c" * 7 + b"\n", b"d"]
+
+
+def test_nothing_behind_a_block_is_looked_at(tmp_path: Path) -> None:
+    """An array in one line may have any length, and what is looked at of a mapped file counts as memory."""
+    with (tmp_path / "long.json").open("w+b") as file:
+        file.truncate(2**28)
+        body = memoryview(mmap.mmap(file.fileno(), 0))
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    before = peak_kib()
+    blocks = expand(body, None, ReadLimits(), 2**20)
+    assert len(next(blocks)) == len(next(blocks)) == 2**20
+    assert peak_kib() - before < 2**14
+
+
+def peak_kib() -> int:
+    found = re.search(r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text("utf-8"), re.MULTILINE)
+    assert found
+    return int(found[1])
 
 
 def test_a_block_of_very_many_lines_is_read_in_parts():

@@ -19,7 +19,7 @@ from etl_daemon.core.model import ObjectRef, RawSlice
 from etl_daemon.core.planning.sections import Portion, Section, Traits
 from etl_daemon.core.policy import ReadLimits
 from etl_daemon.errors import DataError
-from etl_daemon.ports.dividing import Bytes
+from etl_daemon.ports.dividing import Bytes, Sections
 
 TAIL_BYTES = 2**16
 """Looked at behind a section for the end of its last line."""
@@ -33,19 +33,19 @@ class LinePortions:
     limits: ReadLimits
     sizes: Sizes
 
-    def number(self, ref: ObjectRef, fetch: Bytes, dataset: Dataset) -> int:
+    def sections(self, ref: ObjectRef, fetch: Bytes, dataset: Dataset) -> Sections:
         """As the port says; by the same look at the beginning that decoding takes."""
         if dataset.kind is Kind.TABLE or dataset.records_path or ref.size <= sniff.HEAD_BYTES:
-            return 0
+            return ()
         text = bytes(fetch(0, sniff.HEAD_BYTES))
         if sniff.codec(text[:4]) or text.startswith(sniff.BOM) or not text.strip():
-            return 0
+            return ()
         try:
             sniff.refuse_foreign(text)
         except DataError:
-            return 0
+            return ()
         is_lines = sniff.text_format(text, ref.key, whole=False) is Format.LINES
-        return -(-ref.size // self.sizes.section_bytes) if is_lines else 0
+        return [None] * -(-ref.size // self.sizes.section_bytes) if is_lines else ()
 
     def section(self, ref: ObjectRef, number: int, fetch: Bytes) -> Section | None:
         """As the port says."""

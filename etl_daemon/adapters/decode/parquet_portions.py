@@ -18,7 +18,7 @@ from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.model import ObjectRef, RawSlice
 from etl_daemon.core.planning.sections import Portion, Section, Traits
 from etl_daemon.core.policy import ReadLimits
-from etl_daemon.ports.dividing import Bytes
+from etl_daemon.ports.dividing import Bytes, Sections
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +28,12 @@ class ParquetPortions:
     limits: ReadLimits
     sizes: Sizes
 
-    def number(self, ref: ObjectRef, fetch: Bytes, dataset: Dataset) -> int:
+    def sections(self, ref: ObjectRef, fetch: Bytes, dataset: Dataset) -> Sections:
         """As the port says."""
         try:
-            return 0 if dataset.raw else len(self._sections(ref, fetch))
+            return () if dataset.raw else self._sections(ref, fetch)
         except (OSError, pa.ArrowException):
-            return 0  # whoever reads the whole says what is wrong
-
-    def section(self, ref: ObjectRef, number: int, fetch: Bytes) -> Section | None:
-        """As the port says."""
-        return self._sections(ref, fetch)[number]
+            return ()  # whoever reads the whole says what is wrong
 
     def reading(self, portion: Portion, fetch: Bytes, dataset: Dataset) -> ParquetReading:
         """As the port says."""

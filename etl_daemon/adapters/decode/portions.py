@@ -14,7 +14,7 @@ from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.model import ObjectRef
 from etl_daemon.core.planning.sections import Portion, Section, Traits
 from etl_daemon.core.policy import ReadLimits
-from etl_daemon.ports.dividing import Bytes, PortionReading
+from etl_daemon.ports.dividing import Bytes, PortionReading, Sections
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +25,15 @@ class ObjectPortions:
     limits: ReadLimits
     sizes: Sizes
 
-    def number(self, ref: ObjectRef, fetch: Bytes, dataset: Dataset) -> int:
+    def sections(self, ref: ObjectRef, fetch: Bytes, dataset: Dataset) -> Sections:
         """As the port says."""
         if not 4 < ref.size <= self.limits.max_object_bytes:
-            return 0
-        return self._kind(fetch).number(ref, fetch, dataset)
+            return ()
+        return self._kind(fetch).sections(ref, fetch, dataset)
 
     def section(self, ref: ObjectRef, number: int, fetch: Bytes) -> Section | None:
-        """As the port says."""
-        return self._kind(fetch).section(ref, number, fetch)
+        """As the port says; Parquet leaves none open."""
+        return self._lines.section(ref, number, fetch)
 
     def reading(self, portion: Portion, fetch: Bytes, dataset: Dataset) -> PortionReading:
         """As the port says."""
@@ -48,7 +48,9 @@ class ObjectPortions:
         judge(traits, dataset)
         check_expansion(traits.unpacked, ref.size, self.limits)
 
-    def _kind(self, fetch: Bytes) -> LinePortions | ParquetPortions:
-        if bytes(fetch(0, 4)) == b"PAR1":
-            return ParquetPortions(self.limits, self.sizes)
+    @property
+    def _lines(self) -> LinePortions:
         return LinePortions(self.workshop, self.limits, self.sizes)
+
+    def _kind(self, fetch: Bytes) -> LinePortions | ParquetPortions:
+        return ParquetPortions(self.limits, self.sizes) if bytes(fetch(0, 4)) == b"PAR1" else self._lines

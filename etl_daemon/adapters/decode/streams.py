@@ -51,13 +51,15 @@ def expand(
 
 def plain_blocks(body: memoryview, block_bytes: int, section_bytes: int, begin: int = 0) -> Iterator[Block]:
     """The text in such blocks; it begins with a section, at byte ``begin`` of its object."""
-    for _, section in in_sections([body], section_bytes, begin):
-        while section:
-            let_go(body)
-            block = section[:block_bytes]
-            end = last_newline(block) or len(block)
-            yield block[:end]
-            section = section[end:]  # noqa: PLW2901 - what is left of it
+    at, mark = begin, _mark(begin, section_bytes)
+    while body:
+        let_go(body)
+        block = body[:block_bytes]  # and no byte behind it is looked at: a text without line ends may have any length
+        section_end = line_end(block, max(mark - at, 0))
+        end = section_end or last_newline(block) or len(block)
+        yield block[:end]
+        body, at = body[end:], at + end
+        mark = _mark(at, section_bytes) if section_end else mark
 
 
 def in_sections(blocks: Iterable[Block], size: int, begin: int = 0) -> Iterator[tuple[int, Block]]:

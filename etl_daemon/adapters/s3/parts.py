@@ -58,7 +58,10 @@ class Parts:
     def _fill(self, ref: ObjectRef, whole: Span, write: Write) -> None:
         size, (first, end) = self._large.part_bytes, whole
         spans = [(begin, min(begin + size, end)) for begin in range(first, end, size)]
-        here: Write = lambda at, some: write(at - first, some)  # noqa: E731 - where it belongs in the file
+
+        def here(at: int, some: bytes | memoryview) -> None:
+            write(at - first, some)  # where it belongs in the file
+
         parts = [self._pool.submit(copy_context().run, self._part, ref, span, here) for span in spans]
         try:
             for part in as_completed(parts):

@@ -28,20 +28,15 @@ def surveyed(
     plan: BatchPlan, most: int, divider: Divider, open_bench: OpenBench, run: Run
 ) -> Mapping[ObjectRef, Sequence[Section]]:
     """The sections of those objects that are more than one of ``most`` tasks should have, if they can be divided."""
-    numbers = {ref: divider.number(ref, plan.dataset) for ref in oversized(plan.objects, most)}
-    places = tuple((ref, at) for ref, number in numbers.items() if number > 1 for at in range(number))
-    if not places:
-        return {}
-    found: dict[ObjectRef, list[Section]] = {}
-    rows = sorted(run(Survey(open_bench, places), len(places), FOUND), key=lambda row: int(row["number"]))
+    told = {ref: divider.sections(ref, plan.dataset) for ref in oversized(plan.objects, most)}
+    found = {ref: list(sections) for ref, sections in told.items() if len(sections) > 1}
+    places = tuple((ref, at) for ref, some in found.items() for at, section in enumerate(some) if section is None)
+    rows = run(Survey(open_bench, places), len(places), FOUND) if places else []
     for row in rows:
-        if row["begin"] is not None:
-            section = Section(row["begin"], row["end"], row["rows"])
-            found.setdefault(places[row["number"]][0], []).append(section)
-    for row in rows:
-        if not row["readable"]:
-            found.pop(places[row["number"]][0], None)
-    return found
+        ref, at = places[row["number"]]
+        found[ref][at] = Section(row["begin"], row["end"], row["rows"]) if row["begin"] is not None else None
+    unreadable = {places[row["number"]][0] for row in rows if not row["readable"]}
+    return {ref: [each for each in some if each] for ref, some in found.items() if ref not in unreadable}
 
 
 def told(task: Task, divider: Divider, run: Run) -> Told:

@@ -15,7 +15,7 @@ from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.model import BatchPlan, CleanSlice, Deferral, ObjectRef, Refusal
 from etl_daemon.core.planning.sections import Portion, Section, Traits
 from etl_daemon.core.planning.shares import Report, Share, reported
-from etl_daemon.core.rules.origin import with_object, with_version
+from etl_daemon.core.rules.origin import Origins
 from etl_daemon.core.rules.target import widened
 from etl_daemon.errors import EtlError
 from etl_daemon.ports.fleet import Depot
@@ -138,11 +138,12 @@ class Sheaves:
         """The names of the files that take a slice's rows; its columns are told even where there are no rows."""
         if not isinstance(result, CleanSlice):
             return {}
-        files = {"accepted": self._made["accepted"].add(with_object(widened(result.accepted), result.ref))}
+        origins, ref = Origins([result]), result.ref
+        files = {"accepted": self._made["accepted"].add(origins.beside(widened(result.accepted), ref))}
         if result.quarantined.num_rows:
-            files["quarantined"] = self._made["quarantined"].add(with_version(result.quarantined, result.ref))
+            files["quarantined"] = self._made["quarantined"].add(origins.version(result.quarantined, ref))
         if result.anomalies.num_rows:
-            files["anomalies"] = self._made["anomalies"].add(with_object(result.anomalies, result.ref))
+            files["anomalies"] = self._made["anomalies"].add(origins.beside(result.anomalies, ref))
         return files
 
     def close(self) -> None:
