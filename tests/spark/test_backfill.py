@@ -31,20 +31,7 @@ def site(java: None, tmp_path: Path) -> Site:
 
 def test_a_killed_run_leaves_whole_batches_and_the_next_one_loads_the_rest(site: Site) -> None:
     shell = _shell(site)
-    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    run = subprocess.Popen(
-        [COMMAND, *ON_SPARK], cwd=site.folder, env=shell.environment(), start_new_session=True, **silent
-    )
-    seen: set[str] = set()
-
-    def second_batch() -> bool:
-        seen.update(path.relative_to(site.bucket / "_etl_daemon/staging").parts[2] for path in site.staging)
-        assert run.poll() is None, "it ended before it was killed"
-        return len(seen) > 1
-
-    _until(second_batch)
-    os.killpg(run.pid, signal.SIGKILL)
-    run.wait(10)
+    _killed(site, shell, 2)
     assert site.staging, "nothing was under way"
 
     _hold_together(site)
@@ -59,20 +46,7 @@ def test_a_killed_run_leaves_whole_batches_and_the_next_one_loads_the_rest(site:
 def test_a_run_that_is_killed_while_two_read_one_object_leaves_nothing_of_it(site: Site) -> None:
     site.put("long.ndjson", long_object(800_000), 3)
     shell = _shell(site)
-    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    run = subprocess.Popen(
-        [COMMAND, *ON_SPARK], cwd=site.folder, env=shell.environment(), start_new_session=True, **silent
-    )
-    seen: set[str] = set()
-
-    def a_portion_is_there() -> bool:
-        seen.update(path.relative_to(site.bucket / "_etl_daemon/staging").parts[2] for path in site.staging)
-        assert run.poll() is None, "it ended before it was killed"
-        return len(seen) > 3
-
-    _until(a_portion_is_there)
-    os.killpg(run.pid, signal.SIGKILL)
-    run.wait(10)
+    _killed(site, shell, 4)
     _hold_together(site)
     assert "long.ndjson" not in {line[0].rpartition("/")[2] for line in site.contents("etl")["ledger"]}
 
@@ -117,6 +91,24 @@ def _hold_together(site: Site) -> None:
     rows = [row[found["columns"].index(("_OBJECT_KEY", "VARCHAR"))] for row in found["rows"]]
     assert {key: rows.count(key) for key in kept} == kept
     assert set(rows) <= set(kept)
+
+
+def _killed(site: Site, shell: Shell, batches: int) -> None:
+    """A backfill, killed once so many batches have begun to leave rows."""
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    run = subprocess.Popen(
+        [COMMAND, *ON_SPARK], cwd=site.folder, env=shell.environment(), start_new_session=True, **silent
+    )
+    seen: set[str] = set()
+
+    def begun() -> bool:
+        seen.update(path.relative_to(site.bucket / "_etl_daemon/staging").parts[2] for path in site.staging)
+        assert run.poll() is None, "it ended before it was killed"
+        return len(seen) >= batches
+
+    _until(begun)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait(10)
 
 
 def _until(holds: Callable[[], bool], patience_seconds: float = 60.0) -> None:
