@@ -75,7 +75,8 @@ class Site:
     @property
     def staging(self) -> list[Path]:
         """What executors have left."""
-        return [path for path in (self.bucket / "_etl_daemon/staging").rglob("*") if path.is_file()]
+        walk = os.walk(self.bucket / "_etl_daemon/staging")  # which passes over folders that go meanwhile
+        return [Path(folder, name) for folder, _, names in walk for name in names]
 
     def put(self, key: str, data: bytes, minutes: int = 0, prefix: str = "processed/price_data") -> None:
         path = self.bucket / prefix / key
