@@ -7,18 +7,21 @@ import math
 import mmap
 import re
 import tarfile
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from etl_daemon.adapters.decode import ObjectDecoder, Sizes
 from etl_daemon.adapters.decode.scratch import MAX_QUERIES, Scratch
 from etl_daemon.adapters.decode.streams import CHUNK_LINES, cut_lines, expand
 from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.policy import ReadLimits
 from etl_daemon.errors import DataError
-from tests.unit.test_decode_support import DATA, INDICATORS, decode, gathered, raws, refusal
+from tests.support.rows import ref
+from tests.unit.test_decode_support import DATA, INDICATORS, PRICES, decode, gathered, raws, refusal
 
 GOOD = {"symbol": "A", "timestamp": "2025-01-02", "open": 1.5, "high": 2.5, "low": 1.25, "close": 2.0, "volume": 10}
 
@@ -96,6 +99,21 @@ def test_a_malformed_line_costs_that_line(bad: bytes) -> None:
     assert table["symbol"].to_pylist() == ["A", None, "Z"]
     assert set(table.slice(1, 1).to_pylist()[0].values()) == {None}
     assert raws(slices, [1]) == [bad.decode()]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read"), [("symbol", '"B"', "B"), ("volume", "7", "7.0"), ("open", "NaN", "nan")]
+)
+def test_records_with_one_known_key_are_read_as_records(name: str, value: str, read: str) -> None:
+    """A reader that is asked for one column may take each line for its value."""
+    first = f'{{"{name}": {value}}}\n[]\n"x"\n'.encode()
+    one_by_one = ObjectDecoder(threads=0, sizes=Sizes(chunk_bytes=len(first)))
+    with closing(one_by_one):
+        slices = list(one_by_one.decode(ref("object"), memoryview(first + lines(GOOD)), PRICES))
+    table, malformed, _ = gathered(slices)
+    assert str(table[name][0].as_py()) == read
+    assert table[name].to_pylist()[1:] == [None, None, GOOD[name]]
+    assert malformed == [1, 2]
 
 
 def test_invalid_utf8_stays_readable() -> None:

@@ -58,7 +58,7 @@ class Plan:
         types |= dict.fromkeys(self.probes, "VARCHAR")
         columns = ", ".join(f"{literal(key)}: '{type_}'" for key, type_ in types.items())
         picked = ", ".join(map(identifier, types))
-        return f"SELECT {picked} FROM {reader('read_ndjson', path, longest, f', columns = {{{columns}}}')}"
+        return f"SELECT {picked} FROM {columns_reader(path, longest, columns)}"
 
     def exact_sql(self, path: str, longest: int) -> str:
         """``_object`` (true; null where only the line itself tells), then the columns, numbers told from all else."""
@@ -67,7 +67,7 @@ class Plan:
         types = {key: "JSON" if name in self.numeric else "VARCHAR" for name, (key,) in self.keys.items()}
         columns = ", ".join(f"{literal(key)}: '{type_}'" for key, type_ in types.items())
         named = ", ".join(f"{identifier(key)}::VARCHAR AS {identifier(name)}" for name, (key,) in self.keys.items())
-        source = f"SELECT {named} FROM {reader('read_ndjson', path, longest, f', columns = {{{columns}}}')}"
+        source = f"SELECT {named} FROM {columns_reader(path, longest, columns)}"
         some = f"CASE WHEN coalesce({', '.join(map(identifier, self.keys))}) IS NOT NULL THEN true END"
         return f"SELECT {', '.join([some, *map(self._value, self.keys)])} FROM ({source})"
 
@@ -103,6 +103,11 @@ def reader(function: str, path: str, longest: int, columns: str = "") -> str:
     """The call that reads a file of JSON lines, the longest of which has that many bytes."""
     size = max(2**20, longest + 64)
     return f"{function}({literal(path)}, ignore_errors = true, maximum_object_size = {size}{columns})"
+
+
+def columns_reader(path: str, longest: int, columns: str) -> str:
+    """The call that reads columns of records; unless it is told so, DuckDB takes a lone column for the whole line."""
+    return reader("read_ndjson", path, longest, f", records = true, columns = {{{columns}}}")
 
 
 def _number(name: str) -> str:
