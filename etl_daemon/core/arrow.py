@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import Any
 
@@ -10,6 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 Values = np.ndarray[Any, Any]
+
+MERGED_ROWS = 2**15
+"""Up to so many rows of neighbouring chunks become one chunk: what a chunk costs hardly depends on its rows."""
 
 
 def array(values: Values, valid: np.ndarray[Any, np.dtype[np.bool_]] | None = None) -> pa.Array:
@@ -65,6 +68,17 @@ def encode(column: pa.Array | pa.ChunkedArray) -> pa.DictionaryArray:
         return chunk(encoded)
     indices = pa.concat_arrays([part.indices for part in encoded.chunks])  # of one dictionary, which all parts share
     return pa.DictionaryArray.from_arrays(indices, encoded.chunk(0).dictionary)
+
+
+def merged(table: pa.Table) -> Iterator[pa.Table]:
+    """The rows in parts of one chunk each: small neighbours are copied into one, large chunks stay as they are."""
+    begin = size = 0
+    for some in max(table.columns, key=lambda column: column.num_chunks).chunks:
+        if size and size + len(some) > MERGED_ROWS:
+            yield table.slice(begin, size).combine_chunks()
+            begin, size = begin + size, 0
+        size += len(some)
+    yield table.slice(begin, size).combine_chunks()
 
 
 def _numbers(array: pa.Array) -> Values:

@@ -18,7 +18,7 @@ from etl_daemon.core.datasets import Mode
 from etl_daemon.core.events import Retried
 from etl_daemon.core.model import BatchPlan, Fence
 from etl_daemon.core.planning.shares import cut
-from etl_daemon.core.rules.origin import Origins
+from etl_daemon.core.rules.origin import beside, row_by_row
 from etl_daemon.core.rules.precedence import gather
 from etl_daemon.errors import ConfigError, TransientError
 from etl_daemon.operations.backfill import backfill
@@ -268,7 +268,7 @@ def test_files_instead_of_a_warehouse_hold_what_each_object_gives(session, tmp_p
     assert sorted(path.name for path in out.iterdir()) == ["_SUCCESS", "accepted", "anomalies", "quarantined"]
     assert not [path for path in (tmp_path / "out/_staging").rglob("*") if path.is_file()]
     accepted = parquet.read_table(out / "accepted")
-    expected = [row for each in slices for row in Origins([each]).beside(each.accepted, each.ref).to_pylist()]
+    expected = row_by_row(beside((each.ref, each.accepted) for each in slices)).to_pylist()
     place = itemgetter("_OBJECT_KEY", "_OBJECT_ROW")
     assert sorted(accepted.to_pylist(), key=place) == sorted(expected, key=place)
     assert accepted.schema.field("OPEN_PRICE").type == pa.decimal128(20, 8)

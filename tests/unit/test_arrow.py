@@ -72,3 +72,14 @@ arrow.constant("x", 3), arrow.texts(["a"])
 sys.exit("pandas" in sys.modules)
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_small_neighbours_become_one_chunk_and_large_chunks_stay() -> None:
+    sizes = [10, arrow.MERGED_ROWS, 20, 30, 2 * arrow.MERGED_ROWS, 1]
+    chunks = [pa.array(range(rows), pa.int64()) for rows in sizes]
+    table = pa.table({"N": pa.chunked_array(chunks)})
+    parts = list(arrow.merged(table))
+    assert [part.num_rows for part in parts] == [10, arrow.MERGED_ROWS, 50, 2 * arrow.MERGED_ROWS, 1]
+    assert all(part["N"].num_chunks == 1 for part in parts)
+    assert pa.concat_tables(parts).equals(table)
+    assert parts[3]["N"].chunk(0).buffers()[1].address == chunks[4].buffers()[1].address

@@ -14,7 +14,7 @@ import pyarrow as pa
 from etl_daemon.adapters.destination.session import Marks, Session
 from etl_daemon.core.datasets import SYSTEM_COLUMNS, Dataset
 from etl_daemon.core.model import StagedBatch
-from etl_daemon.core.rules.origin import Origins
+from etl_daemon.core.rules.origin import beside, version
 from etl_daemon.core.sql.dialect import Dialect
 from etl_daemon.core.sql.ledger import LedgerSql
 
@@ -67,9 +67,8 @@ def listed(rows: Iterable[dict[str, Any]]) -> str:
 def staged_rows(batch: StagedBatch) -> tuple[pa.Table, Marks | None]:
     """The accepted rows with the object that each comes from, and which of them stay; None: all."""
     own = [SYSTEM_COLUMNS.field(name) for name in ("_OBJECT_ROW", "_OBJECT_KEY", "_OBJECT_MODIFIED")]
-    origins = Origins(batch.slices)
-    parts = [origins.beside(part.accepted, part.ref) for part in batch.slices]
-    rows = pa.concat_tables(parts) if parts else pa.schema([*batch.target, *own]).empty_table()
+    parts = [(part.ref, part.accepted) for part in batch.slices]
+    rows = beside(parts) if parts else pa.schema([*batch.target, *own]).empty_table()
     if all(part.stays is None for part in batch.slices):
         return rows, None
     marks = (np.ones(part.accepted.num_rows, np.bool_) if part.stays is None else part.stays for part in batch.slices)
@@ -78,8 +77,7 @@ def staged_rows(batch: StagedBatch) -> tuple[pa.Table, Marks | None]:
 
 def staged_findings(batch: StagedBatch) -> pa.Table | None:
     """Rejected rows (they have ``REASONS``) and anomalies (they have ``ANOMALY_TYPE``) in one table."""
-    origins = Origins(batch.slices)
-    rejected = [origins.version(part.quarantined, part.ref) for part in batch.slices if part.quarantined.num_rows]
-    flagged = [origins.beside(part.anomalies, part.ref) for part in batch.slices if part.anomalies.num_rows]
-    parts = [pa.concat_tables(some) for some in (rejected, flagged) if some]
+    rejected = [(part.ref, part.quarantined) for part in batch.slices if part.quarantined.num_rows]
+    flagged = [(part.ref, part.anomalies) for part in batch.slices if part.anomalies.num_rows]
+    parts = [way(some) for way, some in ((version, rejected), (beside, flagged)) if some]
     return pa.concat_tables(parts, promote_options="default") if parts else None

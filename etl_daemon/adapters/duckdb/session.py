@@ -35,19 +35,24 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Passing:
-    """A table for DuckDB to read batch by batch, as often as it likes; after each ``let_go`` is called."""
+    """A table for DuckDB to read batch by batch, as often as it likes; after each ``let_go`` is called.
+
+    Small chunks are merged as they are read, so that they are never in memory twice all at once.
+    """
 
     table: pa.Table
-    let_go: Callable[[], None]
+    let_go: Callable[[], None] | None
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         reader = pa.RecordBatchReader.from_batches(self.table.schema, self._batches())
         return reader.__arrow_c_stream__(requested_schema)
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
-        for batch in self.table.to_batches():
-            yield batch
-            self.let_go()
+        for part in arrow.merged(self.table):
+            for batch in part.to_batches(SCANNED_ROWS):
+                yield batch
+                if self.let_go:
+                    self.let_go()
 
 
 class DuckDBSession:
@@ -97,12 +102,10 @@ class DuckDBSession:
 
         The marks become a column that a view filters on: cutting the table itself would copy it.
         """
-        table = pa.Table.from_batches(table.to_batches(SCANNED_ROWS), table.schema)
         if stays is None:
-            self._connection.register(name, Passing(table, let_go) if let_go else table)
+            self._connection.register(name, Passing(table, let_go))
             return name
-        table = table.append_column("STAYS", arrow.array(stays))
-        self._connection.register(f"{name}_ALL", Passing(table, let_go) if let_go else table)
+        self._connection.register(f"{name}_ALL", Passing(table.append_column("STAYS", arrow.array(stays)), let_go))
         self._connection.execute(
             f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * EXCLUDE (STAYS) FROM {name}_ALL WHERE STAYS"
         )

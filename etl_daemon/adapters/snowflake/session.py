@@ -25,6 +25,7 @@ from etl_daemon.adapters.snowflake.staging import (
 )
 from etl_daemon.config import Settings
 from etl_daemon.core.configure import full_table_name
+from etl_daemon.core.rules.origin import row_by_row
 from etl_daemon.core.sql.copying import copying
 from etl_daemon.core.sql.tables import control
 from etl_daemon.errors import ConfigError, EtlError, OutcomeUnknownError, SetupError, TransientError
@@ -136,7 +137,7 @@ class SnowflakeSession:
         self._staged = True
         size = rows_per_part(table, self._part_bytes) if let_go else max(table.num_rows, 1)
         for at in range(0, table.num_rows, size):
-            part = table.slice(at, size)
+            part = row_by_row(table.slice(at, size))
             self._load(part if stays is None else part.filter(pa.array(stays[at : at + size])), full_name)
             if let_go:
                 let_go()

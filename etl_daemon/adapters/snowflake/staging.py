@@ -10,6 +10,7 @@ import pyarrow as pa
 from snowflake.connector import SnowflakeConnection
 from snowflake.connector.pandas_tools import write_pandas
 
+from etl_daemon.core.rules.origin import plain_type
 from etl_daemon.core.sql.dialect import SNOWFLAKE
 from etl_daemon.errors import TransientError
 
@@ -92,7 +93,7 @@ def require_files(copied: Sequence[tuple[Any, ...]], files: Sequence[str], stage
 
 
 def _column_type(type_: pa.DataType) -> str:
-    named = SNOWFLAKE.column_type(type_)
+    named = SNOWFLAKE.column_type(plain_type(type_))
     return "VARCHAR" if named == "VARIANT" else named  # Parquet carries JSON as text; the publish parses it
 
 

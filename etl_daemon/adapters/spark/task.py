@@ -15,7 +15,7 @@ from etl_daemon.core.datasets import Dataset
 from etl_daemon.core.model import BatchPlan, CleanSlice, Deferral, ObjectRef, Refusal
 from etl_daemon.core.planning.sections import Portion, Section, Traits
 from etl_daemon.core.planning.shares import Report, Share, reported
-from etl_daemon.core.rules.origin import Origins
+from etl_daemon.core.rules.origin import beside, row_by_row, version
 from etl_daemon.core.rules.target import widened
 from etl_daemon.errors import EtlError
 from etl_daemon.ports.fleet import Depot
@@ -138,13 +138,12 @@ class Sheaves:
         """The names of the files that take a slice's rows; its columns are told even where there are no rows."""
         if not isinstance(result, CleanSlice):
             return {}
-        origins, ref = Origins([result]), result.ref
-        files = {"accepted": self._made["accepted"].add(origins.beside(widened(result.accepted), ref))}
+        rows = {"accepted": beside([(result.ref, widened(result.accepted))])}
         if result.quarantined.num_rows:
-            files["quarantined"] = self._made["quarantined"].add(origins.version(result.quarantined, ref))
+            rows["quarantined"] = version([(result.ref, result.quarantined)])
         if result.anomalies.num_rows:
-            files["anomalies"] = self._made["anomalies"].add(origins.beside(result.anomalies, ref))
-        return files
+            rows["anomalies"] = beside([(result.ref, result.anomalies)])
+        return {name: self._made[name].add(row_by_row(table)) for name, table in rows.items()}
 
     def close(self) -> None:
         """Have all of them in the depot."""

@@ -114,6 +114,7 @@ def _winners(keys: Ints, accepted: Sequence[pa.Table], dataset: Dataset, room: R
 
 def key_codes(keys: pa.Table, room: Room = MEMORY) -> Ints:
     """One code per row of a table of key columns without nulls: equal codes for equal keys."""
+    keys = pa.concat_tables(arrow.merged(keys))
     codes, cells = room.codes(keys.num_rows), 1
     for column in keys.columns if keys.num_rows else ():
         width, parts = _codes(comparable(column), room)
