@@ -54,7 +54,7 @@ class Held:
 
 
 def main() -> int:
-    runs, folder = int(sys.argv[1]), Path(sys.argv[2])
+    runs, folder = int(sys.argv[1]), Path(sys.argv[2]).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as made:
         shell = Shell.embedded(Path(made), ETL_POLL_INTERVAL_SECONDS=3600)  # nothing else is done meanwhile
