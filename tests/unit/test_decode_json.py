@@ -7,6 +7,7 @@ import math
 import mmap
 import re
 import tarfile
+import tracemalloc
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +16,8 @@ import pyarrow as pa
 import pytest
 
 from etl_daemon.adapters.decode import ObjectDecoder, Sizes
+from etl_daemon.adapters.decode.documents import compact
+from etl_daemon.adapters.decode.pieces import NONE, Piece
 from etl_daemon.adapters.decode.scratch import MAX_QUERIES, Scratch
 from etl_daemon.adapters.decode.streams import CHUNK_LINES, cut_lines, expand
 from etl_daemon.core.datasets import Dataset, Kind
@@ -292,6 +295,20 @@ def test_arrays(indent: int | None, chunk_bytes: int) -> None:
     assert table["symbol"].to_pylist() == ["A", 'x,]}"\\', None, "é\n"]
     assert malformed == [2]
     assert raws(slices, [0, 2]) == [json.dumps(GOOD, separators=(",", ":")), "5"]
+
+
+def test_the_text_of_a_document_takes_little_more_than_its_length() -> None:
+    odd = ["d  e", '"', " \\", '\\\\ " ', "\\" * 9 + '"  "']
+    text = json.dumps([{"a": number, "b c": odd[number % 5]} for number in range(20_000)], indent=4)
+    piece = compact(Piece(pa.table({"symbol": ["A"]}), NONE, lambda _: pa.array([text])))
+    tracemalloc.start()
+    try:
+        (raw,) = piece.raw(np.zeros(1, np.int64)).to_pylist()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert raw == json.dumps(json.loads(text), separators=(",", ":"))
+    assert peak < 5 * len(text)
 
 
 def test_one_document_is_one_row() -> None:
