@@ -149,7 +149,7 @@ def _sent(port: int, data: bytes, dice: random.Random, left: list[socket.socket]
         return []
     with suppress(OSError):  # it may have gone first
         client.shutdown(socket.SHUT_WR)
-    return statuses(_received(client))
+    return statuses(*_received(client))
 
 
 def _parts(data: bytes, dice: random.Random) -> Iterator[bytes]:
@@ -168,18 +168,24 @@ def _drip(left: list[socket.socket]) -> None:
         left.pop(0).close()
 
 
-def _received(client: socket.socket) -> bytes:
+def _received(client: socket.socket) -> tuple[bytes, bool]:
+    """What came, and whether the server hung up on what the client had still to say."""
     got = b""
-    with client, suppress(ConnectionResetError):
-        while more := client.recv(2**16):
-            got += more
-    return got
+    with client:
+        try:
+            while more := client.recv(2**16):
+                got += more
+        except ConnectionResetError:
+            return got, True
+    return got, False
 
 
-def statuses(got: bytes) -> list[int]:
+def statuses(got: bytes, cut: bool = False) -> list[int]:
     """Those of the answers, one after the other; the last may be cut where the server has hung up."""
     found = []
     while got:
+        if cut and b"\r\n\r\n" not in got and got.startswith(b"HTTP/1."[: len(got)]):
+            break
         head = ANSWER.match(got)
         assert head, f"no answer: {got[:200]!r}"
         assert int(head[1]) in STATUSES, f"a status that nothing asks for: {got[:200]!r}"
