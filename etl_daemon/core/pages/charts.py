@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from etl_daemon.core.status.history import Period, ReasonPeriod
 
@@ -61,11 +62,20 @@ class Span:
     step: timedelta
     count: int
 
-    def starts(self, now: datetime) -> list[datetime]:
+    def starts(self, now: datetime) -> tuple[datetime, ...]:
         """When each step begins."""
         seconds = self.step.total_seconds()
-        last = datetime.fromtimestamp(now.timestamp() // seconds * seconds, now.tzinfo)
-        return [last - self.step * back for back in reversed(range(self.count))]
+        return _starts(datetime.fromtimestamp(now.timestamp() // seconds * seconds, now.tzinfo), self.step, self.count)
+
+
+@lru_cache(maxsize=4)  # a page may have a hundred charts of the same time
+def _starts(last: datetime, step: timedelta, count: int) -> tuple[datetime, ...]:
+    return tuple(last - step * back for back in reversed(range(count)))
+
+
+@lru_cache(maxsize=1024)
+def _told(at: datetime, form: str) -> str:
+    return f"{at:{form}}"
 
 
 HOUR = Span("the last hour", "minute", timedelta(minutes=1), 60)
@@ -93,21 +103,19 @@ def sparkline(periods: Iterable[Period], span: Span, now: datetime, steps: int =
 
 def chart(periods: Iterable[Period], span: Span, now: datetime) -> Chart:
     """Rows of one dataset per minute or hour; ``periods`` may hold others', they are added up."""
-    seen: dict[datetime, Counter[str]] = {at: Counter() for at in span.starts(now)}
-    all_of: Counter[str] = Counter()
+    steps = span.starts(now)
+    seen: defaultdict[datetime, dict[str, int]] = defaultdict(lambda: dict.fromkeys(ROWS, 0))
     for period in periods:
-        if period.at in seen:
-            came = {"loaded": period.tally.loaded, "rejected": period.tally.quarantined}
-            seen[period.at].update(came)
-            all_of.update(came)
+        if steps[0] <= period.at <= steps[-1]:
+            came = seen[period.at]
+            came["loaded"] += period.tally.loaded
+            came["rejected"] += period.tally.quarantined
+    loaded, rejected = (sum(came[kind] for came in seen.values()) for kind in ROWS)
     words = f"Nothing came in {span.name}."
-    if all_of.total():
-        most = max(each.total() for each in seen.values())
-        words = (
-            f"{all_of['loaded']:,} rows loaded and {all_of['rejected']:,} rejected in {span.name}, "
-            f"at most {most:,} in one {span.each}."
-        )
-    return Chart(f"Rows per {span.each}, {span.name}", words, bars(seen, ROWS), ROWS)
+    if loaded or rejected:
+        most = max(sum(came.values()) for came in seen.values())
+        words = f"{loaded:,} rows loaded and {rejected:,} rejected in {span.name}, at most {most:,} in one {span.each}."
+    return Chart(f"Rows per {span.each}, {span.name}", words, bars(steps, seen, ROWS), ROWS)
 
 
 def reason_charts(spans: Sequence[tuple[Span, Sequence[ReasonPeriod]]], now: datetime) -> tuple[Chart, ...]:
@@ -122,34 +130,40 @@ def reason_charts(spans: Sequence[tuple[Span, Sequence[ReasonPeriod]]], now: dat
 
 
 def _by_reason(span: Span, periods: Iterable[ReasonPeriod], kinds: Mapping[str, str], now: datetime) -> Chart:
-    seen: dict[datetime, Counter[str]] = {at: Counter() for at in span.starts(now)}
+    steps = span.starts(now)
+    seen: defaultdict[datetime, Counter[str]] = defaultdict(Counter)
     totals: Counter[str] = Counter()
     for period in periods:
-        if period.at in seen:
+        if steps[0] <= period.at <= steps[-1]:
             seen[period.at][kinds.get(period.reason, OTHERS)] += period.rows
             totals[period.reason] += period.rows
     there = sum(seen.values(), Counter())
     key = {kind: reason for reason, kind in {**kinds, OTHERS: OTHERS}.items() if there[kind]}
     told = ", ".join(f"{rows:,} {reason}" for reason, rows in totals.most_common())
     words = f"Rejected in {span.name}: {told}." if told else f"Nothing was rejected in {span.name}."
-    return Chart(f"Rejected rows per {span.each} by reason, {span.name}", words, bars(seen, key), key)
+    return Chart(f"Rejected rows per {span.each} by reason, {span.name}", words, bars(steps, seen, key), key)
 
 
-def bars(seen: Mapping[datetime, Counts], key: Mapping[str, str], form: str = "%a %H:%M UTC") -> tuple[Bar, ...]:
+def bars(
+    steps: Sequence[datetime],
+    seen: Mapping[datetime, Counts],
+    key: Mapping[str, str],
+    form: str = "%a %H:%M UTC",
+) -> tuple[Bar, ...]:
     """A bar for each step in which something came; ``key`` gives the kinds from the bottom up, and their names.
 
     ``form`` is how the words have the step.
     """
-    width, most = WIDTH / len(seen), max((sum(each.values()) for each in seen.values()), default=0)
+    width, most = WIDTH / len(steps), max((sum(each.values()) for each in seen.values()), default=0)
     return tuple(
         Bar(
             round(place * width, 2),
             round(width * 0.8, 2),
             _parts(counts, key, most),
-            _words(f"{at:{form}}", counts, key),
+            _words(_told(at, form), counts, key),
         )
-        for place, (at, counts) in enumerate(seen.items())
-        if any(counts.values())
+        for place, at in enumerate(steps)
+        if any((counts := seen.get(at, {})).values())
     )
 
 

@@ -89,7 +89,8 @@ def _chart(title: str, words: str, counts: Mapping[date, Counts], span: Span, ke
     told = f"{title}, the worst of {each} in a bar" if each > 1 else title
     steps = {_instant(first + timedelta(days=place * each)): found for place, found in seen.items()}
     there = _sum(counts.values())
-    return Chart(told, words, bars(steps, key, "%Y-%m-%d"), {kind: name for kind, name in key.items() if there[kind]})
+    drawn = bars(tuple(steps), steps, key, "%Y-%m-%d")
+    return Chart(told, words, drawn, {kind: name for kind, name in key.items() if there[kind]})
 
 
 def _sum(counts: Iterable[Counts]) -> Counter[str]:
