@@ -22,7 +22,7 @@ kept = pages()
 Memory().notice(StageEnded("price_data", "clean", 0.1))
 still = pages()
 Memory().notice(StageEnded("price_data", "stage", 0.1))
-print(*(count * resource.getpagesize() // 2**20 for count in (faulted, kept - still, kept - pages())))
+print(*(round(count * resource.getpagesize() / 2**20) for count in (faulted, kept - still, kept - pages())))
 """
 
 
