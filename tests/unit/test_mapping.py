@@ -188,3 +188,13 @@ def test_slices_without_rows_bring_no_columns() -> None:
     assert [each.accepted.num_rows for each in fitted.slices] == [0, 1]
     assert fit([empty], None, ANY).schema.names == []
     assert fit([], present(ID="BIGINT"), ANY).schema == present(ID="BIGINT")
+
+
+def test_absent_columns_take_no_memory_for_each_slice() -> None:
+    wide = part("wide", **{f"C{at}": [at] for at in range(300)})
+    slices = [wide, *(part(f"{at}", C0=[*range(1_000)]) for at in range(20))]
+    before = pa.total_allocated_bytes()
+    fitted = fit(slices, None, ANY)
+    assert [each.accepted.num_rows for each in fitted.slices] == [1, *[1_000] * 20]
+    assert {each.accepted["C299"].null_count for each in fitted.slices[1:]} == {1_000}
+    assert pa.total_allocated_bytes() - before < 2**20

@@ -46,7 +46,7 @@ def readable_file() -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:  # names that are no text
         raise DataError(
             "undecodable", f"The Parquet file is broken: {error}.", hint="upload the object again"
         ) from error

@@ -15,11 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from etl_daemon.adapters.decode.footer import has_encrypted_columns
 from etl_daemon.adapters.decode.streams import check_expansion
 from etl_daemon.adapters.decode.window import Window
 from etl_daemon.core import arrow
 from etl_daemon.core.planning.sections import SECTION_ROWS
 from etl_daemon.core.policy import ReadLimits
+from etl_daemon.errors import DataError
 
 BATCH_ROWS = 2**17
 BATCH_BYTES = 32 * 2**20
@@ -48,11 +50,16 @@ class ParquetBatches:
 
     Raises:
         OSError, pyarrow.ArrowException: the file is broken.
+        DataError: ``unsupported_format``: columns are encrypted.
     """
 
     def __init__(self, body: memoryview | bytes | Window, limits: ReadLimits) -> None:
         self._body, self._size, self._limits = body, len(body), limits
         plain = pq.ParquetFile(self._opened())
+        if has_encrypted_columns(self._opened()):
+            raise DataError(
+                "unsupported_format", "Columns of the Parquet file are encrypted.", hint="upload it without encryption"
+            )
         self.schema: pa.Schema = plain.schema_arrow
         self.metadata: pq.FileMetaData = plain.metadata
         owners = [field.name for field in self.schema for _ in range(_leaves(field.type))]
@@ -60,6 +67,8 @@ class ParquetBatches:
             raise pa.ArrowInvalid("its columns are not those of its schema")
         self._leaves = [_leaf(plain.schema, index, owner) for index, owner in enumerate(owners)]
         self._groups = [self.metadata.row_group(index) for index in range(self.metadata.num_row_groups)]
+        if any(group.num_columns != len(self._leaves) for group in self._groups):
+            raise pa.ArrowInvalid("its row groups do not have the columns of its schema")
         self.said = self.found = 0
 
     def check(self) -> None:

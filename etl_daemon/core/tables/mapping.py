@@ -63,6 +63,7 @@ def fit(slices: Sequence[CleanSlice], present: pa.Schema | None, dataset: Datase
     if dataset.drift is Drift.RESCUE or (present is not None and RESCUED in present.names):
         goals[RESCUED] = pa.field(RESCUED, JSON)
     schema = pa.schema(list(goals.values()))
+    absent = _Absent(max((part.accepted.num_rows for part in slices), default=0))
     there = set(present.names if present is not None else ())
     stamps = [pa.field(INSERTED, INSTANT)] if dataset.raw else []
     widened = [field for name, field in goals.items() if name in table and not field.equals(table[name], True)]
@@ -70,7 +71,7 @@ def fit(slices: Sequence[CleanSlice], present: pa.Schema | None, dataset: Datase
         schema,
         pa.schema([field for field in (*goals.values(), *stamps) if field.name not in there]),
         pa.schema(widened),
-        tuple(_fitted(each, schema, dataset) for each in left),
+        tuple(_fitted(each, schema, dataset, absent) for each in left),
         tuple(refusals.values()),
     )
 
@@ -156,7 +157,18 @@ def _mismatch(ref: ObjectRef, goal: pa.Field, column: pa.ChunkedArray, there: bo
     return Refusal(ref, "column_type", detail)
 
 
-def _fitted(each: _Arrival, schema: pa.Schema, dataset: Dataset) -> CleanSlice:
+class _Absent(dict[pa.DataType, pa.Array]):
+    """Nulls of any type, ``most`` of them: all slices share them, since there may be hundreds of absent columns."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+
+    def __missing__(self, type_: pa.DataType) -> pa.Array:
+        self[type_] = pa.nulls(self._most, type_)
+        return self[type_]
+
+
+def _fitted(each: _Arrival, schema: pa.Schema, dataset: Dataset, absent: _Absent) -> CleanSlice:
     """The slice with the table's columns; what has no place there is rescued, or named as extra."""
     rows = each.part.accepted.num_rows
     misfits: list[Misfit] = []
@@ -164,7 +176,7 @@ def _fitted(each: _Arrival, schema: pa.Schema, dataset: Dataset) -> CleanSlice:
     for field in schema:
         given = each.columns.get(field.name)
         if given is None:
-            made[field.name] = pa.chunked_array([pa.nulls(rows, field.type)])
+            made[field.name] = pa.chunked_array([absent[field.type].slice(0, rows)])
             continue
         cast = cast_to(given, field)
         made[field.name] = cast.values
