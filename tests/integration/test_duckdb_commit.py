@@ -55,6 +55,15 @@ def test_a_commit_that_cannot_be_written_is_tried_again(target):
     assert "disk space" in caught.value.hint
 
 
+def test_a_statement_that_needs_more_memory_names_the_setting(tmp_path):
+    wide = ", ".join(f"range || '{at}' AS c{at}" for at in range(300))
+    with (
+        pytest.raises(TransientError, match="raise MEMORY_LIMIT_MB"),
+        DuckDBFile(tmp_path / "wide.duckdb", DATABASE, memory_limit_mb=16).session() as session,
+    ):
+        session.run(f"CREATE TABLE wide AS SELECT {wide} FROM range(100000)")
+
+
 def test_what_duckdb_makes_of_ctrl_c_is_ctrl_c_again(target):
     target.destination.prepare([PRICES])
     with pytest.raises(KeyboardInterrupt), target.file.connection():

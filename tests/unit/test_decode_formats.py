@@ -10,6 +10,7 @@ import math
 import tarfile
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -19,6 +20,7 @@ import pytest
 import zstandard
 
 from etl_daemon.adapters.decode import ObjectDecoder, Sizes
+from etl_daemon.core.datasets import Kind
 from etl_daemon.core.model import ObjectRef
 from etl_daemon.core.policy import ReadLimits
 from tests.unit.test_decode_support import PRICES, decode, gathered, raws, refusal
@@ -188,6 +190,19 @@ def test_broken_parquet_is_undecodable() -> None:
     body = parquet()
     for broken in (b"PAR1", body[:-5], body[: len(body) // 2], body[:20] + b"\xff" * 40 + body[60:]):
         refusal(broken, "undecodable")
+
+
+def test_of_a_group_without_columns_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others than pyarrow write such groups; it tells of them, and does not read them."""
+
+    class WithEmptyGroup(pq.ParquetFile):
+        @property
+        def schema_arrow(self) -> pa.Schema:
+            return super().schema_arrow.append(pa.field("empty", pa.struct([("inner", pa.struct([]))])))
+
+    monkeypatch.setattr("pyarrow.parquet.ParquetFile", WithEmptyGroup)
+    (part,) = decode(parquet(), dataset=replace(PRICES, kind=Kind.TABLE))
+    assert sorted(part.table.column_names) == sorted(map(str.upper, RECORD))
 
 
 def test_parquet_columns_are_matched() -> None:

@@ -198,3 +198,19 @@ def test_absent_columns_take_no_memory_for_each_slice() -> None:
     assert [each.accepted.num_rows for each in fitted.slices] == [1, *[1_000] * 20]
     assert {each.accepted["C299"].null_count for each in fitted.slices[1:]} == {1_000}
     assert pa.total_allocated_bytes() - before < 2**20
+
+
+def test_a_table_grows_to_a_thousand_columns() -> None:
+    """Where keys are values each object brings columns of its own."""
+    own = [part(f"{at}", **{f"O{at}_{place}": [at] for place in range(300)}) for at in range(5)]
+    known = part("known", O1_7=[8])
+    fitted = fit([*own, known], None, ANY)
+    assert [each.ref.key for each in fitted.refusals] == ["3", "4"]
+    assert {each.reason for each in fitted.refusals} == {"too_many_columns"}
+    assert [each.ref.key for each in fitted.slices] == ["0", "1", "2", "known"]
+    assert len(fitted.schema) == 900
+
+    wide = present(**{f"C{at}": "BIGINT" for at in range(1_200)})
+    grown = fit([part("same", C3=[1]), part("more", C3=[1], D=[2])], wide, ANY)
+    assert [each.ref.key for each in grown.refusals] == ["more"]
+    assert [each.ref.key for each in fit([part("more", C3=[1], D=[2])], wide, RESCUING).slices] == ["more"]

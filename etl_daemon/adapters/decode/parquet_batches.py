@@ -60,7 +60,8 @@ class ParquetBatches:
             raise DataError(
                 "unsupported_format", "Columns of the Parquet file are encrypted.", hint="upload it without encryption"
             )
-        self.schema: pa.Schema = plain.schema_arrow
+        stored = [field for field in plain.schema_arrow if _leaves(field.type)]  # of an empty group nothing is
+        self.schema = pa.schema(stored, plain.schema_arrow.metadata)
         self.metadata: pq.FileMetaData = plain.metadata
         owners = [field.name for field in self.schema for _ in range(_leaves(field.type))]
         if len(owners) != len(plain.schema):

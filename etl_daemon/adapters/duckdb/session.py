@@ -23,6 +23,7 @@ SCANNED_ROWS = 122_880
 """Rows of one row group: DuckDB's threads take a batch of Arrow each."""
 INTERRUPTED = "Query interrupted"
 """What DuckDB raises as a RuntimeError where Ctrl-C came during a statement."""
+_MORE_ROOM = "raise MEMORY_LIMIT_MB, or have fewer rows committed at a time with ETL_BATCH_SIZE"
 LOCKED = ("could not set lock", "conflicting lock", "being used by another process")
 
 
@@ -182,7 +183,7 @@ class DuckDBFile:
 
         Raises:
             BusyError: another process held the file all the while.
-            TransientError: the disk is full, or reading or writing failed.
+            TransientError: the disk or the memory limit is full, or reading or writing failed.
             SetupError: the file is no DuckDB file, or its folder is missing.
             KeyboardInterrupt: Ctrl-C, during a statement too.
         """
@@ -199,7 +200,9 @@ class DuckDBFile:
         try:
             self._attach(connection, read_only=read_only)
             yield connection
-        except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.TransactionException) as error:
+        except duckdb.OutOfMemoryException as error:
+            raise TransientError(f"DuckDB: {error}", hint=_MORE_ROOM) from error
+        except (duckdb.IOException, duckdb.TransactionException) as error:
             raise TransientError(f"DuckDB: {error}", hint=f"check disk space and rights of {self.path}") from error
         except duckdb.Error as error:
             raise SetupError(f"DuckDB: {error}", hint="run `etl-daemon init`; compare the target's columns") from error

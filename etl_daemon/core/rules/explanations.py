@@ -77,7 +77,7 @@ OBJECTS: Mapping[str, Explanation] = {
     "column_type": _source("It has values that a column of the table does not hold."),
     "extra_columns": _again("It has columns that a frozen table does not have.", "allow them in the dataset"),
     "column_name": _source("It has a column whose name is kept for the daemon, or too long."),
-    "too_many_columns": _source("It has more columns than a table may have."),
+    "too_many_columns": _source("It has more columns than a table may have, or brings it above that."),
 }
 """Why an object was refused as a whole."""
 

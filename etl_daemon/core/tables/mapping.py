@@ -13,6 +13,7 @@ from etl_daemon.core.model import CleanSlice, ObjectRef, Refusal
 from etl_daemon.core.sql.dialect import SNOWFLAKE
 from etl_daemon.core.tables.canonical import canonical
 from etl_daemon.core.tables.common_type import candidates, cast_to, holding, unfit, widenings
+from etl_daemon.core.tables.naming import MAX_COLUMNS
 from etl_daemon.core.tables.plaintext import JSON, plain_text
 from etl_daemon.core.tables.rescue import Misfit, rescued
 
@@ -97,7 +98,7 @@ def _goals(
     arrivals: Sequence[_Arrival], table: Mapping[str, pa.Field], dataset: Dataset
 ) -> tuple[dict[str, pa.Field], dict[ObjectRef, Refusal]]:
     """The columns that the table shall have, and the objects that do not fit them."""
-    refused = _with_extra(arrivals, table, dataset)
+    refused = _too_wide(arrivals, table) if _takes_all(table, dataset) else _with_extra(arrivals, table, dataset)
     arriving = dict.fromkeys(name for each in arrivals for name in each.columns)
     names = [*table, *(name for name in arriving if name not in table)] if _takes_all(table, dataset) else [*table]
     goals: dict[str, pa.Field] = {}
@@ -129,7 +130,7 @@ def _with_extra(
     arrivals: Sequence[_Arrival], table: Mapping[str, pa.Field], dataset: Dataset
 ) -> dict[ObjectRef, Refusal]:
     """Objects with columns that a frozen table does not have, where the dataset refuses them."""
-    if _takes_all(table, dataset) or dataset.drift is Drift.RESCUE or dataset.extra_columns is Extra.IGNORE:
+    if dataset.drift is Drift.RESCUE or dataset.extra_columns is Extra.IGNORE:
         return {}
     found: dict[ObjectRef, Refusal] = {}
     for each in arrivals:
@@ -140,6 +141,24 @@ def _with_extra(
                 'or say extra_columns = "ignore" or drift = "evolve" in ETL_DATASETS_FILE'
             )
             found.setdefault(each.part.ref, Refusal(each.part.ref, "extra_columns", detail))
+    return found
+
+
+def _too_wide(arrivals: Sequence[_Arrival], table: Mapping[str, pa.Field]) -> dict[ObjectRef, Refusal]:
+    """Objects for whose columns the table has no room: where keys are values, each object brings others."""
+    found: dict[ObjectRef, Refusal] = {}
+    there = {*table}
+    for each in arrivals:
+        with_its_own = there | each.columns.keys()
+        if len(with_its_own) > max(MAX_COLUMNS, len(there)):
+            detail = (
+                f"With the {len(with_its_own) - len(there)} columns that it adds the table would have more than "
+                f"{MAX_COLUMNS:,}. Hint: if keys are values, name the way to the records with records_path, or load "
+                'JSON as it comes with raw = "records" in ETL_DATASETS_FILE'
+            )
+            found.setdefault(each.part.ref, Refusal(each.part.ref, "too_many_columns", detail))
+        else:
+            there = with_its_own
     return found
 
 
