@@ -14,6 +14,8 @@ from pathlib import Path
 
 from coverage import CoverageData
 
+from tests.mutants.cpu import PROPERTY
+
 CORE = Path("etl_daemon/core")
 WORKING = ("silver", "operations", "table_datasets", "plan", "verify", "shares")
 """What is tested at work only: as a whole, in this process."""
@@ -28,7 +30,7 @@ class Covering:
     by_line: dict[str, dict[int, set[str]]]
     """Of each module: line -> tests. What importing it runs has no tests there."""
     seconds: dict[str, float]
-    """Of each test."""
+    """Of a processor, for each test."""
 
     def tests(self, path: Path, lines: range) -> list[str]:
         """Those that run any of the lines, else any of the module; its own first, and then the fastest."""
@@ -43,6 +45,7 @@ def covering(folder: Path, workers: int) -> Covering:
     version = folder / "version"
     if not version.exists() or version.read_text() != _version():
         command = [sys.executable, "-m", "pytest", "-q", "-n", str(workers), "--cov", str(CORE), "--cov-context=test"]
+        command += ["-p", "tests.mutants.cpu"]
         done = subprocess.run(
             [*command, "--cov-report=", f"--junitxml={report}", *QUICK],
             env={**os.environ, **FEW_EXAMPLES, "COVERAGE_FILE": str(data)},
@@ -76,7 +79,8 @@ def _test(context: str) -> str:
 def _seconds(report: Path) -> dict[str, float]:
     found: defaultdict[str, float] = defaultdict(float)
     for case in ET.parse(report).iter("testcase"):
-        found[f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name')}"] += float(case.get("time", 0))
+        took = sum(float(each.get("value", 0)) for each in case.iter("property") if each.get("name") == PROPERTY)
+        found[f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name')}"] += took
     return found
 
 

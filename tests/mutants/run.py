@@ -29,7 +29,7 @@ from tests.mutants.covering import CORE, FEW_EXAMPLES, QUICK, Covering, covering
 from tests.mutants.places import Mutant, mutants
 
 SECONDS_OF_TESTS = 10.0
-"""So much of tests, by what they took, is given to a mutant; what would have found it later counts for nothing."""
+"""So much of tests, of a processor, is given to a mutant; what would have found it later counts for nothing."""
 FIRST = 25
 """Tests of those are collected and run apart: most mutants get no further."""
 PATIENCE_SECONDS = 20
