@@ -37,6 +37,14 @@ def constant(text: str, length: int) -> pa.StringArray:
     return pa.repeat(texts([text])[0], length)
 
 
+def runs(ends: np.ndarray[Any, np.dtype[np.int32]], values: pa.Array) -> pa.RunEndEncodedArray:
+    """Each value up to where its run ends."""
+    length = int(ends[-1]) if len(ends) else 0
+    return pa.Array.from_buffers(
+        pa.run_end_encoded(pa.int32(), values.type), length, [None], children=[array(ends), values]
+    )
+
+
 def null(type_: pa.DataType) -> pa.Scalar:
     """Nothing, of that type."""
     return pa.nulls(1, type_)[0]

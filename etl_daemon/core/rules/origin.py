@@ -62,16 +62,14 @@ def _joined(parts: Iterable[Rows]) -> tuple[pa.Table, list[ObjectRef], Ends]:
 
 def _with_runs(table: pa.Table, columns: Mapping[str, pa.Array], ends: Ends) -> pa.Table:
     for name, values in columns.items():
-        table = table.append_column(name, pa.RunEndEncodedArray.from_arrays(arrow.array(ends), values))
+        table = table.append_column(name, arrow.runs(ends, values))
     return table
 
 
 def _spread(chunk: pa.RunEndEncodedArray) -> pa.Array:
     values = chunk.values
     numbers = arrow.array(np.arange(len(values), dtype=np.int32), arrow.values(values.is_valid()))
-    places = pc.run_end_decode(
-        pa.RunEndEncodedArray.from_arrays(chunk.run_ends, numbers).slice(chunk.offset, len(chunk))
-    )
+    places = pc.run_end_decode(arrow.runs(arrow.values(chunk.run_ends), numbers).slice(chunk.offset, len(chunk)))
     if not pa.types.is_string(values.type):
         return values.take(places)
     return pa.DictionaryArray.from_arrays(places, values.fill_null(""))  # of which the places are null, as files want
