@@ -214,3 +214,11 @@ def test_a_table_grows_to_a_thousand_columns() -> None:
     grown = fit([part("same", C3=[1]), part("more", C3=[1], D=[2])], wide, ANY)
     assert [each.ref.key for each in grown.refusals] == ["more"]
     assert [each.ref.key for each in fit([part("more", C3=[1], D=[2])], wide, RESCUING).slices] == ["more"]
+
+
+def test_an_object_that_is_refused_takes_no_room_from_others() -> None:
+    """Its first slice has room, its second has none."""
+    first, second = (part("large", **{f"L{half}_{at}": [at] for at in range(600)}) for half in range(2))
+    fitted = fit([first, part("small", **{f"S{at}": [at] for at in range(500)}), second], None, ANY)
+    assert [each.ref.key for each in fitted.refusals] == ["large"]
+    assert [each.ref.key for each in fitted.slices] == ["small"]

@@ -81,13 +81,39 @@ def test_other_files_have_none(table: pa.Table, options: dict[str, object]) -> N
     assert not has_encrypted_columns(pa.BufferReader(written(table, **options)))
 
 
+def with_metadata(metadata: bytes) -> pa.BufferReader:
+    return pa.BufferReader(b"PAR1" + metadata + len(metadata).to_bytes(4, "little") + b"PAR1")
+
+
 @pytest.mark.parametrize(
-    "metadata", [b"", b"\x19", b"\x49\x1c", b"\x49\x1c\x19\x1c", b"\x18\xff\xff\xff", b"\x1c" * 500]
+    "metadata",
+    [
+        b"\x49\x1c\x19\x1c\x8c\x00\x00\x00\x00",
+        b"\x49\x1c\x19\x1c\x0c\x90\x80\x08\x00\x00\x00\x00",
+        b"\x48\x02\x1c\x19\x09\x08\x1c\x19\x1c\x8c\x00\x00\x00\x00",
+    ],
+    ids=["plain", "a number that has more than 16 bits", "another field of that number before it"],
+)
+def test_no_way_of_writing_hides_an_encrypted_column(metadata: bytes) -> None:
+    """What is seen here must be what Arrow sees, whoever wrote the file."""
+    assert has_encrypted_columns(with_metadata(metadata))
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        b"\x16" + b"\xff" * 90 + b"\x00\x00",
+        b"",
+        b"\x19",
+        b"\x49\x1c",
+        b"\x49\x1c\x19\x1c",
+        b"\x18\xff\xff\xff",
+        b"\x1c" * 500,
+    ],
 )
 def test_metadata_without_an_end_are_broken(metadata: bytes) -> None:
-    body = b"PAR1" + metadata + len(metadata).to_bytes(4, "little") + b"PAR1"
     with pytest.raises(pa.ArrowInvalid, match="broken"):
-        has_encrypted_columns(pa.BufferReader(body))
+        has_encrypted_columns(with_metadata(metadata))
 
 
 def test_names_that_are_no_text_refuse_the_file() -> None:

@@ -15,8 +15,8 @@ ROW_GROUPS, COLUMNS, CRYPTO_METADATA = 4, 1, 8
 """Numbers of fields: of the file's metadata, of a row group, and of a column chunk."""
 TAIL_BYTES = 8
 """The length of the metadata, and the mark of Parquet."""
-BOOLEANS = (1, 2)
-"""The types true and false; those of bytes, integers, doubles, texts and so on follow."""
+BOOLEANS, LIST = (1, 2), 9
+"""Types: true and false, and a list; those of integers, texts and so on are where they are skipped."""
 MAX_DEPTH = 64
 """Arrow reads no structure that is nested deeper."""
 
@@ -42,7 +42,10 @@ def _metadata(file: pa.NativeFile) -> bytes:
 
 
 class _Compact:
-    """Goes through a structure, from its first byte on."""
+    """Goes through a structure, from its first byte on, and sees in it what Thrift's C++ does.
+
+    A field of another type than it should be of is passed over, and numbers of fields have 16 bits.
+    """
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -53,7 +56,7 @@ class _Compact:
             **dict.fromkeys((4, 5, 6), self._varint),
             7: lambda: self._pass(8),
             8: lambda: self._pass(self._varint()),
-            **dict.fromkeys((9, 10), self._skip_list),
+            **dict.fromkeys((LIST, 10), self._skip_list),
             11: self._skip_map,
             12: self._skip_structure,
             13: lambda: self._pass(16),
@@ -68,7 +71,7 @@ class _Compact:
     def _members(self, wanted: int) -> Iterator[int]:
         """The types of the elements of one field's list; all other fields are skipped."""
         for number, kind in self._fields():
-            if number == wanted:
+            if number == wanted and kind == LIST:
                 yield from self._elements()
             else:
                 self._skip(kind)
@@ -79,7 +82,7 @@ class _Compact:
         while head := self._byte():
             step = head >> 4
             number = number + step if step else self._zigzag()
-            yield number, head & 15
+            yield number & 0xFFFF, head & 15
 
     def _elements(self) -> Iterator[int]:
         head = self._byte()
@@ -132,6 +135,8 @@ class _Compact:
         while (part := self._byte()) & 128:
             value |= (part & 127) << shift
             shift += 7
+            if shift > 63:
+                raise ValueError
         return value | part << shift
 
     def _byte(self) -> int:

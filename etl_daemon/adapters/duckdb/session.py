@@ -57,7 +57,7 @@ class Passing:
 
 
 class DuckDBSession:
-    """An open file. Staged rows are views on Arrow tables: nothing is copied."""
+    """An open file. Staged rows are read from Arrow tables; nothing but small chunks is copied."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, sent: Sent) -> None:
         self._connection = connection

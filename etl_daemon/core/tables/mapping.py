@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -147,18 +148,21 @@ def _with_extra(
 def _too_wide(arrivals: Sequence[_Arrival], table: Mapping[str, pa.Field]) -> dict[ObjectRef, Refusal]:
     """Objects for whose columns the table has no room: where keys are values, each object brings others."""
     found: dict[ObjectRef, Refusal] = {}
-    there = {*table}
+    own: defaultdict[ObjectRef, set[str]] = defaultdict(set)
     for each in arrivals:
-        with_its_own = there | each.columns.keys()
-        if len(with_its_own) > max(MAX_COLUMNS, len(there)):
+        own[each.part.ref].update(each.columns)
+    there = {*table}
+    for ref, columns in own.items():
+        added = columns - there
+        if added and len(there) + len(added) > MAX_COLUMNS:
             detail = (
-                f"With the {len(with_its_own) - len(there)} columns that it adds the table would have more than "
-                f"{MAX_COLUMNS:,}. Hint: if keys are values, name the way to the records with records_path, or load "
-                'JSON as it comes with raw = "records" in ETL_DATASETS_FILE'
+                f"With the {len(added)} columns that it adds the table would have more than {MAX_COLUMNS:,}. Hint: if "
+                "keys are values, name the way to the records with records_path, or load JSON as it comes with "
+                'raw = "records" in ETL_DATASETS_FILE'
             )
-            found.setdefault(each.part.ref, Refusal(each.part.ref, "too_many_columns", detail))
+            found[ref] = Refusal(ref, "too_many_columns", detail)
         else:
-            there = with_its_own
+            there |= added
     return found
 
 
