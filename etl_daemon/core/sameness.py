@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 
@@ -24,10 +24,7 @@ def same(held: Any, loaded: Any) -> bool:
 def _number(value: Any) -> Decimal | str | None:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return None
-    try:
-        number = Decimal(str(value)).normalize()
-    except InvalidOperation:
-        return None
+    number = Decimal(str(value))
     return "NaN" if number.is_nan() else number  # which is the same as another one
 
 

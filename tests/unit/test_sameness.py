@@ -44,6 +44,8 @@ def test_the_same(held, loaded):
         (None, "None"),
         (1, Decimal("1.01")),
         (1, "1.0"),
+        (Decimal(10**37), Decimal(10**37 + 1)),
+        (10**37, Decimal(10**37 + 1)),
         (datetime(2026, 1, 2, 3, tzinfo=EAST), datetime(2026, 1, 2, 3)),
         (date(2026, 1, 2), datetime(2026, 1, 2, 0, 0, 1)),
         (date(2026, 1, 2), date(2026, 1, 3)),
