@@ -9,6 +9,7 @@ import pytest
 
 from etl_daemon.core.alerting.alert import Severity, Sign
 from etl_daemon.core.alerting.board import AlertPolicy, Board, Notice, duration, judge, undelivered
+from etl_daemon.core.alerting.words import subject
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DOWN = Sign("dependency_down:s3", "s3 does not work.", "503", "wait")
@@ -205,6 +206,13 @@ def test_a_repeat_that_reached_nobody_is_due_again_and_its_end_is_told(desk: Des
     assert desk.hear(well(REFUSED), later=60) == ["resolved object_refused:p"]
 
 
+def test_where_no_notice_reached_anybody_its_end_is_not_told(desk: Desk) -> None:
+    first, again = desk.notices(REFUSED), desk.notices(REFUSED, later=24 * 60)
+    lose(desk, again)
+    lose(desk, first)
+    assert desk.hear(well(REFUSED), later=60) == []
+
+
 def test_what_came_and_went_unheard_is_not_told_at_all() -> None:
     desk = Desk(AlertPolicy(per_hour=1))
     wrong = Sign("configuration", "wrong")
@@ -216,6 +224,13 @@ def test_what_came_and_went_unheard_is_not_told_at_all() -> None:
 
 
 # ---------------------------------------------------------------- words
+
+
+def test_the_first_word_says_whether_it_begins_or_ends(desk: Desk) -> None:
+    (began,) = desk.notices(REFUSED)
+    (over,) = desk.notices(well(REFUSED), later=60)
+    assert subject(began.alert, "host") == "[WARNING] 1 object of p cannot be loaded. (host)"
+    assert subject(over.alert, "host").startswith("[RESOLVED] ")
 
 
 @pytest.mark.parametrize(

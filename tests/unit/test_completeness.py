@@ -6,7 +6,7 @@ import pytest
 from etl_daemon.core.datasets import Dataset, Kind
 from etl_daemon.core.quality.facts import Facts, Rejected, RejectedRow, Repeated, Totals, Volume
 from etl_daemon.core.quality.report import EXAMPLES, calendar_of, verdict, wanted
-from etl_daemon.core.quality.sessions import Calendar, Day, Gap, Partial, Session, Span, completeness
+from etl_daemon.core.quality.sessions import AROUND, Calendar, Day, Gap, Partial, Session, Span, completeness
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 OPENS, CLOSES = timedelta(hours=14, minutes=30), timedelta(hours=21)
@@ -80,6 +80,15 @@ def test_days_beyond_the_span_count_for_nothing():
     assert ([each.day for each in found.days], found.expected) == ([day(7), day(8)], 2)
 
 
+def test_what_is_usual_is_of_as_many_sessions_before_as_after():
+    days = [MONDAY + timedelta(days=number) for number in range(2 * AROUND + 1)]
+    calendar = Calendar("ALL", "UTC", tuple(Session(at.date(), at + OPENS, at + CLOSES) for at in days))
+    filled = [Day(at.date(), 1, 20 if number < AROUND else 10) for number, at in enumerate(days)]
+    filled[AROUND] = replace(filled[AROUND], symbols=15)
+    found = completeness(filled, Span(days[0], days[-1] + timedelta(days=1)), calendar)
+    assert filled[AROUND].day not in [each.day for each in found.partial]
+
+
 def test_without_a_calendar_days_with_rows_are_counted():
     found = completeness(ALL[:4], SPAN, None)
     assert (found.expected, found.share, len(found.days), found.usual) == (None, None, 4, 10.0)
@@ -106,6 +115,11 @@ def test_a_reason_counts_every_row_that_has_it():
     ]
     assert len(found.reasons[0].examples) == EXAMPLES
     assert found.findings == ("6 rejected rows still open.",)
+
+
+def test_reasons_of_as_many_rows_are_in_the_order_of_their_codes():
+    rejected = tuple(Rejected((code,), 2, 2, 0, 0, ()) for code in "bac")
+    assert [each.code for each in judged(days=ALL, rejected=rejected).reasons] == ["a", "b", "c"]
 
 
 def test_examples_are_taken_until_each_reason_has_some():

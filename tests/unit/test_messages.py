@@ -67,6 +67,7 @@ def test_garbage_is_told_with_a_reason(body):
     [
         (json.dumps({"Type": "SubscriptionConfirmation", "TopicArn": "t", "Token": "x"}), "SubscriptionConfirmation"),
         (json.dumps({"Type": "Notification", "TopicArn": "t"}), "no JSON"),
+        (json.dumps({"Type": "Order", "Records": []}), "no Records"),
         (json.dumps({"detail-type": "EC2 Instance State-change", "source": "aws.ec2"}), "aws.ec2: EC2 Instance"),
         (notification(record("a"), {"eventName": "ObjectCreated:Put", "s3": {"bucket": {}}}), "record 2 names"),
         (

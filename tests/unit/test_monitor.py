@@ -218,6 +218,10 @@ def test_rejects_are_a_share_of_the_rows(tally: dict[str, int], state: State) ->
     assert found(lately(**tally))["rejects p"].state is state
 
 
+def test_where_objects_are_refused_there_may_be_no_rows_at_all() -> None:
+    assert found(lately(refused=1))["rejects p"].detail.startswith("0 of 0 rows (0.0%) ")
+
+
 def test_the_most_frequent_reason_is_told() -> None:
     batches = tuple(
         BatchLine(NOW, name, "b", 1, 0, Counts(), reasons)
@@ -381,5 +385,5 @@ def test_a_share_of_one_lets_everything_pass() -> None:
 def test_disks_have_room_or_not(free: int, state: State) -> None:
     finding = room(Space("/var", ("state", "logs"), free, 1000), 100)
     assert (finding.name, finding.state) == ("disk /var", state)
-    assert "state and logs" in finding.detail
+    assert f"({free / 1000:.0%}) are free for state and logs" in finding.detail
     assert bool(finding.hint) is (state is not OK)

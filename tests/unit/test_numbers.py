@@ -309,6 +309,13 @@ def test_quantities_that_do_not_fit():
     assert over.tolist() == [True, False, True]
 
 
+def test_nineteen_digits_have_room_in_a_type_of_nineteen():
+    numbers = parse_numbers(pa.array(["5e18", "1234567890123456789", "12345678901234567890"]))
+    found, _, misfit = quantities(numbers, np.arange(3), pa.decimal128(19, 0))
+    assert found.to_pylist() == [Decimal(5 * 10**18), Decimal(1234567890123456789), None]
+    assert misfit.tolist() == [False, False, True]
+
+
 def test_quantities_of_floats_and_integers():
     assert volumes(pa.array([9.9e19, 1e11 + 0.1, 3e7, 0.5]))[0] == [
         Decimal(99) * 10**18,

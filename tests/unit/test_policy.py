@@ -25,4 +25,5 @@ def test_rules():
     assert [float(each) for each in (rules.min_price, rules.max_price, rules.min_rsi, rules.max_rsi)] == [
         0.01, 1_000_000, 0, 100,
     ]  # fmt: skip
+    assert (rules.min_volume, rules.timezone) == (0, "UTC")
     assert (rules.move_percent, rules.outlier_z, rules.outlier_min_rows) == (20.0, 3.5, 20)

@@ -42,6 +42,11 @@ def test_a_missing_session_is_as_high_as_what_is_usual():
     assert found.key == {"loaded": "symbols", "rejected": "missing"}
 
 
+def test_a_missing_session_is_no_higher_for_a_day_that_has_more_than_is_usual():
+    found = drawn(replace(FACTS, days=(*ALL[1:-1], replace(ALL[-1], symbols=30)))).days
+    assert "2026-01-05: 10 missing" in parts(found)
+
+
 def test_a_long_span_has_bars_of_several_days_and_the_worst_of_them():
     span = Span(SPAN.since, SPAN.since + timedelta(days=150))
     volumes = tuple(

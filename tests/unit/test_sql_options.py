@@ -56,6 +56,12 @@ def test_the_words_of_the_contract_are_those_of_the_dataset(tmp_path: Path) -> N
     assert "hush" not in repr(origin)
 
 
+def test_a_query_stands_for_a_table(tmp_path: Path) -> None:
+    text = 'table = "FINANCIAL_DATA.SALES.ORDERS"\nprimary_key = ["id"]'
+    _, origin = read(tmp_path, text, 'query = "SELECT 1 AS id"')
+    assert (origin.source, origin.query) == ("SELECT 1 AS id", True)
+
+
 def test_full_is_the_newest_extraction(tmp_path: Path) -> None:
     text = 'table = "T"\noperations = { type = "FULL", truncate_before_insert = true }'
     dataset, origin = read(tmp_path, text, 'table = "orders"\nformat = "PARQUET"\njob_type = "nightly"\ndatabase = "x"')

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from etl_daemon.core.datasets import INSTANT, TEXT, Dataset, Drift, Kind, Mode
+from etl_daemon.core.datasets import INSTANT, ROW_ORDER, TEXT, Dataset, Drift, Kind, Mode
 from etl_daemon.core.model import Counts, ObjectRef, RawSlice
 from etl_daemon.core.policy import Rules
 from etl_daemon.core.rules.clean import clean, tally_all
@@ -63,6 +63,11 @@ def test_the_timestamp_column_says_which_row_is_the_last() -> None:
     assert [row["V"] for row in accepted(columns, dataset)] == ["c", "e"]
 
 
+def test_what_is_no_instant_or_in_the_key_says_nothing_of_which_row_is_the_last() -> None:
+    assert KEYED.order == replace(KEYED, timestamp_column="ID").order == ROW_ORDER
+    assert replace(KEYED, timestamp_column="AT").order == ("AT", *ROW_ORDER)
+
+
 @pytest.mark.parametrize(
     "key",
     [
@@ -80,6 +85,12 @@ def test_the_timestamp_column_says_which_row_is_the_last() -> None:
 def test_keys_of_every_type(key: pa.Array) -> None:
     assert [row["V"] for row in accepted({"ID": key, "V": [1, 2, 3]})] == [2, 3]
     assert len(accepted({"ID": key, "ID2": [1, 1, 2]}, replace(KEYED, primary_key=("ID", "ID2")))) == 3
+
+
+def test_numbers_that_do_not_fit_are_told_as_texts_are() -> None:
+    part = clean(raw({"ID": [1, 2], "V": [1, 10**6]}), DECLARED, Rules())
+    assert part.quarantined["REASONS"].to_pylist() == ["type_mismatch"]
+    assert part.accepted["V"].to_pylist() == [Decimal(1)]
 
 
 def test_rows_are_rejected_with_all_reasons_and_their_text() -> None:

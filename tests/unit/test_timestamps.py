@@ -233,6 +233,21 @@ def test_the_size_of_an_epoch_says_what_it_counts(value, expected):
     assert one(str(value)) == expected
 
 
+@pytest.mark.parametrize(
+    ("value", "truncated"),
+    [(1793491200, 0), (1793491201, 0), (1793491200123, 0), (1793491200123456000, 0), (1793491200123456001, 1)],
+)
+def test_only_nanoseconds_of_an_epoch_are_cut(value, truncated):
+    assert parse_timestamps(pa.array([value])).truncated == truncated
+    assert parse_timestamps(pa.array([str(value)])).truncated == truncated
+
+
+@pytest.mark.parametrize(("text", "truncated"), [("1793491200123.456", 0), ("1793491200123.4567", 1)])
+def test_thousandths_of_milliseconds_are_kept(text, truncated):
+    found = parse_timestamps(pa.array([text]))
+    assert (found.micros.tolist(), found.truncated) == ([1793491200_123456], truncated)
+
+
 def test_small_and_unsigned_integers():
     assert one(127, pa.int8()) == 127_000_000
     assert one(2**64 - 1, pa.uint64()) == (2**64 - 1) // 1000
@@ -249,6 +264,7 @@ def test_small_and_unsigned_integers():
         (-0.00000025, -1, 1),
         (0.0000019, 1, 1),
         (4.999999999999999e-06, 4, 1),
+        (99999999999.5, 99999999999_500000, 0),
     ],
 )
 def test_fractions_of_floating_point_epochs(value, expected, truncated):

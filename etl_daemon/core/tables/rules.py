@@ -40,7 +40,7 @@ class Cells:
     truncated: int
 
 
-def clean_table(raw: RawSlice, dataset: Dataset, rules: Rules, *, counts_only: bool = False) -> CleanSlice:
+def clean_table(raw: RawSlice, dataset: Dataset, rules: Rules, *, counts_only: bool) -> CleanSlice:
     """Everything that the rules make of a slice; with ``counts_only`` without its accepted rows."""
     judged = judge_table(raw.table, dataset, rules, raw.malformed)
     return CleanSlice(
