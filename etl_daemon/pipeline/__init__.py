@@ -106,7 +106,7 @@ def _discovered(dataset: Dataset, known: Known, corridor: Corridor, now: datetim
     if sweep:
         since = discovery.sweep_bound(known.cursor, since, reach.lookback)
         prefixes = [discovery.static_prefix(dataset.prefix)]
-    after = known.settled_key if dataset.immutable_keys and not sweep else ""
+    after = "" if sweep else discovery.settled(dataset, known)
     listing = chain.from_iterable(corridor.intake.source.list(corridor.bucket, prefix, after) for prefix in prefixes)
     return discovery.pending(listing, known.versions, since)
 

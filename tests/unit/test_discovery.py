@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from etl_daemon.core.datasets import Dataset, Kind
-from etl_daemon.core.model import Cursor, ObjectRef
+from etl_daemon.core.model import Cursor, Known, ObjectRef
 from etl_daemon.core.planning.discovery import (
     MAX_PARTITIONS,
     BatchLimits,
@@ -17,6 +18,7 @@ from etl_daemon.core.planning.discovery import (
     lower_bound,
     pending,
     plan_batches,
+    settled,
     starting_watermark,
     static_prefix,
     sweep_bound,
@@ -33,6 +35,16 @@ NEVER = Cursor()
 def ref(key: str, minutes: float, version: str = "1", size: int = 1) -> ObjectRef:
     """An object modified that many minutes ago."""
     return ObjectRef(NOW - timedelta(minutes=minutes), key, version, size=size)
+
+
+def test_growing_keys_are_listed_from_the_last_one_of_their_own_prefix() -> None:
+    growing = replace(PRICES, immutable_keys=True)
+    known = Known({}, NEVER, settled_key="processed/price_data/2.json")
+    assert settled(growing, known) == "processed/price_data/2.json"
+    assert settled(PRICES, known) == ""
+    assert settled(growing, Known({}, NEVER)) == ""
+    for elsewhere in ("archive/2024", "processed/price_data_2"):
+        assert settled(replace(growing, prefix=elsewhere), known) == ""
 
 
 def test_without_a_watermark_the_window_bounds() -> None:

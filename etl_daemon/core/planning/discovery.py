@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from etl_daemon.core.datasets import Dataset
-from etl_daemon.core.model import BatchPlan, Cursor, ObjectRef
+from etl_daemon.core.model import BatchPlan, Cursor, Known, ObjectRef
 
 OWN_PREFIX = "_etl_daemon/"
 """Keys of the daemon itself (its lease): never data."""
@@ -96,6 +96,15 @@ def sweep_bound(cursor: Cursor, bound: datetime, lookback: timedelta) -> datetim
 def below(template: str, key: str) -> bool:
     """Whether a sweep of the prefix would come to an object with that key."""
     return key.startswith(static_prefix(template)) and not key.startswith(OWN_PREFIX)
+
+
+def settled(dataset: Dataset, known: Known) -> str:
+    """After which key to list: the latest that is settled, where keys only grow; empty: list them all.
+
+    A key of another prefix, which the dataset had before or the Python interface was given, says nothing of this one.
+    """
+    below_it = dataset.immutable_keys and below(dataset.prefix, known.settled_key)
+    return known.settled_key if below_it else ""
 
 
 def static_prefix(template: str) -> str:
