@@ -85,6 +85,25 @@ def test_parquet_brings_its_types(database, tmp_path):
     assert "04:05" in str(house.rows("T")[0][0])
 
 
+@pytest.mark.parametrize("mode", [Mode.UPSERT, Mode.INCREMENTAL])
+def test_keys_that_are_json_or_bytes_meet_those_of_the_table(database, tmp_path, mode):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    house = Warehouse(database, replace(TRADES, mode=mode))
+    house.load("a.json", '{"id":7,"v":1}\n{"id":"A-2","v":1}\n')
+    report = house.load("b.json", '{"id":"A-2","v":2}\n{"id":7,"v":2}\n{"id":"7","v":2}\n')
+    loaded = 3 if mode is Mode.UPSERT else 1
+    assert report.receipts[0].counts.loaded == loaded
+    assert sorted(house.rows("V")) == ([(2,)] * 3 if mode is Mode.UPSERT else [(1,), (1,), (2,)])
+
+    house = Warehouse(database, replace(TRADES, mode=mode, table=f"{TRADES.table}_BYTES", name="bytes"))
+    for name, value in (("a", 1), ("b", 2)):
+        pq.write_table(pa.table({"id": [b"\x00\xff", b"AB12"], "v": [value] * 2}), tmp_path / name)
+        house.load(f"{name}.parquet", (tmp_path / name).read_bytes())
+    assert sorted(house.rows("ID V")) == [(key, 2 if mode is Mode.UPSERT else 1) for key in (b"\x00\xff", b"AB12")]
+
+
 # ---------------------------------------------------------------- columns that change
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from etl_daemon.core.sql.dialect import DIALECTS, DUCKDB, SNOWFLAKE, ZONED, arrow_type, length_limit
+from etl_daemon.core.datasets import Dataset, Kind
+from etl_daemon.core.sql.dialect import DIALECTS, DUCKDB, SNOWFLAKE, ZONED, Dialect, arrow_type, length_limit
+from etl_daemon.core.sql.publish import Publish
 
 JSON, TIME, MICROS = pa.json_(), pa.time64("us"), pa.timestamp("us")
 
@@ -98,6 +100,20 @@ def test_a_json_list_becomes_rows() -> None:
 def test_json_is_parsed_where_it_is_staged_as_text() -> None:
     assert SNOWFLAKE.staged("v", JSON) == "COALESCE(TRY_PARSE_JSON(v), TO_VARIANT(v))"
     assert SNOWFLAKE.staged("v", pa.string()) == DUCKDB.staged("v", JSON) == "v"
+
+
+def test_bytes_are_read_where_they_are_staged_in_hexadecimal() -> None:
+    assert SNOWFLAKE.staged("v", pa.binary()) == "TO_BINARY(v, 'HEX')"
+    assert DUCKDB.staged("v", pa.binary()) == "v"
+
+
+@pytest.mark.parametrize(("dialect", "value"), [(SNOWFLAKE, "COALESCE(TRY_PARSE_JSON("), (DUCKDB, 's."ID" = t."ID"')])
+def test_keys_meet_as_what_the_table_has(dialect: Dialect, value: str) -> None:
+    """Text of JSON is not the VARIANT that it means."""
+    dataset = Dataset("t", Kind.TABLE, "p", "A.B.C", primary_key=("ID",))
+    plan = Publish(dataset, pa.schema([("ID", JSON), ("V", pa.int64())]), "STAGED", dialect, restated=True)
+    for statement in (plan.met(), plan.known(), plan.removal("A.B.C", beaten=True), plan.insertion(only_new=True)):
+        assert value in statement
 
 
 @pytest.mark.parametrize(

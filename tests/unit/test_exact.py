@@ -11,6 +11,8 @@ import pyarrow as pa
 import pytest
 
 from etl_daemon.core.tables.exact import TextForms, exact_cast
+from etl_daemon.core.tables.jsontext import readable
+from etl_daemon.core.tables.plaintext import hexadecimal
 
 JSON = pa.json_()
 WIDE = pa.decimal128(38, 18)
@@ -93,6 +95,16 @@ def test_values_fit_or_are_told_apart(given: pa.DataType, type_: pa.DataType, va
     assert cast.misfit.tolist() == [
         value is not None and made is None for value, made in zip(values, expected, strict=True)
     ]
+
+
+def test_bytes_are_spelled_in_hexadecimal() -> None:
+    every = bytes(range(256))
+    column = pa.array([b"cut", b"\x00\xff", None, b"", every, b"cut"], pa.binary())
+    for type_ in (pa.binary(), pa.large_binary()):
+        assert hexadecimal(column.cast(type_)[1:-1]).to_pylist() == ["00ff", None, "", every.hex()]
+    assert hexadecimal(column[:0]).to_pylist() == []
+    assert hexadecimal(pa.array([None, b""], pa.binary())).to_pylist() == [None, ""]
+    assert readable(column[1:4]).to_pylist() == ["00ff", None, ""]
 
 
 def declared(values: list, type_: pa.DataType, forms: TextForms = TextForms()) -> tuple[list, int]:  # noqa: B008 - frozen

@@ -33,14 +33,14 @@ def publish(work: Work, restated: Counter[str]) -> Published:
 
     ``restated``: how many rows the target has of each object that comes again.
     """
-    plan = Publish(work.dataset, work.rows, work.dialect, bool(restated))
+    plan = Publish(work.dataset, work.batch.target, work.rows, work.dialect, bool(restated))
     keys = (listed({"KEY": key} for key in restated),) if restated else ()
     published = _meet(work, plan, keys) if work.rows_staged else Published()
     if work.dataset.mode.replaces:
         published = Published(emptied=_empty(work))
     elif published.replaced or restated:
         _remove(work, plan, keys, beaten=bool(published.replaced))
-    insertion = plan.insertion(work.batch.target, only_new=bool(published.left_out))
+    insertion = plan.insertion(only_new=bool(published.left_out))
     work.session.run(insertion, work.batch.plan.batch_id, *[work.now] * len(work.dataset.stamps))
     return published
 

@@ -12,6 +12,7 @@ from snowflake.connector.pandas_tools import write_pandas
 
 from etl_daemon.core.rules.origin import plain_type
 from etl_daemon.core.sql.dialect import SNOWFLAKE
+from etl_daemon.core.tables.plaintext import hexadecimal
 from etl_daemon.errors import TransientError
 
 FILE_BYTES = 150 * 2**20
@@ -93,16 +94,20 @@ def require_files(copied: Sequence[tuple[Any, ...]], files: Sequence[str], stage
 
 
 def _column_type(type_: pa.DataType) -> str:
+    """The publish makes JSON and bytes of text: write_pandas' COPY would take bytes for text, and then refuse them."""
     named = SNOWFLAKE.column_type(plain_type(type_))
-    return "VARCHAR" if named == "VARIANT" else named  # Parquet carries JSON as text; the publish parses it
+    return "VARCHAR" if named in {"VARIANT", "BINARY"} else named
 
 
 def _plain(table: pa.Table) -> pa.Table:
-    """Timestamps without zone, in UTC, and extension types as what they are stored as."""
-    return table.cast(pa.schema([field.with_type(_plain_type(field.type)) for field in table.schema]))
+    """Timestamps without zone, in UTC, bytes in hexadecimal, and extension types as what they are stored as."""
+    return pa.table({name: _plain_column(table[name]) for name in table.column_names})
 
 
-def _plain_type(type_: pa.DataType) -> pa.DataType:
+def _plain_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    type_ = column.type
+    if pa.types.is_binary(type_):
+        return pa.chunked_array([hexadecimal(chunk) for chunk in column.chunks], pa.large_string())
     if pa.types.is_timestamp(type_):
-        return pa.timestamp(type_.unit)
-    return type_.storage_type if isinstance(type_, pa.BaseExtensionType) else type_
+        return column.cast(pa.timestamp(type_.unit))
+    return column.cast(type_.storage_type) if isinstance(type_, pa.BaseExtensionType) else column

@@ -73,9 +73,11 @@ class Dialect:
         return f"SELECT {values} FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f"
 
     def staged(self, value: str, type_: pa.DataType) -> str:
-        """A staged value as its column takes it: JSON is staged as text where files carry it so."""
-        if type_ != JSON or self.json != "VARIANT":
+        """A staged value as its column takes it: JSON and bytes are staged as text where files carry them so."""
+        if self.json != "VARIANT" or type_ not in {JSON, pa.binary()}:
             return value
+        if type_ != JSON:
+            return f"TO_BINARY({value}, 'HEX')"
         # what Snowflake does not take for JSON, such as an object with a name twice, stays as the text that it is
         return f"COALESCE(TRY_PARSE_JSON({value}), TO_VARIANT({value}))"
 

@@ -25,14 +25,15 @@ _PLACE = "t._OBJECT_KEY, t._OBJECT_ROW, t._LOADED_AT"
 class Publish:
     """Staged rows (``staged``: a table's full name) on their way into the target of a dataset.
 
-    With ``restated`` the statements that look at the target take the JSON list of restated object keys as their last
-    bound value.
+    ``columns`` are the target's own. With ``restated`` the statements that look at the target take the JSON list of
+    restated object keys as their last bound value.
     """
 
     dataset: Dataset
+    columns: pa.Schema
     staged: str
     dialect: Dialect
-    restated: bool = False
+    restated: bool
 
     def met(self) -> str:
         """Who wins where keys meet: (staged object key, target object key, staged rows lost, target rows beaten).
@@ -83,19 +84,18 @@ class Publish:
             f"AND {name}._LOADED_AT = gone._LOADED_AT{whose}"
         )
 
-    def insertion(self, columns: pa.Schema, *, only_new: bool) -> str:
+    def insertion(self, *, only_new: bool) -> str:
         """Put staged rows into the target; bound first: batch id, and the time of the commit for each of its stamps.
 
-        ``columns`` are the target's own. With ``only_new`` only rows whose key the target lacks, or that lie beyond
-        its latest timestamp.
+        With ``only_new`` only rows whose key the target lacks, or that lie beyond its latest timestamp.
         """
         fresh = ""
         if only_new and self.dataset.by_timestamp:
             fresh = f"WHERE {self._beyond()}"
         elif only_new:
             fresh = f"WHERE NOT EXISTS (SELECT 1 FROM {self.dataset.table} AS t WHERE {self._same_key()})"
-        fields = [*columns, *(SYSTEM_COLUMNS.field(name) for name in ROW_ORDER)]
-        values = ", ".join(self.dialect.staged(f's."{field.name}"', field.type) for field in fields)
+        fields = [*self.columns, *(SYSTEM_COLUMNS.field(name) for name in ROW_ORDER)]
+        values = ", ".join(self._value(field) for field in fields)
         stamps = self.dataset.stamps
         times = ", ".join([f"CAST(? AS {self.dialect.timestamp})"] * len(stamps))
         return (
@@ -116,7 +116,11 @@ class Publish:
         return f"SELECT KEY FROM ({self.dialect.listed(KEYS)}) AS listed"
 
     def _same_key(self) -> str:
-        return " AND ".join(f's."{name}" = t."{name}"' for name in self.dataset.key)
+        fields = [self.columns.field(name) for name in self.dataset.key]
+        return " AND ".join(f'{self._value(field)} = t."{field.name}"' for field in fields)
+
+    def _value(self, field: pa.Field) -> str:
+        return self.dialect.staged(f's."{field.name}"', field.type)
 
     def _newer(self) -> str:
         return later("s", "t", self.dataset.order)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_daemon.core.tables.plaintext import is_json, plain_text
+from etl_daemon.core.tables.plaintext import hexadecimal, is_json, plain_text
 
 _CONTROL = r"[\x00-\x1f]"
 _NUMBERS = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_decimal, pa.types.is_floating)
@@ -68,10 +68,9 @@ def readable(array: pa.Array) -> pa.StringArray:
     """Binary as the text that it encodes, in hexadecimal where it is no UTF-8."""
     values = array.cast(pa.binary())
     text = plain_text(values)
-    hexadecimal = pc.and_(text.is_null(), values.is_valid())
-    if pc.any(hexadecimal).as_py():
-        spelled = pa.array([value.hex() for value in values.filter(hexadecimal).to_pylist()], pa.string())
-        text = pc.replace_with_mask(text, hexadecimal, spelled)
+    unreadable = pc.and_(text.is_null(), values.is_valid())
+    if pc.any(unreadable).as_py():
+        text = pc.replace_with_mask(text, unreadable, hexadecimal(values.filter(unreadable)).cast(pa.string()))
     return text
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 JSON = pa.json_()
 """JSON text; VARIANT on Snowflake, JSON on DuckDB."""
+
+_DIGITS = np.frombuffer(bytes(range(256)).hex().encode(), np.uint16)
+"""Two digits for each byte."""
 
 
 def is_json(type_: pa.DataType) -> bool:
@@ -32,6 +36,19 @@ def plain_text(array: pa.Array) -> pa.StringArray:
     if pa.types.is_binary(type_):
         return _decoded(array)
     return array.cast(pa.string())
+
+
+def hexadecimal(array: pa.BinaryArray) -> pa.LargeStringArray:
+    """The bytes of each value, two digits each."""
+    whole = array.cast(pa.large_binary())
+    if not len(whole):
+        return whole.cast(pa.large_string())
+    valid, offsets, data = whole.buffers()
+    bounds = np.frombuffer(offsets, np.int64)[whole.offset : whole.offset + len(whole) + 1]
+    digits = _DIGITS[np.frombuffer(data or b"", np.uint8)[bounds[0] : bounds[-1]]]
+    starts = pa.py_buffer(2 * (bounds - bounds[0]))
+    spelled = pa.Array.from_buffers(pa.large_string(), len(whole), [None, starts, pa.py_buffer(digits)])
+    return pc.if_else(whole.is_valid(), spelled, pa.scalar(None, spelled.type)) if valid else spelled
 
 
 def _decimals(array: pa.Array) -> pa.StringArray:
