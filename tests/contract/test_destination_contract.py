@@ -252,6 +252,26 @@ def test_a_clock_that_was_set_back_hides_no_newer_entry(target):
     assert target.destination.recall([PRICES], "")["price_data"].versions == {"a": "v3"}
 
 
+@pytest.mark.parametrize("dataset", [UPSERT, APPEND, BY_KEY], ids=lambda each: each.mode)
+def test_an_object_that_comes_again_takes_no_rows_of_another_bucket(target, dataset):
+    target.load(cleaned(replace(ref("a"), bucket="here"), [price()], dataset), dataset=dataset)
+    target.load(cleaned(replace(ref("a"), bucket="there"), [price("MSFT")], dataset), dataset=dataset)
+    before = (target.prices(), target.ledger(), target.cursor())
+
+    again = cleaned(replace(ref("a", "v2", 1), bucket="here"), [price("IBM")], dataset)
+    with pytest.raises(SetupError, match="buckets"):
+        target.load(again, dataset=dataset, fence=Fence(9, "tester"))
+    assert (target.prices(), target.ledger(), target.cursor()) == before
+
+
+def test_commits_are_in_the_order_of_their_times_whatever_the_clock_says(target):
+    clock = {"a": 0, "b": -9, "c": -5}
+    receipts = [target.load(cleaned(ref(key), [price()]), now=NOW + timedelta(hours=h)) for key, h in clock.items()]
+    times = [each.committed_at for each in receipts]
+
+    assert times == sorted(set(times))
+
+
 def test_what_was_swept_is_remembered_unless_fenced(target):
     target.load(cleaned(ref("a"), [price()]), fence=Fence(2, "tester"))
     target.destination.mark_swept(PRICES, Fence(2, "tester"), NOW)

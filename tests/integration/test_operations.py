@@ -18,7 +18,7 @@ from etl_daemon.core.datasets import Mode
 from etl_daemon.core.model import BatchPlan, Fence
 from etl_daemon.core.policy import Rules
 from etl_daemon.core.review import Selection
-from etl_daemon.errors import BusyError, ConfigError, LeaseLostError, TransientError
+from etl_daemon.errors import BusyError, ConfigError, LeaseLostError, SetupError, TransientError
 from etl_daemon.operations.backfill import Span, backfill
 from etl_daemon.pipeline import Tolerance, load
 from tests.support.desk import FOLDER, Desk
@@ -264,6 +264,26 @@ def test_an_audit_knows_frames_other_buckets_and_other_prefixes(file: DuckDBFile
     assert [(each.gap.value, each.key) for each in desk.audit().findings] == [("orphaned", "other/d.ndjson")]
     desk.ask(f"DELETE FROM {desk.dataset.table} WHERE SYMBOL = 'MSFT'")
     assert ("miscounted", "a.ndjson") in desk.gaps()
+
+
+def test_two_buckets_with_one_key_are_refused_until_the_ledger_knows_that_they_are_one(file: DuckDBFile) -> None:
+    here = Desk(file, bucket="here")
+    there = Desk(file, bucket="there", source=here.source)
+    for desk, symbol in ((here, "AAPL"), (there, "MSFT")):
+        desk.loads(Mode.APPEND)
+        desk.put("a.ndjson", [price(symbol)])
+        desk.cycle()
+    here.put("a.ndjson", [price("IBM")])
+    here.loads(Mode.APPEND)
+    failed = here.cycle().error
+    assert isinstance(failed, SetupError)
+    assert "from the buckets here and there" in failed.detail
+    assert [symbol for symbol, *_ in here.prices()] == ["AAPL", "MSFT"]
+
+    here.ask(f"UPDATE {here.control}.ETL_OBJECTS SET BUCKET = 'here'")  # as the FAQ has it
+    here.loads(Mode.APPEND)
+    assert here.cycle().error is None
+    assert ([symbol for symbol, *_ in here.prices()], here.gaps()) == (["IBM"], [])
 
 
 def enter(desk: Desk, key: str, version: str) -> None:

@@ -22,7 +22,7 @@ class Earlier:
     """What the ledger has of a batch's keys: latest version and outcome, and how many rows of each are in the target.
 
     ``reread`` holds keys whose version was read before and left rows in the quarantine. ``at`` is the time of the
-    commit, later than any of theirs, since a clock that was set back must not hide the newer entry of a key.
+    commit, later than any before, since a clock that was set back must not hide what is newer.
     ``flagged``: there are anomalies that were found in the dataset's rows.
     """
 
@@ -49,7 +49,7 @@ def take_fence(work: Work, fence: Fence) -> Earlier:
     versions = listed({"KEY": ref.key, "VERSION": ref.version} for ref in entered)
     lookup = work.sql.holder(work.rows, work.anomalies.table)
     bucket = work.batch.plan.bucket
-    found = work.session.rows(lookup, work.dataset.detector, *work.target, bucket, versions, cursor)
+    found = work.session.rows(lookup, work.dataset.detector, *work.target, *work.target, bucket, versions, cursor)
     if not found:
         raise SetupError(f"Dataset {work.dataset.name} has no cursor {cursor}.", hint="run `etl-daemon init`")
     accepted(found[0][2])
@@ -67,14 +67,14 @@ def take_fence(work: Work, fence: Fence) -> Earlier:
 
 
 def _earlier(found: Sequence[tuple[Any, ...]], now: datetime) -> Earlier:
-    lines = [line[5:] for line in found if line[5] is not None]
-    latest = max((at for _, _, _, at, _, _ in lines), default=None)
+    flagged, last = found[0][4:6]
+    lines = [line[6:] for line in found if line[6] is not None]
     return Earlier(
-        max(now, latest + timedelta(microseconds=1)) if latest else now,
-        bool(found[0][4]),
-        {key: (version, outcome) for key, version, outcome, _, _, _ in lines},
-        +Counter({key: int(present) for key, _, _, _, present, _ in lines}),
-        frozenset(key for key, _, _, _, _, rejected in lines if rejected),
+        max(now, last + timedelta(microseconds=1)) if last else now,
+        bool(flagged),
+        {key: (version, outcome) for key, version, outcome, _, _ in lines},
+        +Counter({key: int(present) for key, _, _, present, _ in lines}),
+        frozenset(key for key, *_, rejected in lines if rejected),
     )
 
 
@@ -87,6 +87,24 @@ def check_new(work: Work, earlier: Earlier) -> None:
     for ref in work.batch.settled:
         if earlier.versions.get(ref.key) == (ref.version, Outcome.LOADED) and not work.dataset.mode.replaces:
             raise ObjectChangedError(f"Another run has committed {ref.key} meanwhile.")
+
+
+def check_whose(work: Work, restated: Counter[str]) -> None:
+    """Rows know their object's key only: where another bucket has one of that key, its rows would go with these.
+
+    Raises:
+        SetupError: the target has rows of a restated key from another bucket.
+    """
+    if not restated:
+        return
+    keys, bucket = listed({"KEY": key} for key in restated), work.batch.plan.bucket
+    others = work.session.rows(work.sql.elsewhere(), keys, *work.target, bucket)
+    if others:
+        raise SetupError(
+            f"{work.dataset.table} has rows of {others[0][1]} from the buckets {bucket} and {others[0][0]}.",
+            hint="give each bucket a table of its own, or tell the ledger that they are one: "
+            "docs/faq.md, Moving to another bucket",
+        )
 
 
 def give_way(work: Work, replaced: Counter[str]) -> None:

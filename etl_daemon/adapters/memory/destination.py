@@ -119,7 +119,9 @@ class _Commit:
         self.anomalies = anomalies
         keys = {ref.key for ref in (*batch.settled, *batch.plan.superseded)}
         self.lines = [line for line in _lines(state, self.dataset, batch.plan.bucket) if line["KEY"] in keys]
-        self.now = max([now, *(line["COMMITTED_AT"] + timedelta(microseconds=1) for line in self.lines)])
+        mine = (self.dataset.name, self.dataset.table)
+        before = [line for line in state.batches if (line["DATASET"], line["TARGET_TABLE"]) == mine]
+        self.now = max([now, *(line["COMMITTED_AT"] + timedelta(microseconds=1) for line in before)])
         self.target = state.tables.setdefault(self.dataset.table, [])
         self.gone: list[Row] = []
         self.lost = Lost()
@@ -154,12 +156,12 @@ class _Commit:
         return receipt
 
     def _publish(self) -> None:
-        keys = {ref.key for ref in self.batch.loaded}
         if self.dataset.mode.replaces:
             own = self.dataset.kind is not Kind.ANOMALIES
             self._remove([row for row in self.target if own or not row["DETECTED_BY"].startswith("etl_daemon:")])
         elif not self.dataset.by_timestamp:
-            self._remove([row for row in self.target if row["_OBJECT_KEY"] in keys])
+            restated = self._restated()
+            self._remove([row for row in self.target if row["_OBJECT_KEY"] in restated])
         rows = [row for part in self.batch.slices for row in self._stamped(part.ref, part.accepted.to_pylist())]
         self.lost = meet(rows, self.target, self.dataset)
         self._remove(self.lost.beaten)
@@ -169,6 +171,18 @@ class _Commit:
         found = [row for row in found if (row["_OBJECT_KEY"], row["_OBJECT_ROW"]) in there]
         self.severities = Counter(row["SEVERITY"] for row in found)
         self.state.tables[self.anomalies.table] += found
+
+    def _restated(self) -> set[str]:
+        """Keys of which the target has rows; of this bucket only, or it is not known which rows give way."""
+        loaded, bucket = {ref.key for ref in self.batch.loaded}, self.plan.bucket
+        present: Counter[tuple[bool, str]] = Counter()
+        for line in self.state.objects:
+            if (line["DATASET"], line["TARGET_TABLE"]) == (self.dataset.name, self.dataset.table):
+                present[line["BUCKET"] == bucket, line["KEY"]] += line["ROWS_LOADED"] - line["ROWS_REPLACED"]
+        restated = {key for key in loaded if present[True, key] > 0}
+        if others := [key for key in restated if present[False, key]]:
+            raise SetupError(f"{self.dataset.table} has rows of {others[0]} from several buckets.")
+        return restated
 
     def _stamped(self, ref: ObjectRef, rows: list[Row]) -> list[Row]:
         place = {"_OBJECT_KEY": ref.key, "_OBJECT_MODIFIED": ref.modified.replace(tzinfo=None)}

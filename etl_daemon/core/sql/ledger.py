@@ -38,29 +38,38 @@ class LedgerSql:
     def holder(self, staged: str, anomalies: str) -> str:
         """Who holds a cursor, the tables' version, what the ledger has of the batch's keys, and what is staged.
 
-        Bound: detector, dataset, target, bucket, JSON list of keys and versions, cursor. Rows of (generation, holder,
-        version, rows staged, 1 if there are anomalies of the detector, key, its latest version, that one's outcome,
-        time of its commit, its rows in the target, rows that were rejected when the listed version was read before);
-        the last six are null where the ledger has none of the keys. The dataset's own lines are taken first: DuckDB
-        would go by the keys, and read those of all datasets.
+        Bound: detector, dataset, target, dataset, target, bucket, JSON list of keys and versions, cursor. Rows of
+        (generation, holder, version, rows staged, 1 if there are anomalies of the detector, time of the target's last
+        commit, key, its latest version, that one's outcome, its rows in the target, rows that were rejected when the
+        listed version was read before); the last five are null where the ledger has none of the keys. The dataset's own
+        lines are taken first: DuckDB would go by the keys, and read those of all datasets.
         """
         count = f"(SELECT COUNT(*) FROM {staged})" if staged else "0"
         found = f"(SELECT COUNT(*) FROM (SELECT 1 FROM {anomalies} WHERE DETECTED_BY = ? LIMIT 1) AS f)"
+        last = f"(SELECT MAX(COMMITTED_AT) FROM {self.batches} WHERE {MINE})"
         return f"""
-            SELECT c.LEASE_GENERATION, c.HOLDER, {self.schema_version}, {count}, {found},
-                   e.KEY, e.LATEST, e.OUTCOME, e.ENTERED_AT, e.PRESENT, e.REJECTED
+            SELECT c.LEASE_GENERATION, c.HOLDER, {self.schema_version}, {count}, {found}, {last},
+                   e.KEY, e.LATEST, e.OUTCOME, e.PRESENT, e.REJECTED
             FROM {self.cursors} AS c LEFT JOIN (
                 WITH mine AS {self.dialect.made_first} (
                     SELECT KEY, VERSION, OUTCOME, COMMITTED_AT, ROWS_LOADED, ROWS_REPLACED, ROWS_QUARANTINED
                     FROM {self.objects} WHERE {MINE} AND BUCKET = ?
                 )
                 SELECT o.KEY AS KEY, MAX_BY(o.VERSION, o.COMMITTED_AT) AS LATEST,
-                       MAX_BY(o.OUTCOME, o.COMMITTED_AT) AS OUTCOME, MAX(o.COMMITTED_AT) AS ENTERED_AT,
+                       MAX_BY(o.OUTCOME, o.COMMITTED_AT) AS OUTCOME,
                        SUM(o.ROWS_LOADED - o.ROWS_REPLACED) AS PRESENT,
                        SUM(CASE WHEN o.VERSION = l.VERSION THEN o.ROWS_QUARANTINED ELSE 0 END) AS REJECTED
                 FROM mine AS o JOIN ({self.dialect.listed(VERSIONS)}) AS l ON o.KEY = l.KEY GROUP BY o.KEY
             ) AS e ON TRUE
             WHERE c.DATASET = ?
+        """
+
+    def elsewhere(self) -> str:
+        """Keys of which the target may have rows from another bucket: JSON list of keys, dataset, target, bucket."""
+        return f"""
+            SELECT o.BUCKET, o.KEY FROM {self.objects} AS o JOIN ({self.dialect.listed(KEYS)}) AS l ON o.KEY = l.KEY
+            WHERE {MINE} AND o.BUCKET <> ? GROUP BY o.BUCKET, o.KEY
+            HAVING SUM(o.ROWS_LOADED - o.ROWS_REPLACED) <> 0
         """
 
     def latest(self) -> str:
