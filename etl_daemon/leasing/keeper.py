@@ -72,11 +72,11 @@ class LeaseKeeper:
         while True:
             late = self.tenure.elapsed() > give_up or stop.is_set()
             verdict = self._attempt(final=late)
-            if verdict.takes:
+            if verdict and verdict.takes:
                 return
             if late or verdict is Verdict.ALIVE:
                 raise busy(self.tenure.rival, self.tenure.claim.name)
-            told = self._stand_by(stop, told=told)
+            told = self._stand_by(stop, verdict, told=told)
 
     def probe(self) -> None:
         """Find out whether the lease could be written, without taking it.
@@ -93,11 +93,14 @@ class LeaseKeeper:
         Raises:
             SetupError: the store or the lock file cannot be used.
         """
-        told = self.held
+        told = False
         while not stop.is_set():
-            if self.held or self._attempt().takes:
+            if self.held:
                 return True
-            told = self._stand_by(stop, told=told)
+            verdict = self._attempt()
+            if verdict and verdict.takes:
+                return True
+            told = self._stand_by(stop, verdict, told=told)
         return False
 
     def close(self) -> None:
@@ -115,27 +118,31 @@ class LeaseKeeper:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _attempt(self, *, final: bool = False) -> Verdict:
+    def _attempt(self, *, final: bool = False) -> Verdict | None:
+        """None: the store did not answer, which has been told; with ``final`` it raises."""
         try:
             verdict = self.tenure.acquire()
         except TransientError as error:
             if final:
                 raise
             self._tell_of(error)
-            return Verdict.HELD
+            return None
         if verdict.takes:
             self._start()
         return verdict
 
-    def _stand_by(self, stop: Signal, *, told: bool) -> bool:
-        """Half the time between renewals, more or less, but hardly beyond the moment at which the lease is free."""
+    def _stand_by(self, stop: Signal, verdict: Verdict | None, *, told: bool) -> bool:
+        """Half the time between renewals, more or less, but hardly beyond the moment at which the lease is free.
+
+        Who is waited for is told once, and again where the store answers that did not; True: it need not be told.
+        """
         self.tenure.tell(LoopTurned(""))
-        if not told:
+        if verdict and not told:
             rival, name = self.tenure.rival, self.tenure.claim.name
             self.tenure.tell(LeaseAwaited("", rival.claim.holder if rival else "", busy(rival, name).detail))
         usual = self.tenure.claim.renewal_seconds / 2
         stop.wait((0.5 + self.chance()) * max(min(usual, self.tenure.wait_seconds()), usual / 10))
-        return True
+        return verdict is not None
 
     def _start(self) -> None:
         if self._thread is None:

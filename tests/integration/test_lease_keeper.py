@@ -123,6 +123,26 @@ def test_standing_by_is_said_once_and_ends_when_told(keepers):
     assert told.of(LoopTurned), "whoever waits is alive"
 
 
+def test_standing_by_is_said_again_where_the_store_answers_again(keepers):
+    """Or whoever heard that it does not answer would never hear that it does."""
+    store = MemoryDocument()
+    first, _ = keepers("a", leaser=MemoryLeaser(store))
+    leaser = MemoryLeaser(store)
+    second, told = keepers("b", leaser=leaser)
+    first.take(threading.Event())
+    stop = threading.Event()
+    leaser.faults.append(TransientError("503"))
+    waiting = threading.Thread(target=second.wait, args=[stop])
+    waiting.start()
+    told.until(LeaseAwaited)
+    leaser.faults.append(TransientError("503"))
+    told.until(LeaseAwaited, 2)
+    stop.set()
+    waiting.join(PATIENCE)
+    assert [type(event) for event in told if not isinstance(event, LoopTurned)] == [Retried, LeaseAwaited] * 2
+    assert {event.holder for event in told.of(LeaseAwaited)} == {"a"}
+
+
 def test_a_store_that_stays_away_loses_the_lease_and_says_so_at_once(keepers):
     leaser = MemoryLeaser()
     keeper, told = keepers("a", leaser=leaser)

@@ -254,6 +254,13 @@ def test_standing_by_from_the_start_is_no_trouble(hasty: Watch) -> None:
     assert hasty.hear(TURNED, LeaseAwaited("", "host:2", "host:2 has the lease."), TURNED, later=600) == []
 
 
+def test_a_store_that_answers_who_stands_by_is_up_again(hasty: Watch) -> None:
+    awaited = LeaseAwaited("", "host:2", "host:2 has the lease.")
+    assert hasty.hear(awaited, TURNED) == []
+    assert hasty.hear(Retried("", "lease", 1, "503"), TURNED) == ["firing dependency_down:s3"]
+    assert hasty.hear(awaited, TURNED) == ["resolved dependency_down:s3"]
+
+
 def test_who_stands_by_does_not_go_on_about_what_failed_while_it_worked(hasty: Watch) -> None:
     denied = SetupError("Listing p/: AccessDenied.")
     assert hasty.hear(LeaseTaken("", 1, "free"), bad("a", error=denied), ENDED) == ["firing dataset_failing:a"]

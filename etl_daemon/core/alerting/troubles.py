@@ -161,7 +161,8 @@ def _lease_awaited(situation: Situation, event: LeaseAwaited) -> Situation:
     """
     if not event.holder:
         return situation
-    situation = replace(situation, lease=None, failing={})
+    answered = situation.answered | {situation.scene.lease}
+    situation = replace(situation, lease=None, failing={}, answered=answered)
     if not situation.had_lease:
         return situation
     hint = f"let one of them work, or set another ETL_DAEMON_NAME; this process stands by. {LOOK}"
