@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import StringIO
@@ -21,6 +22,7 @@ from etl_daemon.errors import ConfigError
 
 FILE_NAME = "etl-config.env"
 NAMES = tuple(name.upper() for name in Settings.model_fields)
+_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 STORES = ("SNOWFLAKE_SSM_PATH", "SNOWFLAKE_SECRET_ID")
 """Where what is not set of SNOWFLAKE_... may be kept."""
 
@@ -197,10 +199,12 @@ def _line(binding: Binding) -> int:
 
 def _line_problem(binding: Binding, origin: str, environment: Mapping[str, str]) -> str:
     name = binding.key
-    if binding.error:
-        return f"{origin.strip()}: the line is no NAME=value."
-    if name is None or name in NAMES:
-        return "" if name is None or binding.value is not None else f"{name}{origin}: has no =value."
+    if name is None and not binding.error:
+        return ""
+    if name in NAMES:
+        return "" if binding.value is not None else f"{name}{origin}: has no =value."
+    if name is None or binding.value is None or not _NAME.fullmatch(name):
+        return f"{origin.strip()}: the line is no NAME=value."  # it may be one of a key, which is not to be shown
     if not name.startswith("AWS_"):
         return unknown(name, NAMES, origin)
     return "" if name in environment else f"{name}{origin}: the AWS SDK reads it from the environment only; export it."

@@ -191,6 +191,7 @@ def test_with_secrets_in_the_wrong_place(planted: Planted, shell: Shell) -> None
                 f'PASSPHRASE "{secret(PASSPHRASE)}"',
                 f"AWS_SECRET_ACCESS_KEY={secret('AWS_SECRET_ACCESS_KEY')}",
                 f"ETL_HTTP_PORT=https://loader:{secret('AWS_SESSION_TOKEN')}@host/",
+                "SNOWFLAKE_PRIVATE_KEY=" + pem.replace(r"\n", "\n"),
             ]
         )
     )
