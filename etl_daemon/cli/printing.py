@@ -23,12 +23,16 @@ def emit(document: Mapping[str, Any]) -> None:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Where text goes. Colours only on a terminal, and never with NO_COLOR."""
+    """Where text goes. Colours only on a terminal, and never with NO_COLOR; what is no plain text is written out."""
     from rich.console import Console
+
+    class Plain(Console):
+        def print(self, *objects: Any, **how: Any) -> None:
+            super().print(*(visible(each) if isinstance(each, str) else each for each in objects), **how)
 
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else PIPE_WIDTH
-    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
+    return Plain(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
 
 
 def is_screen(out: Console) -> bool:

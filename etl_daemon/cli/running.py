@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from etl_daemon.cli.printing import shown, table
 from etl_daemon.core.pages.charts import HOUR, sparkline
 from etl_daemon.core.status.history import Period
+from etl_daemon.core.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -30,11 +31,12 @@ def status_lines(document: dict[str, Any], minutes: Sequence[Period], now: datet
     ]
     yield table(f"{document['holder']}, since {document['started']}", HEADS, rows)
     for reason in document["reasons"]:
-        yield Text(f"{reason['reason']}: {reason['detail']}", style="bold red" if not document["live"] else "yellow")
+        style = "bold red" if not document["live"] else "yellow"
+        yield Text(visible(f"{reason['reason']}: {reason['detail']}"), style)
     failing = {name: of["last_error"] for name, of in document["datasets"].items() if of["failing"]}
     for name, error in {"all datasets": document["last_error"], **failing}.items():
         if error and error["hint"]:
-            yield Text(f"Hint for {name}: {error['hint']}")
+            yield Text(visible(f"Hint for {name}: {error['hint']}"))
 
 
 def _cells(of: dict[str, Any], minutes: Iterable[Period], now: datetime) -> list[object]:

@@ -55,6 +55,20 @@ def test_without_a_terminal_there_are_no_escapes(shell: Shell) -> None:
         assert "\x1b" not in ended.out + ended.err, words
 
 
+def test_names_of_objects_do_not_steer_a_terminal(shell: Shell) -> None:
+    key = "processed/price_data/x\x1b]0;owned\x07\x1b[2J\x9b2J.csv"
+    (shell.folder / "bucket" / key).write_bytes(b"\x00\x01")
+    for words in (
+        ["validate", f"bucket/{key}", "--dataset", "price_data"],
+        ["once"],
+        ["quarantine", "list", "--objects"],
+    ):
+        ended = shell.run(*words)
+        text = ended.out + ended.err
+        assert r"x\x1b]0;owned\x07\x1b[2J\x9b2J.csv" in text, (words, text)
+        assert not re.search(r"[\x1b\x07\x9b]", text), words
+
+
 def test_a_dumb_terminal_gets_no_escapes(shell: Shell) -> None:
     for words in (["once"], ["check"], ["status", "--watch"], ["quarantine", "show", "ffff"], ["explain", "nothing"]):
         assert "\x1b" not in on_terminal(shell, words, TERM="dumb"), words
