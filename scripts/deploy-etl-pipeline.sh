@@ -9,18 +9,18 @@ readonly UNITS=/etc/systemd/system CRON=/etc/cron.d/etl-pipeline LOGROTATE=/etc/
 readonly COMMAND=/usr/local/bin/etl-pipeline OWNER=etl WRONG_SETTINGS=78
 readonly SHIPPED=(etl_daemon systemd docs deploy/dbt pyproject.toml requirements.txt requirements-build.txt README.md LICENSE etl-config.env.template)
 python=${PYTHON:-/usr/bin/python3}
-action=install by=cron dry='' purge=''
+action=install by='' dry='' purge=''
 
 usage() {
     cat <<'TEXT'
-deploy-etl-pipeline.sh [--daemon | --timer] [--dry-run]
+deploy-etl-pipeline.sh [--daemon | --timer | --cron] [--dry-run]
 deploy-etl-pipeline.sh --uninstall [--purge] [--dry-run]
 
 Installs this checkout under /opt/etl-pipeline with a Python environment of its own; run again, it upgrades. Settings
-go to /etc/etl-pipeline/etl-config.env, which is never overwritten. Cron loads every five minutes and looks every hour
-whether that goes well, unless
+go to /etc/etl-pipeline/etl-config.env, which is never overwritten. An upgrade runs it as it ran before, unless told:
   --daemon      the daemon runs as etl-pipeline.service, and etl-pipeline-monitor.timer looks after it
-  --timer       etl-pipeline-once.timer and etl-pipeline-monitor.timer of systemd take the place of cron
+  --timer       etl-pipeline-once.timer loads every five minutes, and etl-pipeline-monitor.timer looks after it
+  --cron        cron does both; so it is at first, if nothing is said
 Other options:
   --dry-run     print what would be done, and do nothing
   --uninstall   remove the program; settings, data, logs and the user stay
@@ -54,6 +54,7 @@ parse() {
         case $word in
             --daemon) by=daemon ;;
             --timer) by=timer ;;
+            --cron) by=cron ;;
             --dry-run) dry=yes ;;
             --uninstall) action=uninstall ;;
             --purge) purge=yes ;;
@@ -62,11 +63,23 @@ parse() {
         esac
     done
     [[ ! $purge || $action == uninstall ]] || fail "--purge goes with --uninstall" 2
+    by=${by:-$(scheduled)}
     [[ $dry || $EUID -eq 0 ]] || fail "this needs root; --dry-run does not" 2
     [[ $by == cron ]] || booted || [[ $dry || $action == uninstall ]] || fail "systemd does not run here: leave --$by out" 2
 }
 
 booted() { [[ -d /run/systemd/system ]]; }
+
+# by what it runs now; at first by cron
+scheduled() {
+    if [[ -L $UNITS/timers.target.wants/etl-pipeline-once.timer ]]; then
+        echo timer
+    elif booted && [[ -e $PREFIX/current && ! -e $CRON ]]; then
+        echo daemon
+    else
+        echo cron
+    fi
+}
 
 prerequisites() {
     local packages=()
@@ -143,11 +156,17 @@ TEXT
 
 # whether the release takes the settings as they are; what else may be amiss is no reason to stay behind
 accepts_settings() {
-    local code=0 key=()
+    local code=0 check=("$1/bin/etl-pipeline" check) handed=()
     if [[ $dry ]]; then return; fi
     # as a credential the key is not readable here, and need not be
-    [[ ! -e $UNITS/etl-pipeline.service.d/key.conf ]] || key=("SNOWFLAKE_PRIVATE_KEY_PATH=$CONFIG/snowflake.key")
-    env "${key[@]}" "$1/bin/etl-pipeline" check || code=$?
+    [[ ! -e $UNITS/etl-pipeline.service.d/key.conf ]] ||
+        check=(env "SNOWFLAKE_PRIVATE_KEY_PATH=$CONFIG/snowflake.key" "${check[@]}")
+    # what else the service gets as a credential fills settings, which would be missing here
+    mapfile -t handed < <(grep -hsE '^(Load|Set)Credential(Encrypted)?=' "$UNITS"/etl-pipeline.service.d/*.conf)
+    if booted && ((${#handed[@]})); then
+        check=(systemd-run --quiet --pipe --wait --collect --uid="$OWNER" --gid="$OWNER" "${handed[@]/#/--property=}" "${check[@]}")
+    fi
+    "${check[@]}" || code=$?
     [[ $code -ne $WRONG_SETTINGS ]]
 }
 
