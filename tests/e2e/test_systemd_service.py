@@ -115,6 +115,7 @@ def test_2_the_service_is_ready_and_loads(machine: Box) -> None:
     eventually(lambda: "last batch price_data: 1 rows" in machine.shown(SERVICE, "StatusText"), "the status says so")
     assert committed(machine) == 1
     assert machine.shown(SERVICE, "User") == "etl"
+    assert machine.shown(SERVICE, "KillMode") == "mixed", "or dbt would be told to end as its parent is"
     exposure = machine.run("systemd-analyze", "security", "--no-pager", SERVICE)
     score = re.search(r"Overall exposure level for \S+: ([0-9.]+)", exposure)
     assert score
@@ -247,6 +248,20 @@ def test_8_an_upgrade_that_fails_leaves_the_version_before(
     assert machine.shown(SERVICE, "ActiveState") == "active"
 
 
+def test_8_an_upgrade_knows_what_the_service_gets_as_credentials_and_runs_it_as_before(machine: Box) -> None:
+    settings = machine.root / SETTINGS.lstrip("/")
+    text = settings.read_text()
+    settings.write_text(text.replace("ETL_LOCAL_DIR=/srv/bucket\n", ""))
+    drop_in(machine, "SetCredential=etl_local_dir:/srv/bucket")
+    deploy(machine)
+    assert machine.shown(SERVICE, "ActiveState") == "active"
+    assert machine.shown(SERVICE, "UnitFileState") == "enabled"
+    assert not (machine.root / CRON).exists()
+    settings.write_text(text)
+    drop_in(machine)
+    deploy(machine)
+
+
 def cron_command(machine: Box, word: str) -> str:
     line = next(each for each in (machine.root / CRON).read_text().splitlines() if f"etl-pipeline {word} " in each)
     return line.split(maxsplit=6)[6]
@@ -254,7 +269,7 @@ def cron_command(machine: Box, word: str) -> str:
 
 def test_9_cron_takes_its_place(machine: Box) -> None:
     machine.attempt("systemctl", "stop", "cron.service")  # here it is this test that says when
-    deploy(machine)
+    deploy(machine, "--cron")
     assert machine.shown(SERVICE, "UnitFileState") == "disabled"
     assert machine.shown(MONITOR_TIMER, "UnitFileState") == "disabled"
     for word in ("once", "monitor"):
@@ -285,6 +300,9 @@ def test_9_the_timers_take_the_place_of_cron(machine: Box) -> None:
     for name in ("once", "monitor"):
         assert machine.shown(f"etl-pipeline-{name}.timer", "ActiveState") == "active"
         machine.run("systemctl", "start", f"etl-pipeline-{name}.service")
+    deploy(machine)
+    assert machine.shown("etl-pipeline-once.timer", "UnitFileState") == "enabled"
+    assert not (machine.root / CRON).exists()
 
 
 def test_uninstalling_keeps_settings_and_data_unless_purged(machine: Box) -> None:

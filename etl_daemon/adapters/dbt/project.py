@@ -149,6 +149,8 @@ def _signals_raised() -> Iterator[None]:
     """Have signals that end this process raise, as Ctrl-C does, so that dbt ends with it; in the main thread only."""
 
     def at_signal(number: int, _frame: FrameType | None) -> None:
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)  # a second one would not let dbt end in peace
         raise SystemExit(128 + number)
 
     main = threading.current_thread() is threading.main_thread()
