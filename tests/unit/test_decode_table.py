@@ -206,6 +206,14 @@ def test_an_object_of_malformed_lines_only_has_its_rows() -> None:
     assert decode(b"", dataset=ANY) == []
 
 
+def test_times_of_impala_are_those_that_were_written_whatever_the_year() -> None:
+    moments = [datetime(1, 1, 2), datetime(1677, 1, 1), datetime(2026, 1, 2, 3, 4, 5, 6), datetime(9999, 12, 31, 23)]
+    sink = io.BytesIO()
+    written = pa.table({"id": [1, 2, 3, 4], "at": pa.array(moments, pa.timestamp("us"))})
+    pq.write_table(written, sink, use_deprecated_int96_timestamps=True)
+    assert table(sink.getvalue())["AT"].to_pylist() == moments
+
+
 def test_parquet_keeps_its_types() -> None:
     given = pa.table(
         {

@@ -41,6 +41,7 @@ N = None
         (WIDE, pa.string(), [D("0.10")], ["0.1"]),
         (pa.decimal128(38, 0), pa.decimal128(38, 0), [D(10**38 - 1)], [D(10**38 - 1)]),
         (pa.decimal128(38, 0), pa.decimal128(38, 1), [D(10**38 - 1), D(10**37 - 1)], [N, D(10**37 - 1)]),
+        (pa.decimal128(38, 0), WIDE, [D(15 * 10**23), D(-(10**20)), D(10**20 - 1)], [N, N, D(10**20 - 1)]),
         (pa.float64(), WIDE, [0.1, 1.5e-7, 1e19, 1e300, float("nan")], [D("0.1"), D("1.5E-7"), D(10**19), N, N]),
         (pa.float64(), pa.float32(), [1.5, 0.1], [1.5, N]),
         (pa.float64(), JSON, [1.5, float("inf")], ["1.5", N]),
@@ -121,6 +122,15 @@ def test_declared_timestamps_may_be_numbers_and_lose_digits() -> None:
     assert declared([1735689600], MICROS)[0] == [seconds]
     assert declared(["2025-01-01 09:00"], MICROS, TextForms("Asia/Tokyo"))[0] == [seconds]
     assert declared(["01.01.2025"], MICROS, TextForms(timestamp_formats=("%d.%m.%Y",)))[0] == [seconds]
+
+
+def test_numbers_are_no_timestamps_though_the_dataset_has_formats() -> None:
+    forms = TextForms(timestamp_formats=("%d.%m.%Y",))
+    for values in (["271.26", "00123"], ["20260102"], ["-5", " 7 "]):
+        assert exact_cast(pa.chunked_array([values]), MICROS, forms).misfit.all(), values
+    dates = pa.chunked_array([["02.01.2026", "2026-01-03", None]])
+    found = exact_cast(dates, MICROS, forms)
+    assert found.values.to_pylist() == [datetime(2026, 1, 2), datetime(2026, 1, 3), None]
 
 
 def test_declared_json_is_json() -> None:

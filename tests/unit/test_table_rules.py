@@ -87,6 +87,21 @@ def test_keys_of_every_type(key: pa.Array) -> None:
     assert len(accepted({"ID": key, "ID2": [1, 1, 2]}, replace(KEYED, primary_key=("ID", "ID2")))) == 3
 
 
+@pytest.mark.parametrize("type_", [pa.decimal128(10, 0), pa.int64(), pa.float64(), pa.date32()])
+def test_a_blank_key_is_none(type_: pa.DataType) -> None:
+    keys = ["2026-01-07", "", " ", "2026-01-08", "?"] if type_ == pa.date32() else ["7", "", " ", "8", "?"]
+    part = clean(raw({"ID": keys, "V": list("abcde")}), replace(KEYED, types={"ID": type_}), Rules())
+    assert part.accepted["V"].to_pylist() == ["a", "d"]
+    assert part.quarantined["REASONS"].to_pylist() == ["missing_field", "missing_field", "type_mismatch"]
+
+
+def test_nanoseconds_of_wall_times_are_cut_and_counted() -> None:
+    walls = pa.array([1_767_366_000_123_456_789, 1_767_366_000_000_001_000]).cast(pa.timestamp("ns"))
+    part = clean(raw({"ID": [1, 2], "AT": walls}), KEYED, Rules(timezone="America/New_York"))
+    assert [each.microsecond for each in part.accepted["AT"].to_pylist()] == [123_456, 1]
+    assert part.truncated == 1
+
+
 def test_numbers_that_do_not_fit_are_told_as_texts_are() -> None:
     part = clean(raw({"ID": [1, 2], "V": [1, 10**6]}), DECLARED, Rules())
     assert part.quarantined["REASONS"].to_pylist() == ["type_mismatch"]

@@ -23,6 +23,9 @@ from etl_daemon.core.planning.sections import SECTION_ROWS
 from etl_daemon.core.policy import ReadLimits
 from etl_daemon.errors import DataError
 
+INT96 = "us"
+"""The unit of times in Impala's old type: in nanoseconds Arrow would have years beyond 2262 begin anew in 1677."""
+
 BATCH_ROWS = 2**17
 BATCH_BYTES = 32 * 2**20
 SHORT_BYTES = 64
@@ -55,7 +58,7 @@ class ParquetBatches:
 
     def __init__(self, body: memoryview | bytes | Window, limits: ReadLimits) -> None:
         self._body, self._size, self._limits = body, len(body), limits
-        plain = pq.ParquetFile(self._opened())
+        plain = pq.ParquetFile(self._opened(), coerce_int96_timestamp_unit=INT96)
         if has_encrypted_columns(self._opened()):
             raise DataError(
                 "unsupported_format", "Columns of the Parquet file are encrypted.", hint="upload it without encryption"
@@ -119,7 +122,9 @@ class ParquetBatches:
         groups = range(len(self._groups)) if groups is None else groups
         wanted = [leaf for leaf in self._leaves if leaf.column in columns]
         texts = [leaf.path for leaf in wanted if leaf.is_text]
-        file = pq.ParquetFile(self._opened(), metadata=self.metadata, read_dictionary=texts)
+        file = pq.ParquetFile(
+            self._opened(), metadata=self.metadata, read_dictionary=texts, coerce_int96_timestamp_unit=INT96
+        )
         expected, rows = self.rows(groups), 0
         batches = file.iter_batches(batch_size=self._rows(wanted), row_groups=list(groups), columns=list(columns))
         for batch in batches:

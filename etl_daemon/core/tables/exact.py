@@ -22,6 +22,7 @@ from etl_daemon.core.tables.plaintext import JSON, is_json, plain_text
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 _CALENDAR = r"^[0-9]{4}[-/]"
+_NUMBER = r"^\s*[+-]?[0-9]+([.,][0-9]*)?\s*$"
 _FINER = r"[.,][0-9]{6}[0-9]*[1-9]"
 _CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?$"
 
@@ -152,7 +153,9 @@ def _instants(array: pa.Array, forms: TextForms, *, declared: bool) -> tuple[pa.
     if not (declared or is_text(array)):
         return (array.cast(INSTANT) if pa.types.is_date(array.type) else pa.nulls(len(array), INSTANT)), 0
     given = plain_text(array) if is_text(array) else array
-    if not (declared or forms.timestamp_formats):
+    if not declared and forms.timestamp_formats:
+        given = kept(given, pc.invert(pc.match_substring_regex(given, _NUMBER)))  # it would be an epoch
+    elif not declared:
         given = kept(given, pc.match_substring_regex(given, _CALENDAR))
     found = parse_timestamps(given, forms.timezone, forms.timestamp_formats)
     valid = ~(found.missing | found.invalid)

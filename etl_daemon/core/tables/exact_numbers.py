@@ -42,12 +42,12 @@ def exact_numbers(array: pa.Array, type_: pa.DataType, separators: bool) -> pa.A
     Arrow reads them at once where all fit; else it goes by way of text, not of wider decimals: Arrow's division of
     decimal256 is wrong for some values.
     """
-    if pa.types.is_integer(array.type) or pa.types.is_decimal(array.type) or _plain(array, type_):
+    if pa.types.is_integer(array.type) or _scales(array.type, type_) or _plain(array, type_):
         try:
             return array.cast(type_)
         except pa.ArrowInvalid:
             pass
-    elif not (is_text(array) or pa.types.is_floating(array.type)):
+    elif not (is_text(array) or pa.types.is_floating(array.type) or pa.types.is_decimal(array.type)):
         return pa.nulls(len(array), type_)
     decimal = type_ if pa.types.is_decimal(type_) else pa.decimal128(38, 0)
     fit = _decimals(_number_text(array, separators), decimal)
@@ -55,6 +55,13 @@ def exact_numbers(array: pa.Array, type_: pa.DataType, separators: bool) -> pa.A
         return fit
     low, high = (pa.scalar(limit, decimal) for limit in _limits(type_))
     return kept(fit, pc.and_(pc.greater_equal(fit, low), pc.less_equal(fit, high))).cast(type_)
+
+
+def _scales(given: pa.DataType, type_: pa.DataType) -> bool:
+    """Whether Arrow may give decimals another scale: it does not see where they outgrow 128 bits meanwhile."""
+    if not pa.types.is_decimal(given):
+        return False
+    return not pa.types.is_decimal(type_) or given.precision - given.scale + type_.scale <= 38
 
 
 def _plain(array: pa.Array, type_: pa.DataType) -> bool:

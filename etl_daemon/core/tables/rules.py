@@ -73,8 +73,8 @@ def _read(table: pa.Table, dataset: Dataset, rules: Rules) -> Cells:
     misfits: list[Misfit] = []
     invalid, truncated = np.zeros(table.num_rows, np.bool_), 0
     for name in filter(None, table.column_names):
-        given, nonexistent = _in_utc(table[name], rules.timezone)
-        invalid |= nonexistent
+        given, nonexistent, cut = _in_utc(table[name], rules.timezone)
+        invalid, truncated = invalid | nonexistent, truncated + cut
         given = canonical(given)
         columns[name] = given
         if name in dataset.types:
@@ -94,14 +94,15 @@ def _present(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
     return pc.if_else(blank, pa.scalar(None, TEXT), column)
 
 
-def _in_utc(column: pa.ChunkedArray, timezone: str) -> tuple[pa.ChunkedArray, Mask]:
-    """Timestamps without zone are wall times; which of them exist once only is told along."""
+def _in_utc(column: pa.ChunkedArray, timezone: str) -> tuple[pa.ChunkedArray, Mask, int]:
+    """Timestamps without zone are wall times; told along: which of them are none, and how many lose nanoseconds."""
     type_ = column.type
     if timezone == "UTC" or not pa.types.is_timestamp(type_) or type_.tz is not None:
-        return column, np.zeros(len(column), np.bool_)
+        return column, np.zeros(len(column), np.bool_), 0
     found = parse_timestamps(column, timezone)
     valid = ~(found.missing | found.invalid)
-    return pa.chunked_array([pa.array(found.micros, mask=~valid).cast(pa.timestamp("us"))]), found.invalid
+    micros = pa.array(found.micros, mask=~valid).cast(pa.timestamp("us"))
+    return pa.chunked_array([micros]), found.invalid, found.truncated
 
 
 def _flags(table: pa.Table, cells: Cells, dataset: Dataset) -> reasons.Flags:
@@ -109,7 +110,9 @@ def _flags(table: pa.Table, cells: Cells, dataset: Dataset) -> reasons.Flags:
     missing, mismatch = np.zeros(rows, np.bool_), np.zeros(rows, np.bool_)
     for name in dataset.primary_key:
         missing |= np.asarray(table[name].is_null()) if name in cells.columns else True
-    for name, _, misfit in cells.misfits:
+    for name, given, misfit in cells.misfits:
+        if name in dataset.primary_key:  # a blank one, too
+            missing |= np.asarray(pc.and_not(cells.columns[name].is_null(), given.is_null())) & ~misfit
         if dataset.drift is not Drift.RESCUE or name in dataset.primary_key:
             mismatch |= misfit
     return reasons.flag(rows, missing_field=missing, timestamp_invalid=cells.invalid, type_mismatch=mismatch)
