@@ -90,6 +90,13 @@ def test_an_open_quote_costs_its_line(chunk_bytes: int) -> None:
     assert raws(slices, [1]) == ['"A,2025-01-02,1,2,1,2,3']
 
 
+def test_a_long_cell_in_a_block_that_is_read_by_hand_is_a_cell() -> None:
+    body = HEADER + b'"A","2025-01-02\n' + b"x" * 200_000 + b'",1,2,1,2,3\n' + OTHER
+    table, malformed, _ = gathered(decode(body))
+    assert (table["symbol"].to_pylist(), malformed) == (["A", "B"], [])
+    assert len(table["timestamp"][0].as_py()) == 200_011
+
+
 def test_two_open_quotes_cost_two_lines() -> None:
     broken = b'"A,2025-01-02,1,2,1,2,3\n'
     assert symbols(HEADER + broken + OTHER + broken + ROW) == ([None, "B", None, "A"], [0, 2])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,8 @@ from etl_daemon.adapters.decode.parquet import records_text
 from etl_daemon.adapters.decode.pieces import Piece, Positions
 from etl_daemon.adapters.decode.streams import Block
 from etl_daemon.core import arrow
+
+csv.field_size_limit(sys.maxsize)  # how long a record may be is seen to before it comes here
 
 MAX_RECORD_LINES = 1000
 """Lines that a quoted cell may span; beyond it the quote was never closed."""
