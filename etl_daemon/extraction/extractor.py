@@ -135,7 +135,8 @@ class Extractor:
                     idle.append(reader)
 
             put = tuple(filter(None, pool.map(take, missing)))
-        return self._settled(mark, put)
+        # of one that was begun before, rows were put that its digest is not of
+        return self._settled(replace(mark, intent=replace(intent, digest="")), put)
 
     def _put(self, part: Part, made: Spooled, columns: Sequence[tuple[str, str]]) -> Put | None:
         file = made.file

@@ -225,6 +225,27 @@ def test_kills_anywhere_lose_nothing_and_put_nothing_twice(tmp_path: Path, mode:
     pytest.fail("more steps than were tried")
 
 
+def test_what_a_resumed_extraction_put_is_not_taken_for_what_it_began_with(tmp_path: Path) -> None:
+    """The table is empty while it is filled anew, which is when the process that had seen it full is killed."""
+    for at in range(1, 40):
+        (tmp_path / str(at)).mkdir()
+        world = World(tmp_path / str(at), dataset=replace(DATASET, mode=Mode.TRUNCATE_INSERT), fuse=Fuse(at))
+        world.table.ids = [1, 2, 3]
+        try:
+            world.extract()
+        except Killed:
+            world.table.ids = []
+            world.fuse.at = 0
+            world.extract()
+            world.table.ids = [1, 2, 3]
+            world.extract()
+            world.extract()
+            assert list(world.objects().values())[-1] == [1, 2, 3], f"killed at {at}"
+        else:
+            return
+    pytest.fail("more steps than were tried")
+
+
 def test_a_resumed_extraction_puts_only_the_parts_that_are_missing(tmp_path: Path) -> None:
     world = World(tmp_path, replace(ORIGIN, partitions=4), replace(DATASET, mode=Mode.UPSERT))
     world.table.ids = list(range(8))
