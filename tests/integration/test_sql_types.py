@@ -390,6 +390,39 @@ def test_a_null_in_the_only_column_is_a_row(postgresql_url: str, tmp_path: Path)
     assert sorted((row["T"] for row in plant.rows("")), key=str) == sorted(["t", None, "", None], key=str)
 
 
+@pytest.mark.parametrize("format_", ["csv", "parquet"])
+def test_instants_are_no_wall_times_of_the_source(postgresql_url: str, tmp_path: Path, format_: str) -> None:
+    run_postgresql(
+        postgresql_url,
+        f"CREATE TABLE zoned_{format_} (id int, at timestamptz, wall timestamp)",
+        f"INSERT INTO zoned_{format_} VALUES (1, '2026-01-02 10:00+00', '2026-01-02 10:00')",
+        f"INSERT INTO zoned_{format_} VALUES (2, '2026-03-08 02:30+00', NULL)",
+    )
+    plant = Plant(tmp_path, postgresql_url, table=f"zoned_{format_}", format=format_)
+    assert plant.run("--load", SOURCE_TIMEZONE="America/New_York").code == 0
+    found = [(row["AT"], row["WALL"]) for row in plant.rows("ORDER BY ID")]
+    assert found == [
+        (datetime(2026, 1, 2, 10), datetime(2026, 1, 2, 15)),
+        (datetime(2026, 3, 8, 2, 30), None),
+    ]
+
+
+@pytest.mark.parametrize("at", ["2026-01-02 10:00:05", "2026-01-02T10:00:05.250000", "2026-01-02"])
+def test_another_database_has_an_overlap_too(tmp_path: Path, at: str) -> None:
+    import sqlite3
+
+    sort = "DATE" if len(at) == 10 else "DATETIME"
+    with sqlite3.connect(tmp_path / "shop.db") as connection:
+        connection.execute(f"CREATE TABLE o (id INTEGER PRIMARY KEY, at {sort})")
+        connection.execute("INSERT INTO o VALUES (1, ?)", (at,))
+    plant = Plant(tmp_path, f"sqlite:///{tmp_path}/shop.db", table="o", sql='timestamp_column = "at"\noverlap = 60')
+    assert plant.run("--load").code == 0
+    with sqlite3.connect(tmp_path / "shop.db") as connection:
+        connection.execute("INSERT INTO o VALUES (2, ?), (3, '2025-12-31')", (at.replace(":05", ":00"),))
+    assert plant.run("--load").code == 0
+    assert [row["ID"] for row in plant.rows("ORDER BY ID")] == [1, 2]
+
+
 def test_another_database_comes_by_sqlalchemy(tmp_path: Path) -> None:
     import sqlite3
 

@@ -13,13 +13,14 @@ import sqlalchemy as sa
 
 from etl_daemon.adapters.sql.csv_lines import CHUNK_ROWS, append
 from etl_daemon.adapters.sql.relation import Column, Pulse, Sort, literal
+from etl_daemon.errors import SetupError
 
 _TYPES: tuple[tuple[type[Any], str, Sort], ...] = (
     (sa.Boolean, "BOOLEAN", Sort.OTHER),
     (sa.Integer, "BIGINT", Sort.WHOLE),
     (sa.Float, "DOUBLE", Sort.OTHER),
-    (sa.DateTime, "TIMESTAMP", Sort.OTHER),
-    (sa.Date, "DATE", Sort.OTHER),
+    (sa.DateTime, "TIMESTAMP", Sort.INSTANT),
+    (sa.Date, "DATE", Sort.INSTANT),
     (sa.JSON, "JSON", Sort.OTHER),
     (sa.String, "VARCHAR", Sort.OTHER),
     (sa.LargeBinary, "VARCHAR", Sort.OTHER),
@@ -63,9 +64,16 @@ class GenericConnection:
         """As the protocol says: nothing is known."""
 
     def earlier(self, column: Column, value: str, seconds: float) -> str:
-        """Times are not reckoned with: every database has words of its own for it."""
-        del column, seconds
-        return value
+        """As the protocol says, in the form that the value has: every database has words of its own for it."""
+        try:
+            moment = datetime.fromisoformat(value) - timedelta(seconds=seconds)
+        except ValueError as error:
+            hint = "set overlap = 0 beneath sql, or name a column of times in ISO 8601"
+            raise SetupError(f"{column.name} has {value!r}, which is no time to go back from.", hint=hint) from error
+        if len(value) == len("2026-01-02"):
+            return moment.date().isoformat()
+        text = moment.isoformat(value[10], "microseconds" if "." in value else "seconds")
+        return text.replace("+00:00", "Z") if value.endswith("Z") else text
 
     def copy(self, columns: list[Column], tail: str, file: Path, pulse: Pulse) -> int:
         """As the protocol says."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -121,4 +122,9 @@ class Relation:
 
     def value(self, column: Column, text: str) -> str:
         """A value of a column as SQL compares with it; MySQL would compare whole numbers with text as doubles."""
-        return str(int(text)) if column.sort is Sort.WHOLE else self.connection.literal(text)
+        return str(whole(text)) if column.sort is Sort.WHOLE else self.connection.literal(text)
+
+
+def whole(text: str | None) -> int:
+    """A whole number as a database says it; what Oracle reckons has, by JDBC, ten zeros behind the point."""
+    return int(Decimal(text or 0))

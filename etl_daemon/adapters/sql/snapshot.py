@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from etl_daemon.adapters.sql.failures import translated
-from etl_daemon.adapters.sql.relation import Column, Connection, Pulse, Relation, Sort
+from etl_daemon.adapters.sql.relation import Column, Connection, Pulse, Relation, Sort, whole
 from etl_daemon.core.upstream.extraction import By, Origin, Part, Span
 from etl_daemon.errors import SetupError
 
@@ -50,16 +50,16 @@ class SqlSnapshot:
                 f"SELECT max({name}) AS greatest FROM {self._relation.text}"
                 + (f" WHERE {conditions}" if conditions else "")
             )
-        if nulls != "0":
+        if whole(nulls):
             hint = f"give a query that fills it, as by COALESCE({column.name}, created_at) AS {column.name}"
-            raise SetupError(f"{column.name} of {self.origin.source} is null in {nulls} rows.", hint=hint)
+            raise SetupError(f"{column.name} of {self.origin.source} is null in {whole(nulls):,} rows.", hint=hint)
         return found
 
     def back(self, cursor: str) -> str:
         """As the port says."""
         column, overlap = self._increments, self.origin.overlap
         if column.sort is Sort.WHOLE and self.origin.by is By.KEY:
-            return str(int(cursor) - int(overlap))
+            return str(whole(cursor) - int(overlap))
         if column.sort is not Sort.INSTANT or not overlap:
             return cursor
         with translated(f"Asking {self.origin.source} for an earlier time"):
@@ -75,7 +75,7 @@ class SqlSnapshot:
             least, greatest = self.connection.one(
                 f"SELECT min({name}) AS least, max({name}) AS greatest FROM {self._relation.text}"
             )
-        return None if least is None or greatest is None else (int(least), int(greatest))
+        return None if least is None or greatest is None else (whole(least), whole(greatest))
 
     def write(self, span: Span, part: Part, file: Path) -> int:
         """As the port says."""
