@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from botocore.exceptions import ConnectionClosedError
 
 from etl_daemon.adapters.local.depot import LocalDepot
 from etl_daemon.adapters.retry import Retries
@@ -100,6 +101,29 @@ def test_an_object_that_may_not_be_deleted_is_told_once(moto_url: str, tmp_path:
     )
     with pytest.raises(SetupError, match=r"a/b cannot be removed: Access Denied .*s3:DeleteObject"):
         depot.clear("a")
+    depot.close()
+
+
+def test_a_file_is_moved_though_the_answer_to_its_removal_was_lost(
+    moto_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, bucket = s3_client(moto_url), f"b-{uuid4().hex}"
+    client.create_bucket(Bucket=bucket)
+    depot = S3Depot(bucket, PREFIX, RETRIES, Endpoint(url=moto_url))
+    (tmp_path / "a").write_bytes(b"rows")
+    depot.put("a", tmp_path / "a")
+    remove, lost = depot._clients.boto.delete_object, [ConnectionClosedError(endpoint_url=moto_url)]
+
+    def removed(**given: str) -> object:
+        answer = remove(**given)
+        if lost:
+            raise lost.pop()
+        return answer
+
+    monkeypatch.setattr(depot._clients.boto, "delete_object", removed)
+    depot.move("a", "b")
+    assert bytes(depot.fetch("b")) == b"rows"
+    assert [each["Key"] for each in client.list_objects_v2(Bucket=bucket)["Contents"]] == [f"{PREFIX}b"]
     depot.close()
 
 

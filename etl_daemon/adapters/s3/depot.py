@@ -38,8 +38,9 @@ class S3Depot:
         return self._retries.call(lambda: self._fetch(self._prefix + name))
 
     def move(self, name: str, to: str) -> None:
-        """As the port says; the store copies it."""
-        self._retries.call(lambda: self._move(self._prefix + name, self._prefix + to))
+        """As the port says; the store copies it. One step after the other, so that none is done again for the next."""
+        self._retries.call(lambda: self._copy(self._prefix + name, self._prefix + to))
+        self._retries.call(lambda: self._delete(self._prefix + name))
 
     def holds(self, folder: str) -> bool:
         """As the port says."""
@@ -65,9 +66,12 @@ class S3Depot:
             body = self._clients.boto.get_object(Bucket=self._bucket, Key=key)["Body"]
             return spool(body.iter_chunks(CHUNK_BYTES))
 
-    def _move(self, key: str, to: str) -> None:
+    def _copy(self, key: str, to: str) -> None:
         with translated(f"Writing s3://{self._bucket}/{to}"):
             self._clients.boto.copy_object(Bucket=self._bucket, Key=to, CopySource={"Bucket": self._bucket, "Key": key})
+
+    def _delete(self, key: str) -> None:
+        with translated(f"Removing s3://{self._bucket}/{key}"):
             self._clients.boto.delete_object(Bucket=self._bucket, Key=key)
 
     def _some(self, prefix: str, most: int) -> Sequence[ObjectTypeDef]:
