@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from etl_daemon.adapters.systemd.notify import Notifier
+from etl_daemon.config.redact import shown
 from etl_daemon.core.events import (
     BatchCommitted,
     CycleEnded,
@@ -76,7 +77,8 @@ class SystemdObserver:
             self._failed.pop(event.dataset, None)
             self._failed.pop("", None)
         elif isinstance(event, DatasetFailed):
-            self._failed[event.dataset] = f"{event.dataset or 'the cycle'} failed: {event.error}"
+            error = shown("detail", event.error)
+            self._failed[event.dataset] = f"{event.dataset or 'the cycle'} failed: {error}"
         elif isinstance(event, CycleEnded):
             self._behind = {name: each for name, each in self._behind.items() if name in self._failed}
 
