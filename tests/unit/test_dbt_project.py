@@ -78,5 +78,5 @@ def test_the_account_gets_what_the_profile_names_and_the_teardown_takes_it_away(
     defaults = set(re.findall(r"or '((?:FINANCIAL_MODELS|ETL_DAEMON)\w+)'", PROFILES))
     assert defaults == {name for _, name in dropped}
     assert re.search(r"RAISE not_confirmed;\s+END IF;\s+DROP", teardown)
-    granted = re.findall(r"^GRANT (.+) ON (?:.*) TO ROLE ETL_DAEMON_MODELER;", setup, re.MULTILINE)
+    granted = re.findall(r"^GRANT (.+) ON (?:.*) TO ROLE ETL_DAEMON_DBT;", setup, re.MULTILINE)
     assert {word for words in granted for word in words.split(", ")} == {"USAGE", "CREATE SCHEMA", "SELECT"}
