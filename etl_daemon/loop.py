@@ -53,11 +53,13 @@ class Loop:
         while self.inbox.wait(until - self.elapsed()):
             if not self._done_for_now(stop, self.inbox):
                 self.inbox.ring()
+            if self.elapsed() >= until:
+                return  # or a stream of messages would put the listing off for good
 
     def _done_for_now(self, stop: Signal, naming: Inbox | None = None) -> bool:
         """One cycle, if it is time for one, maybe over what is named only; False: there is more to do at once."""
-        self.daemon.corridor.tell(LoopTurned(""))
         turn = self.pacing.turn(self._setbacks, self.elapsed())
+        self.daemon.corridor.tell(LoopTurned("", resting=ALL in turn.paused))
         if ALL in turn.paused:
             return True
         try:

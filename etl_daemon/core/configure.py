@@ -67,8 +67,8 @@ def retry_policy(settings: Settings) -> RetryPolicy:
 
 
 def patience(settings: Settings) -> Patience:
-    """How long the loop may be silent: a statement at the destination is its longest call."""
-    call = settings.etl_timeout
+    """How long the loop may be silent: a statement at the destination is its longest call; events may be gathered."""
+    call = settings.etl_timeout + settings.etl_events_gather_seconds
     if settings.etl_destination == "snowflake":
         call += settings.snowflake_statement_timeout
     return Patience(settings.etl_poll_interval_seconds, call)

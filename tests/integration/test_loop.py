@@ -14,9 +14,11 @@ from etl_daemon.core.events import (
     BatchAbandoned,
     BatchCommitted,
     CycleEnded,
+    CyclePlanned,
     DatasetFailed,
     DatasetPaused,
     DatasetSettled,
+    ObjectsNamed,
 )
 from etl_daemon.core.planning.discovery import BatchLimits
 from etl_daemon.core.planning.pacing import Pacing
@@ -197,3 +199,34 @@ def test_a_batch_that_takes_too_long_is_let_go_when_the_end_has_come(tmp_path):
     assert not of(house, DatasetFailed, PRICES.name)
 
     assert house.restarted().cycle()[0].receipts[0].counts.loaded == 100
+
+
+@dataclass
+class Steady:
+    """In place of an inbox: there is always something to take, and a second goes by until it is loaded."""
+
+    hours: Hours
+
+    def wait(self, _seconds: float) -> bool:
+        self.hours.now += 1.0
+        return not self.hours.is_set()
+
+    def take(self) -> dict[str, frozenset[str]]:
+        return {PRICES.name: frozenset({f"{PRICES.prefix}/x.json"})}
+
+    def settle(self, _dataset: str, _keys: object) -> None: ...
+
+    def ring(self) -> None: ...
+
+    def open(self) -> None: ...
+
+
+def test_a_stream_of_messages_does_not_put_the_listing_off(house: House) -> None:
+    """Listings find what no message told of, move the watermark, and have other sources asked."""
+    hours = Hours(end=10 * POLL)
+    loop = looped(house, hours)
+    loop.inbox = Steady(hours)
+    loop.run(hours)
+    planned = [type(event) for event in of(house, CyclePlanned, PRICES.name)]
+    assert planned.count(CyclePlanned) == 10
+    assert planned.count(ObjectsNamed) > 500

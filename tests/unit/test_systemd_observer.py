@@ -104,6 +104,7 @@ def test_what_the_thread_of_the_lease_may_tell_does_not(event: Event) -> None:
         ([BUSY, CycleEnded("", 0.1)], 360),
         ([DatasetFailed("", TransientError("no answer"))], 360),
         ([CycleEnded("", 0.1), LoopTurned("")], 60),
+        ([CycleEnded("", 0.1), LoopTurned("", resting=True)], 360),
     ],
 )
 def test_silence_may_last_as_long_as_what_is_under_way(events: list[Event], seconds: int) -> None:

@@ -76,7 +76,9 @@ class CycleEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class LoopTurned(Event):
-    """The loop goes round, be it only to wait for the lease."""
+    """The loop goes round, be it only to wait for the lease; ``resting``: nothing is done until a pause is over."""
+
+    resting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
