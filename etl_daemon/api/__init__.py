@@ -11,7 +11,7 @@ from typing import Any, Self, TypedDict
 
 import pandas as pd
 
-from etl_daemon.api.objects import Identity, Part, Row, identity_of, parts, records
+from etl_daemon.api.objects import IDENTITY, Identity, Part, Row, frame_of, identity_of, parts, records
 from etl_daemon.bootstrap.runtime import Runtime, build
 from etl_daemon.config import Settings
 from etl_daemon.core.configure import full_table_name, table_dataset
@@ -86,8 +86,7 @@ class S3ToSnowflakeETL:
             DataError: a required column is missing.
         """
         named = {dataset.name: dataset.kind for dataset in self._runtime.datasets}
-        # of any columns, values stay what they are: pandas would make integers with a gap floating point
-        frame = pd.DataFrame(list(raw_data), dtype=object if named.get(data_type) is Kind.TABLE else None)
+        frame = frame_of(raw_data, inferred=named.get(data_type) is not Kind.TABLE)
         if frame.empty:
             return frame
         return self._transformer.enrich_data(self._transformer.validate(frame, data_type)[0], data_type)
@@ -200,9 +199,10 @@ class S3ToSnowflakeETL:
 
     def _covers(self, df: pd.DataFrame, whole: Sequence[Row], dataset: Dataset) -> bool:
         """Whether the frame holds every fit row of an object."""
-        if not whole or not {"_object_key", "_object_row"} <= set(df.columns):
+        if not whole or not {*IDENTITY, "_object_row"} <= set(df.columns):
             return False
-        given = set(df["_object_row"][df["_object_key"] == whole[0]["_object_key"]])
+        its = df[IDENTITY].eq([whole[0][name] for name in IDENTITY]).all(axis="columns")
+        given = set(df["_object_row"][its])
         return bool(given) and set(self._fit_rows(whole, dataset)) <= given
 
     def _current(self, refs: Sequence[ObjectRef]) -> None:

@@ -81,6 +81,25 @@ class Part:
         return pa.array(lines, pa.string())
 
 
+def frame_of(rows: Sequence[Mapping[str, Any]], *, inferred: bool) -> pd.DataFrame:
+    """The rows as a frame of objects, or with types that are ``inferred``, but for integers with gaps.
+
+    Values stay what they are: pandas would make doubles of such integers.
+    """
+    frame = pd.DataFrame(list(rows), dtype=object)
+    if not inferred:
+        return frame
+    gaps = {
+        name: frame[name]
+        for name in frame
+        if pd.api.types.infer_dtype(frame[name], skipna=True) == "integer" and frame[name].isna().any()
+    }
+    made = frame.infer_objects()
+    for name, column in gaps.items():
+        made[name] = column
+    return made
+
+
 def parts(df: pd.DataFrame, extracted: Mapping[Identity, Sequence[Row]], now: datetime) -> list[Part]:
     """The frame by object.
 
@@ -92,10 +111,14 @@ def parts(df: pd.DataFrame, extracted: Mapping[Identity, Sequence[Row]], now: da
     if not {*IDENTITY, "_object_row"} <= set(df.columns):
         return [_by_content(df, now)]
     found = []
-    for identity, rows in df.groupby(IDENTITY, sort=True):
+    without = df[[*IDENTITY, "_object_row"]].isna().any(axis="columns")
+    for identity, rows in df[~without].groupby(IDENTITY, sort=True):
         bucket, key, version = map(str, identity)
         whole = extracted.get((bucket, key, version))
         found.append(_by_content(rows, now) if whole is None else _whole(rows, whole))
+    if without.any():
+        others = df[without].drop(columns=[name for name in df.columns if str(name).startswith("_object_")])
+        found.append(_by_content(others, now))
     return found
 
 
@@ -115,6 +138,11 @@ def _by_content(rows: pd.DataFrame, now: datetime) -> Part:
         hashes = pd.util.hash_pandas_object(rows.map(ascii), index=False)
     digest = hashlib.sha256(hashes.to_numpy().tobytes())
     digest.update("\0".join(map(ascii, rows.columns)).encode())
+    # the same numbers stand for instants with a zone and without one, and for true and 1
+    kinds = [
+        str(kind) for kind in rows.dtypes if isinstance(kind, pd.DatetimeTZDtype) or pd.api.types.is_bool_dtype(kind)
+    ]
+    digest.update("\0".join(kinds).encode())
     return Part(
         ObjectRef(now.astimezone(UTC), f"{FRAMES}{digest.hexdigest()[:32]}", digest.hexdigest()), rows, apart=True
     )

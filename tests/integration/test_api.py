@@ -6,6 +6,8 @@ import inspect
 from decimal import Decimal
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from etl_daemon import DataTransformer, S3ToSnowflakeETL
@@ -198,6 +200,54 @@ def test_a_loaded_object_accounts_for_all_its_rows(place):
     kept = ask(place, "SELECT OBJECT_ROW, REASONS, RAW FROM ETL_CONTROL.ETL_QUARANTINE ORDER BY ALL")
     assert [row[:2] for row in kept] == [(3, "symbol_format"), (4, "undecodable")]
     assert kept[1][2] == '{"symbol": "cut'
+
+
+def test_rows_without_identity_beside_those_of_objects_are_loaded_too(place):
+    put(place, "a.json", ndjson([price(), price("MSFT")]))
+    with S3ToSnowflakeETL(config(place)) as etl:
+        fit = etl.transform_data(etl.extract_from_s3("", "processed/price_data", 1), "price_data")
+        more = pd.DataFrame([price("IBM")])
+        assert etl.load_to_snowflake(pd.concat([fit, more], ignore_index=True), "PRICE_DATA") is True
+
+    assert ask(place, "SELECT SYMBOL FROM MARKET_DATA.PRICE_DATA ORDER BY 1") == [("AAPL",), ("IBM",), ("MSFT",)]
+    assert ask(place, "SELECT count(*), sum(ROWS_LOADED) FROM ETL_CONTROL.ETL_OBJECTS") == [(2, 3)]
+
+
+def test_a_frame_whose_times_have_a_zone_now_is_another_frame(place):
+    naive = pd.DataFrame([price()]).assign(timestamp=[pd.Timestamp("2026-01-02 14:30")])
+    with S3ToSnowflakeETL(config(place, SOURCE_TIMEZONE="America/New_York")) as etl:
+        assert etl.load_to_snowflake(naive, "PRICE_DATA") is True
+        assert (
+            etl.load_to_snowflake(naive.assign(timestamp=naive.timestamp.dt.tz_localize("UTC")), "PRICE_DATA") is True
+        )
+
+    hours = [at.hour for (at,) in ask(place, "SELECT TIMESTAMP FROM MARKET_DATA.PRICE_DATA ORDER BY 1")]
+    assert hours == [14, 19]
+
+
+def test_a_gap_in_a_column_of_nanoseconds_moves_no_other_one(place):
+    nanos = [1_767_366_000_000_000_000 + 137_771 * number for number in range(200)]
+    rows = {name: [value] * 201 for name, value in price().items()} | {
+        "timestamp": pa.array([*nanos, None], pa.int64())
+    }
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(rows), sink)
+    put(place, "a.parquet", sink.getvalue().to_pybytes())
+    with S3ToSnowflakeETL(config(place)) as etl:
+        fit = etl.transform_data(etl.extract_from_s3("", "processed/price_data", 1), "price_data")
+
+    assert [each.value // 1000 for each in fit["timestamp"]] == [each // 1000 for each in nanos]
+
+
+def test_a_frame_with_rows_of_two_versions_settles_none_that_lacks_some(place):
+    put(place, "a.json", ndjson([price(), price("MSFT")]))
+    with S3ToSnowflakeETL(config(place)) as etl:
+        first = etl.transform_data(etl.extract_from_s3("", "processed/price_data", 1), "price_data")
+        put(place, "a.json", ndjson([price("IBM"), price("AMZN")]))
+        second = etl.transform_data(etl.extract_from_s3("", "processed/price_data", 1), "price_data")
+        etl.load_to_snowflake(pd.concat([first, second.iloc[:1]], ignore_index=True), "PRICE_DATA")
+
+    assert ("AMZN",) not in ask(place, "SELECT SYMBOL FROM MARKET_DATA.PRICE_DATA")
 
 
 def test_a_frame_of_an_older_version_is_not_loaded(place):
