@@ -37,6 +37,8 @@ class ApiUpstream:
     lease: LeaseKeeper | None = None
     extracting: bool = True
     _not_before: dict[str, float] = field(default_factory=dict)
+    _put_off: set[str] = field(default_factory=set)
+    """Datasets whose API asks to be left alone for now."""
 
     @property
     def names(self) -> Collection[str]:
@@ -48,7 +50,7 @@ class ApiUpstream:
         if dataset.name in self.endpoints:
             if self.extracting and self._due(dataset):
                 self.extract(dataset)
-            elif not self.extracting and dataset.mode.replaces:
+            elif dataset.mode.replaces and (not self.extracting or dataset.name in self._put_off):
                 self._check_whole(dataset)
         return dataset
 
@@ -72,10 +74,12 @@ class ApiUpstream:
         secured = partial(self.runtime.vault.with_secret, asking)
         web = HttpWeb(endpoint, retries, secured, pulse)
         self._not_before[name] = time.monotonic() + endpoint.every_seconds
+        self._put_off.discard(name)
         try:
             return ApiExtractor(dataset, endpoint, self._journal(dataset), place, web).extract(anew=anew)
         except TryLaterError as error:
             self._not_before[name] = time.monotonic() + error.seconds
+            self._put_off.add(name)
             raise
         except Exception:
             del self._not_before[name]  # the loop says when there is another attempt

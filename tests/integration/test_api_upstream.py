@@ -144,6 +144,21 @@ def test_a_table_is_not_replaced_by_half_a_run(api, tmp_path):
         assert report.receipts[0].counts.loaded == 2
 
 
+def test_half_a_run_is_not_loaded_while_the_server_asks_to_be_left_alone(api, tmp_path):
+    url = api.at("/x", [answer([1]), answer([]), Answer(b"", 429, {"Retry-After": "3000"})])
+    with house(tmp_path, url, "paging = { kind = 'page' }", "TRUNCATE_INSERT") as one:
+        one.upstream().extract(one.dataset)
+        mark = tmp_path / "bucket/_etl_daemon/extract/x.json"
+        notes = json.loads(mark.read_text())
+        run = [*notes["last"]["keys"], notes["last"]["keys"][0].replace("p001", "p009")]
+        mark.write_text(json.dumps({**notes, "intent": {**notes["last"], "keys": run}}))
+        upstream = one.upstream()
+        with pytest.raises(TryLaterError):
+            upstream.pull(one.dataset)
+        with pytest.raises(TransientError, match="cut short"):
+            upstream.pull(one.dataset)
+
+
 def test_a_failing_api_costs_its_dataset_only(api, tmp_path):
     with house(tmp_path, api.at("/x", Answer(b"", 404))) as one:
         reports = fed(one.runtime.daemon(), one.runtime, extracting=True).cycle()

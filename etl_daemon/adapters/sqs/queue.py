@@ -13,6 +13,7 @@ from botocore.config import Config
 
 from etl_daemon.adapters.aws import translated
 from etl_daemon.core.messages import Message
+from etl_daemon.core.visible import visible
 from etl_daemon.errors import TransientError
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class SqsQueue:
             self._client.send_message(
                 QueueUrl=self._place.dead_letter_url,
                 MessageBody=message.body,
-                MessageAttributes={"reason": {"DataType": "String", "StringValue": reason[:REASON_LENGTH]}},
+                MessageAttributes={"reason": {"DataType": "String", "StringValue": visible(reason)[:REASON_LENGTH]}},
             )
         self.delete([message])
         return True
