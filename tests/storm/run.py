@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 from tests.storm import script, store_faults
 from tests.storm.destinations import DESTINATIONS, LONGEST_SECONDS, Destination
@@ -225,6 +226,8 @@ def play(storm: Storm, folder: Path) -> str:
     with ExitStack() as stack:
         store = moto_server() if storm.store == "moto" else ceph_gateway(folder / "ceph")
         url = stack.enter_context(store)
+        if storm.store == "moto":  # whose servers of one process have their objects in common
+            urlopen(Request(f"{url}/moto-api/reset", method="POST")).close()
         proxy = stack.enter_context(fault_proxy(url))
         destination: Destination = DESTINATIONS[storm.destination](folder)
         stack.callback(destination.close)
