@@ -25,7 +25,6 @@ ACCOUNT: tuple[tuple[str, str], ...] = (
     ("WAREHOUSE", "ETL_DAEMON_WH"),
     ("RESOURCE MONITOR", "ETL_DAEMON_CREDITS"),
     ("ROLE", "ETL_DAEMON_MODELER"),
-    ("ROLE", "ETL_DAEMON_DBT"),
     ("ROLE", "ETL_DAEMON_LOADER"),
     ("ROLE", "ETL_DAEMON_READER"),
 )

@@ -90,13 +90,11 @@ def check_new(work: Work, earlier: Earlier) -> None:
 
 
 def check_whose(work: Work, restated: Counter[str]) -> None:
-    """Rows know their object's key only: where another bucket has one of that key, its rows would go with these.
+    """Where more rows gave way than there were of these objects: rows know the key only, not the bucket.
 
     Raises:
         SetupError: the target has rows of a restated key from another bucket.
     """
-    if not restated:
-        return
     keys, bucket = listed({"KEY": key} for key in restated), work.batch.plan.bucket
     others = work.session.rows(work.sql.elsewhere(), keys, *work.target, bucket)
     if others:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from etl_daemon.adapters.destination.ledger import check_whose
 from etl_daemon.adapters.destination.work import Work, listed
 from etl_daemon.core.datasets import Mode
 from etl_daemon.core.sql.publish import Publish, emptying
@@ -39,7 +40,9 @@ def publish(work: Work, restated: Counter[str]) -> Published:
     if work.dataset.mode.replaces:
         published = Published(emptied=_empty(work))
     elif published.replaced or restated:
-        _remove(work, plan, keys, beaten=bool(published.replaced))
+        gone = _remove(work, plan, keys, beaten=bool(published.replaced))
+        if gone > restated.total() + published.replaced.total():
+            check_whose(work, restated)
     insertion = plan.insertion(only_new=bool(published.left_out))
     work.session.run(insertion, work.batch.plan.batch_id, *[work.now] * len(work.dataset.stamps))
     return published
@@ -67,9 +70,9 @@ def _empty(work: Work) -> int:
     return work.session.run(emptying(work.dataset))
 
 
-def _remove(work: Work, plan: Publish, keys: tuple[str, ...], *, beaten: bool) -> None:
-    """Rows that give way, and first the anomalies that were found in them."""
+def _remove(work: Work, plan: Publish, keys: tuple[str, ...], *, beaten: bool) -> int:
+    """Rows that give way, and first the anomalies that were found in them; how many rows there were."""
     if work.flagged:
         statement = plan.removal(work.anomalies.table, beaten=beaten, found=True)
         work.session.run(statement, *keys, work.dataset.detector)
-    work.session.run(plan.removal(work.dataset.table, beaten=beaten), *keys)
+    return work.session.run(plan.removal(work.dataset.table, beaten=beaten), *keys)
