@@ -68,7 +68,7 @@ class LeaseKeeper:
             SetupError: the store or the lock file cannot be used.
         """
         give_up = self.tenure.elapsed() + 2 * self.tenure.claim.seconds
-        told = False
+        told = None
         while True:
             late = self.tenure.elapsed() > give_up or stop.is_set()
             verdict = self._attempt(final=late)
@@ -93,7 +93,7 @@ class LeaseKeeper:
         Raises:
             SetupError: the store or the lock file cannot be used.
         """
-        told = False
+        told = None
         while not stop.is_set():
             if self.held:
                 return True
@@ -131,18 +131,21 @@ class LeaseKeeper:
             self._start()
         return verdict
 
-    def _stand_by(self, stop: Signal, verdict: Verdict | None, *, told: bool) -> bool:
+    def _stand_by(self, stop: Signal, verdict: Verdict | None, *, told: bool | None) -> bool:
         """Half the time between renewals, more or less, but hardly beyond the moment at which the lease is free.
 
-        Who is waited for is told once, and again where the store answers that did not; True: it need not be told.
+        Who is waited for is told once, and again where the store stops answering, or answers again; whether it did is
+        ``told`` next time.
         """
         self.tenure.tell(LoopTurned(""))
-        if verdict and not told:
-            rival, name = self.tenure.rival, self.tenure.claim.name
-            self.tenure.tell(LeaseAwaited("", rival.claim.holder if rival else "", busy(rival, name).detail))
+        answered = verdict is not None
+        if told is not answered:
+            rival, name = self.tenure.rival if answered else None, self.tenure.claim.name
+            detail = busy(rival, name).detail if answered else f"The store of the lease of {name} does not answer."
+            self.tenure.tell(LeaseAwaited("", rival.claim.holder if rival else "", detail))
         usual = self.tenure.claim.renewal_seconds / 2
         stop.wait((0.5 + self.chance()) * max(min(usual, self.tenure.wait_seconds()), usual / 10))
-        return verdict is not None
+        return answered
 
     def _start(self) -> None:
         if self._thread is None:

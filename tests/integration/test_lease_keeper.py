@@ -134,13 +134,17 @@ def test_standing_by_is_said_again_where_the_store_answers_again(keepers):
     leaser.faults.append(TransientError("503"))
     waiting = threading.Thread(target=second.wait, args=[stop])
     waiting.start()
-    told.until(LeaseAwaited)
-    leaser.faults.append(TransientError("503"))
     told.until(LeaseAwaited, 2)
+    leaser.faults.append(TransientError("503"))
+    told.until(LeaseAwaited, 4)
     stop.set()
     waiting.join(PATIENCE)
-    assert [type(event) for event in told if not isinstance(event, LoopTurned)] == [Retried, LeaseAwaited] * 2
-    assert {event.holder for event in told.of(LeaseAwaited)} == {"a"}
+    heard = [event for event in told if not isinstance(event, LoopTurned)]
+    assert [type(event) for event in heard] == [Retried, LeaseAwaited, LeaseAwaited] * 2
+    assert [(event.holder, event.detail[:19]) for event in told.of(LeaseAwaited)[:2]] == [
+        ("", "The store of the le"),
+        ("a", "a has the lease of "),
+    ]
 
 
 def test_a_store_that_stays_away_loses_the_lease_and_says_so_at_once(keepers):
