@@ -248,18 +248,11 @@ def test_8_an_upgrade_that_fails_leaves_the_version_before(
     assert machine.shown(SERVICE, "ActiveState") == "active"
 
 
-def test_8_an_upgrade_knows_what_the_service_gets_as_credentials_and_runs_it_as_before(machine: Box) -> None:
-    settings = machine.root / SETTINGS.lstrip("/")
-    text = settings.read_text()
-    settings.write_text(text.replace("ETL_LOCAL_DIR=/srv/bucket\n", ""))
-    drop_in(machine, "SetCredential=etl_local_dir:/srv/bucket")
+def test_8_an_upgrade_without_an_option_runs_it_as_before(machine: Box) -> None:
     deploy(machine)
     assert machine.shown(SERVICE, "ActiveState") == "active"
     assert machine.shown(SERVICE, "UnitFileState") == "enabled"
     assert not (machine.root / CRON).exists()
-    settings.write_text(text)
-    drop_in(machine)
-    deploy(machine)
 
 
 def cron_command(machine: Box, word: str) -> str:
