@@ -162,7 +162,7 @@ accepts_settings() {
     [[ ! -e $UNITS/etl-pipeline.service.d/key.conf ]] ||
         check=(env "SNOWFLAKE_PRIVATE_KEY_PATH=$CONFIG/snowflake.key" "${check[@]}")
     # what else the service gets as a credential fills settings, which would be missing here
-    mapfile -t handed < <(grep -hsE '^(Load|Set)Credential(Encrypted)?=' "$UNITS"/etl-pipeline.service.d/*.conf)
+    mapfile -t handed < <(grep -hsE --exclude=key.conf '^(Load|Set)Credential(Encrypted)?=' "$UNITS"/etl-pipeline.service.d/*.conf)
     if booted && ((${#handed[@]})); then
         check=(systemd-run --quiet --pipe --wait --collect --uid="$OWNER" --gid="$OWNER" "${handed[@]/#/--property=}" "${check[@]}")
     fi

@@ -96,9 +96,9 @@ def _attended(runtime: Runtime) -> Iterator[Inbox | None]:
 
 
 def _systemd(settings: Settings, told: Notifier) -> SystemdObserver:
-    """Statements have a time limit of their own, twice as long where they wait for locks; pauses vary by a tenth."""
+    """Statements have a time limit of their own, twice as long where they wait for locks."""
     batch = 2 * settings.snowflake_statement_timeout if settings.etl_destination == "snowflake" else 0
-    pause = 1.1 * settings.etl_poll_interval_seconds + settings.etl_events_gather_seconds
+    pause = Pacing(settings.etl_poll_interval_seconds).longest_seconds + settings.etl_events_gather_seconds
     return SystemdObserver(told, Patience(pause, batch))
 
 

@@ -259,7 +259,7 @@ def test_an_object_that_comes_again_takes_no_rows_of_another_bucket(target, data
     before = (target.prices(), target.ledger(), target.cursor())
 
     again = cleaned(replace(ref("a", "v2", 1), bucket="here"), [price("IBM")], dataset)
-    with pytest.raises(SetupError, match="buckets"):
+    with pytest.raises(SetupError, match="from another bucket too"):
         target.load(again, dataset=dataset, fence=Fence(9, "tester"))
     assert (target.prices(), target.ledger(), target.cursor()) == before
 

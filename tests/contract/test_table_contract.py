@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from etl_daemon.core.datasets import RESCUED, Drift, Extra, Mode
@@ -63,9 +65,6 @@ def test_nested_json_and_mixed_values_become_json(database):
 
 
 def test_parquet_brings_its_types(database, tmp_path):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     table = pa.table(
         {
             "id": pa.array([1, 2], pa.int32()),
@@ -87,9 +86,6 @@ def test_parquet_brings_its_types(database, tmp_path):
 
 @pytest.mark.parametrize("mode", [Mode.UPSERT, Mode.INCREMENTAL])
 def test_keys_that_are_json_or_bytes_meet_those_of_the_table(database, tmp_path, mode):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     house = Warehouse(database, replace(TRADES, mode=mode))
     house.load("a.json", '{"id":7,"v":1}\n{"id":"A-2","v":1}\n')
     report = house.load("b.json", '{"id":"A-2","v":2}\n{"id":7,"v":2}\n{"id":"7","v":2}\n')

@@ -82,14 +82,14 @@ def test_dbt_ends_with_the_command_that_waits_for_it(tmp_path: Path, number: sig
 
 
 def test_dbt_may_cancel_in_peace_though_its_command_is_told_to_end_twice(tmp_path: Path) -> None:
-    pid, cancelled = tmp_path / "pid", tmp_path / "cancelled"
-    slow = HANGS.replace("'echo", "'sleep 1; echo")
+    pid, asked, cancelled = (tmp_path / name for name in ("pid", "asked", "cancelled"))
+    slow = HANGS.replace("'echo", f"'touch {asked}; sleep 1; echo")
     shell = Shell.embedded(tmp_path, DBT_EXECUTABLE=script(tmp_path, slow.format(cancelled, pid)))
     assert shell.run("init").code == 0
     with shell.start("models", "run") as command:
         until(pid.exists)
         command.terminate()
-        time.sleep(0.2)
+        until(asked.exists)
         command.terminate()
         command.communicate(timeout=30)
     assert cancelled.exists()

@@ -277,7 +277,7 @@ def test_two_buckets_with_one_key_are_refused_until_the_ledger_knows_that_they_a
     here.loads(Mode.APPEND)
     failed = here.cycle().error
     assert isinstance(failed, SetupError)
-    assert "from the buckets here and there" in failed.detail
+    assert "from another bucket too, 'there'" in failed.detail
     assert [symbol for symbol, *_ in here.prices()] == ["AAPL", "MSFT"]
 
     here.ask(f"UPDATE {here.control}.ETL_OBJECTS SET BUCKET = 'here'")  # as the FAQ has it

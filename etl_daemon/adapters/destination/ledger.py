@@ -99,7 +99,7 @@ def check_whose(work: Work, restated: Counter[str]) -> None:
     others = work.session.rows(work.sql.elsewhere(), keys, *work.target, bucket)
     if others:
         raise SetupError(
-            f"{work.dataset.table} has rows of {others[0][1]} from the buckets {bucket} and {others[0][0]}.",
+            f"{work.dataset.table} has rows of {others[0][1]} from another bucket too, {others[0][0]!r}.",
             hint="give each bucket a table of its own, or tell the ledger that they are one: "
             "docs/faq.md, Moving to another bucket",
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
@@ -105,9 +105,12 @@ class MemoryDestination:
         )
 
 
+def _mine(lines: Iterable[Row], dataset: Dataset) -> list[Row]:
+    return [line for line in lines if (line["DATASET"], line["TARGET_TABLE"]) == (dataset.name, dataset.table)]
+
+
 def _lines(state: State, dataset: Dataset, bucket: str) -> list[Row]:
-    mine = (dataset.name, dataset.table, bucket)
-    return [line for line in state.objects if (line["DATASET"], line["TARGET_TABLE"], line["BUCKET"]) == mine]
+    return [line for line in _mine(state.objects, dataset) if line["BUCKET"] == bucket]
 
 
 class _Commit:
@@ -119,8 +122,7 @@ class _Commit:
         self.anomalies = anomalies
         keys = {ref.key for ref in (*batch.settled, *batch.plan.superseded)}
         self.lines = [line for line in _lines(state, self.dataset, batch.plan.bucket) if line["KEY"] in keys]
-        mine = (self.dataset.name, self.dataset.table)
-        before = [line for line in state.batches if (line["DATASET"], line["TARGET_TABLE"]) == mine]
+        before = _mine(state.batches, self.dataset)
         self.now = max([now, *(line["COMMITTED_AT"] + timedelta(microseconds=1) for line in before)])
         self.target = state.tables.setdefault(self.dataset.table, [])
         self.gone: list[Row] = []
@@ -176,12 +178,11 @@ class _Commit:
         """Keys of which the target has rows; of this bucket only, or it is not known which rows give way."""
         loaded, bucket = {ref.key for ref in self.batch.loaded}, self.plan.bucket
         present: Counter[tuple[bool, str]] = Counter()
-        for line in self.state.objects:
-            if (line["DATASET"], line["TARGET_TABLE"]) == (self.dataset.name, self.dataset.table):
-                present[line["BUCKET"] == bucket, line["KEY"]] += line["ROWS_LOADED"] - line["ROWS_REPLACED"]
+        for line in _mine(self.state.objects, self.dataset):
+            present[line["BUCKET"] == bucket, line["KEY"]] += line["ROWS_LOADED"] - line["ROWS_REPLACED"]
         restated = {key for key in loaded if present[True, key] > 0}
         if others := [key for key in restated if present[False, key]]:
-            raise SetupError(f"{self.dataset.table} has rows of {others[0]} from several buckets.")
+            raise SetupError(f"{self.dataset.table} has rows of {others[0]} from another bucket too.")
         return restated
 
     def _stamped(self, ref: ObjectRef, rows: list[Row]) -> list[Row]:
@@ -246,8 +247,7 @@ class _Commit:
 
     def _enter(self, receipt: Receipt, fence: Fence) -> None:
         """Older lines say which of their rows are gone; FULL keeps none of them."""
-        mine = (self.dataset.name, self.dataset.table)
-        older = [line for line in self.state.objects if (line["DATASET"], line["TARGET_TABLE"]) == mine]
+        older = _mine(self.state.objects, self.dataset)
         if self.batch.loaded and self.dataset.mode is Mode.FULL:
             self.state.objects[:] = [line for line in self.state.objects if line not in older]
         elif self.batch.loaded and self.dataset.mode is Mode.TRUNCATE_INSERT:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -26,6 +27,9 @@ _TYPES: tuple[tuple[type[Any], str, Sort], ...] = (
     (sa.LargeBinary, "VARCHAR", Sort.OTHER),
     (sa.Uuid, "VARCHAR", Sort.OTHER),
 )
+
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:(?P<between>[ T])\d\d:\d\d:\d\d(?P<fraction>\.\d{1,6})?Z?)?")
 
 
 class GenericConnection:
@@ -65,14 +69,14 @@ class GenericConnection:
 
     def earlier(self, column: Column, value: str, seconds: float) -> str:
         """As the protocol says, in the form that the value has: every database has words of its own for it."""
-        try:
-            moment = datetime.fromisoformat(value) - timedelta(seconds=seconds)
-        except ValueError as error:
+        found = _MOMENT.fullmatch(value)
+        if not found:
             hint = "set overlap = 0 beneath sql, or name a column of times in ISO 8601"
-            raise SetupError(f"{column.name} has {value!r}, which is no time to go back from.", hint=hint) from error
-        if len(value) == len("2026-01-02"):
+            raise SetupError(f"{column.name} has {value!r}, which is no time to go back from.", hint=hint)
+        moment = datetime.fromisoformat(value) - timedelta(seconds=seconds)
+        if not found["between"]:
             return moment.date().isoformat()
-        text = moment.isoformat(value[10], "microseconds" if "." in value else "seconds")
+        text = moment.isoformat(found["between"], "microseconds" if found["fraction"] else "seconds")
         return text.replace("+00:00", "Z") if value.endswith("Z") else text
 
     def copy(self, columns: list[Column], tail: str, file: Path, pulse: Pulse) -> int:

@@ -69,9 +69,9 @@ class SystemdObserver:
             return self.patience.batch if event.pending else 0.0
         if isinstance(event, CycleEnded) or (isinstance(event, DatasetFailed) and not event.dataset):
             return self.patience.pause
-        if isinstance(event, LoopTurned) and event.resting:
-            return self.patience.pause
-        return 0.0 if isinstance(event, LoopTurned | DatasetFailed) else self._extra_seconds
+        if isinstance(event, LoopTurned):
+            return self.patience.pause if event.resting else 0.0
+        return 0.0 if isinstance(event, DatasetFailed) else self._extra_seconds
 
     def _note(self, event: Event) -> None:
         if isinstance(event, CyclePlanned):

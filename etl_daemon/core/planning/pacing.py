@@ -52,6 +52,11 @@ class Pacing:
     poll_seconds: float
     jitter: float = 0.1
 
+    @property
+    def longest_seconds(self) -> float:
+        """The longest pause that there is."""
+        return self.poll_seconds * (1 + self.jitter)
+
     def pause_seconds(self, worked_seconds: float, chance: float) -> float:
         """How long to sleep after a cycle that took so long; ``chance`` is a random number from 0 to 1.
 
