@@ -248,11 +248,20 @@ def test_8_an_upgrade_that_fails_leaves_the_version_before(
     assert machine.shown(SERVICE, "ActiveState") == "active"
 
 
-def test_8_an_upgrade_without_an_option_runs_it_as_before(machine: Box) -> None:
-    deploy(machine)
+def test_8_an_upgrade_without_an_option_runs_it_as_before_with_its_credentials(machine: Box) -> None:
+    settings = machine.root / SETTINGS.lstrip("/")
+    text = settings.read_text()
+    settings.write_text(text.replace("ETL_LOCAL_DIR=/srv/bucket\n", ""))
+    refused = machine.attempt("/srv/checkout/scripts/deploy-etl-pipeline.sh", **OFFLINE)
+    assert "Now edit" in refused.stdout, "without the credential the settings are not enough"
+    drop_in(machine, "SetCredential=etl_local_dir:/srv/bucket")
+    assert "Now edit" not in deploy(machine)
     assert machine.shown(SERVICE, "ActiveState") == "active"
     assert machine.shown(SERVICE, "UnitFileState") == "enabled"
     assert not (machine.root / CRON).exists()
+    settings.write_text(text)
+    drop_in(machine)
+    deploy(machine)
 
 
 def cron_command(machine: Box, word: str) -> str:

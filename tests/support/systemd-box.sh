@@ -86,6 +86,7 @@ fi
 mkdir -p .before
 pivot_root . .before
 umount -l /.before
+mount --make-rshared / # as systemd does where it is no guest: it mounts the credentials of a unit from beside
 exec env -i container=box PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 /lib/systemd/systemd --system --show-status=false
 PROGRAM
 }
